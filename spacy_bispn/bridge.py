@@ -1,0 +1,218 @@
+"""The only seam between thinc and torch: a shim that holds the network, and its thinc model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import srsly
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from spacy.tokens import Doc
+from thinc.api import Model, NumpyOps, Shim, get_torch_default_device, torch2xp, xp2torch
+from torch import Tensor
+
+from .nn.network import Network
+from .nn.shapes import Inputs, Outputs, Proposals
+from .optimizers import AdamW
+from .pieces import Piecer, Window, budget
+from .pretrained import Encoder, rebuild
+
+FORMAT = 1  # raised when what `to_bytes` writes changes
+NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
+Build = Callable[["Encoder | None", int, int, int], Network]
+
+
+class Trained(NamedTuple):
+    """What a training pass delivers: every supervised layer and the proposals."""
+
+    layers: list[Outputs]
+    proposals: Proposals | None
+
+
+class NetworkShim(Shim):
+    """Holds a network that is built once its labels are known.
+
+    build: makes the network from an encoder (None where vectors come from elsewhere), the width of
+    its inputs, and the numbers of entity and relation types. cut: window and overlap, in positions.
+    """
+
+    def __init__(self, build: Build, mixed_precision: bool, cut: tuple[int, int]) -> None:
+        super().__init__(None)
+        self.build = build
+        self.cut = cut
+        self.mixed_precision = mixed_precision
+        self.network: Network | None = None
+        self.encoder: Encoder | None = None
+        self.sizes = (0, 0, 0)
+        self.epoch = 0.0
+
+    def create(self, encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> None:
+        """Build the network with fresh weights (those of `encoder` are kept)."""
+        self.encoder = encoder
+        self.sizes = (width, entity_types, relation_types)
+        self.network = self.build(encoder, *self.sizes).to(self.device)
+
+    def piecer(self) -> Piecer:
+        """What cuts texts for this network; a window never exceeds the encoder's positions."""
+        window, overlap = self.cut
+        if self.encoder is None:
+            return Piecer(None, NO_SPECIAL, window, overlap)
+        window = min(window, self.encoder.longest)
+        return Piecer(self.encoder.tokenizer, self.encoder.special, window, min(overlap, window // 2))
+
+    @property
+    def device(self) -> torch.device:
+        """Where thinc says that torch works: set by `--gpu-id` and `spacy.require_gpu`."""
+        return get_torch_default_device()
+
+    def require(self) -> Network:
+        """The network. Raises ValueError before `initialize` or loading."""
+        if self.network is None:
+            raise ValueError(
+                "the component 'bispn' has no weights yet, expected an initialized or a loaded one: "
+                "call nlp.initialize(get_examples) or load a trained pipeline."
+            )
+        return self.network
+
+    def freeze_encoder(self, frozen: bool) -> None:
+        """Let the encoder's weights rest, or learn again."""
+        if self.encoder is not None:
+            self.encoder.model.requires_grad_(not frozen)
+
+    def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
+        """Prediction without gradients: only the queries above their thresholds."""
+        network = self.require().eval()
+        with self._precision():
+            return network.predict(inputs, entity_threshold, relation_threshold)
+
+    def begin_update(self, inputs: Inputs) -> tuple[Trained, Callable[[Tensor], Tensor | None]]:
+        """A training pass, and the function that carries the loss back through it.
+
+        The function returns the gradient of `inputs.vectors`, None where there are none.
+        """
+        network = self.require().train()
+        if inputs.vectors is not None:
+            inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
+        with self._precision():
+            trained = Trained(*network(inputs))
+
+        def backprop(loss: Tensor) -> Tensor | None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            return None if inputs.vectors is None else inputs.vectors.grad
+
+        return trained, backprop
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        on_gpu = self.device.type == "cuda"
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.mixed_precision and on_gpu)
+
+    def finish_update(self, optimizer: Any) -> None:
+        """One step of our own AdamW, or of any other thinc optimizer parameter by parameter."""
+        network = self.require()
+        if isinstance(optimizer, AdamW):
+            optimizer.step_module(self.id, network, self.epoch)
+            return
+        ops = NumpyOps()
+        for name, weight in network.named_parameters():
+            if weight.grad is not None:
+                values, gradient = ops.asarray(weight.data.cpu()), ops.asarray(weight.grad.cpu())
+                updated, _ = optimizer((self.id, name), values, gradient)
+                weight.data = torch.as_tensor(updated, device=weight.device)
+                weight.grad = None
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Called by thinc when its model moves."""
+        if self.network is not None:
+            self.network.to(f"cuda:{device_id}" if device_type == "gpu" else device_type)
+
+    def to_bytes(self) -> bytes:
+        """Format, sizes and encoder as plain values, weights as safetensors."""
+        message: dict[str, Any] = {"format": FORMAT, "sizes": list(self.sizes), "epoch": self.epoch}
+        if self.network is not None:
+            state = {name: value.cpu().contiguous() for name, value in self.network.state_dict().items()}
+            message["encoder"] = self.encoder.describe() if self.encoder else None
+            message["weights"] = save_tensors(state)
+        data: bytes = srsly.msgpack_dumps(message)
+        return data
+
+    def from_bytes(self, data: bytes) -> NetworkShim:
+        """Rebuild the network; nothing changes if the bytes are not in order.
+
+        Raises ValueError for another format, and for weights that do not fit the network.
+        """
+        message = srsly.msgpack_loads(data)
+        if message.get("format") != FORMAT:
+            raise ValueError(
+                f"the saved model has format {message.get('format')!r}, expected {FORMAT}: "
+                f"install the version of spacy-bispn that wrote it, or train again."
+            )
+        if "weights" not in message:
+            self.network = self.encoder = None
+            return self
+        encoder = rebuild(message["encoder"]) if message["encoder"] else None
+        network = self.build(encoder, *message["sizes"])
+        try:
+            network.load_state_dict(load_tensors(message["weights"]))
+        except (RuntimeError, SafetensorError) as error:
+            raise ValueError(
+                f"the saved weights do not fit the model of this config, expected the tensors of "
+                f"{type(network).__name__}: load them with the config they were saved with ({error})."
+            ) from error
+        self.encoder, self.sizes, self.epoch = encoder, tuple(message["sizes"]), message["epoch"]
+        self.network = network.to(self.device)
+        return self
+
+
+class Reading:
+    """Some Docs on their way through a model: their windows, and their vectors where a sublayer
+    delivers them. Made once a batch and handed to the network, the targets and the decoder.
+    """
+
+    def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
+        self.docs = docs
+        self.shim: NetworkShim = model.shims[0]
+        self.shim.require()
+        self.piecer = self.shim.piecer()
+        tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
+        self.windows = self.piecer.windows([doc.text for doc in docs], tokens)
+        self.vectors: list[Any] | None = None
+        self.gradients: list[Any] = []
+        self.backprop: Callable[[Any], Any] | None = None
+        if self.shim.encoder is None:
+            self.vectors, self.backprop = model.get_ref("tok2vec")(docs, is_train)
+            self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors]
+
+    def batches(self, pieces: int) -> list[list[int]]:
+        """Indices of windows by length, at most `pieces` padded positions together."""
+        return budget(self.windows, pieces)
+
+    def inputs(self, batch: Sequence[int]) -> Inputs:
+        """The padded tensors of some windows, with vectors in place of ids where there are any."""
+        windows = [self.windows[index] for index in batch]
+        inputs = self.piecer.batch(windows, self.shim.device)
+        if self.vectors is None or inputs.ids is None:
+            return inputs
+        rows = [xp2torch(self.vectors[window.text], device=self.shim.device)[ids[: len(window.ids)]]
+                for window, ids in zip(windows, inputs.ids, strict=True)]  # fmt: skip
+        padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return inputs._replace(ids=None, vectors=padded)
+
+    def predict(self, batch: Sequence[int], entity_threshold: float, relation_threshold: float) -> Outputs:
+        """Outputs of some windows: only the queries above their thresholds."""
+        return self.shim.predict(self.inputs(batch), entity_threshold, relation_threshold)
+
+    def collect(self, batch: Sequence[int], gradient: Tensor | None) -> None:
+        """Add the gradient of some windows' vectors to that of their Docs. Shape: (B, P, width)."""
+        for row, index in enumerate(batch if gradient is not None else ()):
+            window: Window = self.windows[index]
+            assert gradient is not None
+            self.gradients[window.text][window.ids] += torch2xp(gradient[row, : len(window.ids)].float())
+
+    def finish(self) -> None:
+        """Send the collected gradients into the sublayer."""
+        if self.backprop is not None:
+            self.backprop(self.gradients)

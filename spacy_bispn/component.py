@@ -1,0 +1,360 @@
+"""The pipeline component: what spaCy calls, in spaCy's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from . import annotations
+from .bridge import NetworkShim, Reading
+from .decode import Decoding, cohere, extract, merge
+from .nn.objective import Objective
+from .pieces import with_gold
+from .records import Extraction, Labels
+from .scoring import Pair, score_extractions
+from .targets import Placement, WindowGold, make_targets, place
+
+DEFAULT_CONFIG = """
+[bispn]
+type_threshold = 0.5
+relation_threshold = 0.5
+boundary_threshold = 0.1
+longest_span = 32
+coherence = "snap"
+remove_overlaps = false
+symmetric_labels = []
+frozen_epochs = 0
+batch_pieces = 1024
+
+[bispn.model]
+@architectures = "spacy-bispn.BiSPN.v1"
+entity_queries = 30
+relation_queries = 25
+queries = "proposed"
+proposal_floor = 0.01
+query_layer = -1
+shared_layers = 2
+supervised_layers = 1
+entity_layers = 1
+relation_layers = 1
+heads = 6
+feedforward = 768
+dropout = 0.1
+pointer = "biaffine"
+inside_pointer = false
+linking = "biaffine"
+split = "after"
+views = true
+positional_queries = false
+window = 256
+overlap = 64
+mixed_precision = true
+
+[bispn.model.encoder]
+@misc = "spacy-bispn.RandomEncoder.v1"
+width = 192
+layers = 3
+heads = 6
+vocabulary = 4000
+positions = 512
+dropout = 0.1
+
+[bispn.objective]
+@misc = "spacy-bispn.Objective.v1"
+alpha = 0.0001
+beta = 0.0001
+null_weight = 1.0
+boundary = "cross_entropy"
+inside = 0.0
+entity_targets = 0
+relation_targets = 0
+consistent_queries = "all"
+reverse_consistency = false
+proposals = 1.0
+
+[bispn.scorer]
+@scorers = "spacy-bispn.scorer.v1"
+"""
+DEFAULTS = Config().from_str(DEFAULT_CONFIG)["bispn"]
+SCORE_WEIGHTS = {
+    "ents_f": 0.5, "ents_p": 0.0, "ents_r": 0.0, "rel_micro_f": 0.5, "rel_micro_p": 0.0,
+    "rel_micro_r": 0.0, "ents_macro_f": 0.0, "ents_boundary_f": 0.0, "rel_macro_f": 0.0,
+    "rel_boundary_f": 0.0, "ents_per_type": None, "rel_per_type": None, "bispn_coherence": 0.0,
+}  # fmt: skip
+
+
+@Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
+                  default_config=DEFAULTS, default_score_weights=SCORE_WEIGHTS)  # fmt: skip
+def make_bispn(
+    nlp: Language,
+    name: str,
+    model: Model[Any, Any],
+    objective: Objective,
+    scorer: Callable[..., dict[str, Any]] | None,
+    type_threshold: float,
+    relation_threshold: float,
+    boundary_threshold: float,
+    longest_span: int,
+    coherence: str,
+    remove_overlaps: bool,
+    symmetric_labels: list[str],
+    frozen_epochs: float,
+    batch_pieces: int,
+) -> BiSPN:
+    """Make the component from its config block; every setting is explained in the README."""
+    decoding = {
+        "type_threshold": type_threshold,
+        "relation_threshold": relation_threshold,
+        "boundary_threshold": boundary_threshold,
+        "longest_span": longest_span,
+        "coherence": coherence,
+        "remove_overlaps": remove_overlaps,
+    }
+    return BiSPN(
+        nlp.vocab, model, name, objective=objective, scorer=scorer, decoding=decoding,
+        symmetric_labels=symmetric_labels, frozen_epochs=frozen_epochs, batch_pieces=batch_pieces,
+    )  # fmt: skip
+
+
+class BiSPN(TrainablePipe):  # type: ignore[misc]
+    """Entities and the relations between them, in one pass.
+
+    Writes `doc.spans["bispn"]` (all entities, with scores), `doc.ents` (the best that do not overlap)
+    and `doc._.relations`.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[Any, Any],
+        name: str = "bispn",
+        *,
+        objective: Objective,
+        decoding: dict[str, Any],
+        scorer: Callable[..., dict[str, Any]] | None = None,
+        symmetric_labels: Sequence[str] = (),
+        frozen_epochs: float = 0,
+        batch_pieces: int = 1024,
+    ) -> None:
+        if frozen_epochs < 0:
+            raise ValueError(f"frozen_epochs is {frozen_epochs}, expected at least 0: correct the config.")
+        if batch_pieces < 1:
+            raise ValueError(f"batch_pieces is {batch_pieces}, expected at least 1: 1024 is a good start.")
+        Decoding(**decoding)  # raises on impossible values
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.objective = objective
+        self.scorer = scorer
+        self.frozen_epochs = frozen_epochs
+        self.batch_pieces = batch_pieces
+        # thresholds are read from here at prediction time: `spacy find-threshold` replaces it
+        self.cfg: dict[str, Any] = {
+            **decoding,
+            "entity_labels": [],
+            "relation_labels": [],
+            "symmetric_labels": list(symmetric_labels),
+            "train_texts": 0,
+        }
+        self.surplus = 0
+
+    @property
+    def decoding(self) -> Decoding:
+        """The settings of decoding as they stand in `cfg` now."""
+        return Decoding(**{field.name: self.cfg[field.name] for field in fields(Decoding)})
+
+    @property
+    def label_sets(self) -> Labels:
+        """Entity, relation and symmetric labels."""
+        kinds = ("entity_labels", "relation_labels", "symmetric_labels")
+        return Labels(*(tuple(self.cfg[kind]) for kind in kinds))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, entities first."""
+        return (*self.cfg["entity_labels"], *self.cfg["relation_labels"])
+
+    @property
+    def label_data(self) -> dict[str, list[str]]:
+        """What `spacy init labels` writes and `initialize(labels=...)` reads."""
+        return {"entity": self.cfg["entity_labels"], "relation": self.cfg["relation_labels"]}
+
+    @property
+    def shim(self) -> NetworkShim:
+        """The holder of the network."""
+        shim: NetworkShim = self.model.shims[0]
+        return shim
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: dict[str, list[str]] | None = None,
+    ) -> None:
+        """Collect labels, build the model, and hold the training data against the number of queries.
+
+        Raises ValueError if no text says anything about relations, if a symmetric label is unknown, or
+        if a window has more gold than queries.
+        """
+        validate_get_examples(get_examples, "BiSPN.initialize")
+        docs = [example.reference for example in get_examples()]
+        if not any(annotations.has_relations(doc) for doc in docs):
+            raise ValueError(
+                f"none of the {len(docs)} training texts says anything about relations, expected "
+                f"doc._.relations on them: convert the corpus with `spacy bispn convert` or assign "
+                f"doc._.relations (an empty list where a text has none) before saving the DocBin, and read "
+                f'it with @readers = "spacy-bispn.Corpus.v1".'
+            )
+        gold = [annotations.read(doc) for doc in docs]
+        labels = labels or collect_labels(gold)
+        self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
+        unknown = sorted(set(self.cfg["symmetric_labels"]) - set(labels["relation"]))
+        if unknown:
+            raise ValueError(
+                f"symmetric_labels has {', '.join(unknown)}, expected labels of the training data "
+                f"({', '.join(labels['relation'])}): correct the component's config."
+            )
+        self.cfg["train_texts"] = len(docs)
+        self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
+        reading = Reading(self.model, docs, is_train=False)
+        shares, report = place(reading.windows, gold, self.label_sets)
+        self._check_queries(reading, shares)
+        report_losses(self.name, report)
+
+    def _check_queries(self, reading: Reading, shares: Sequence[WindowGold]) -> None:
+        for window, share in zip(reading.windows, shares, strict=True):
+            counts = {"entity_queries": len(share.entities), "relation_queries": len(share.relations)}
+            for setting, count in counts.items():
+                if count > self.model.attrs[setting]:
+                    text = reading.docs[window.text].text
+                    kind = setting.split("_")[0]
+                    raise ValueError(
+                        f"{setting} is {self.model.attrs[setting]}, but a training text has {count} gold "
+                        f"items of kind {kind!r} in one window: raise model.{setting} to at least {count}, "
+                        f"or make model.window smaller. The text: {text[:80]!r}"
+                    )
+
+    def predict(self, docs: Iterable[Doc]) -> list[Extraction]:
+        """Extractions of some Docs, in their order. Windows are batched by length."""
+        docs = list(docs)
+        reading = Reading(self.model, docs, is_train=False)
+        decoding, labels = self.decoding, self.label_sets
+        found = [Extraction()] * len(reading.windows)
+        for batch in reading.batches(self.batch_pieces):
+            outputs = reading.predict(batch, decoding.type_threshold, decoding.relation_threshold)
+            windows = [reading.windows[index] for index in batch]
+            for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
+                found[index] = extraction
+        return [cohere(x, labels, decoding) for x in merge(reading.windows, found, len(docs))]
+
+    def set_annotations(self, docs: Iterable[Doc], extractions: Iterable[Extraction]) -> None:
+        """Write the extractions on the Docs."""
+        for doc, extraction in zip(docs, extractions, strict=True):
+            annotations.write(doc, extraction)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Any = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """One step of training; gradients add up over calls until `finish_update`.
+
+        `drop` has no effect: the dropout of the encoder and of the decoders is set in the config.
+        Gold beyond the number of queries is left out, counted in `losses["<name>_surplus"]`.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "BiSPN.update")
+        self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
+        reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
+        gold = [annotations.read(example.reference) for example in examples]
+        shares, _ = place(reading.windows, gold, self.label_sets)
+        for batch in reading.batches(max(self.batch_pieces, 4096)):
+            self._learn(reading, shares, batch, losses)
+        reading.finish()
+        self.shim.epoch += len(examples) / max(self.cfg["train_texts"], 1)
+        if sgd is not None:
+            self.finish_update(sgd)
+        return losses
+
+    def _learn(
+        self, reading: Reading, shares: Sequence[WindowGold], batch: Sequence[int], losses: dict[str, float]
+    ) -> None:
+        targets = make_targets(
+            [shares[index] for index in batch], self.label_sets,
+            self.model.attrs["relation_queries"], self.shim.device,
+        )  # fmt: skip
+        trained, backprop = self.shim.begin_update(with_gold(reading.inputs(batch), targets))
+        result = self.objective(trained.layers, trained.proposals, targets)
+        if not torch.isfinite(result.total):
+            texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
+            raise ValueError(
+                f"the loss is {result.total.item()}, expected a finite number: lower the learning rates or "
+                f"look at the texts of this batch, {texts}."
+            )
+        reading.collect(batch, backprop(result.total))
+        losses[self.name] += result.total.item()
+        if result.surplus:
+            key = f"{self.name}_surplus"
+            losses[key] = losses.get(key, 0.0) + result.surplus
+
+
+def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
+    """All labels of some gold, sorted."""
+    gold = list(gold)
+    return {
+        "entity": sorted({entity.label for extraction in gold for entity in extraction.entities}),
+        "relation": sorted({relation.label for extraction in gold for relation in extraction.relations}),
+    }
+
+
+def report_losses(name: str, report: Placement) -> None:
+    """Say what of the training data no window can see or no label covers."""
+    for kind in ("entities", "relations"):
+        missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)
+        if missing:
+            util.logger.warning(
+                "[%s] %d of %d gold %s lie in no window and are not learnt from: "
+                "a larger model.window or model.overlap sees more.", name, missing, total, kind,
+            )  # fmt: skip
+    for label, count in report.unknown_labels.items():
+        util.logger.warning(
+            "[%s] %d gold items have the label %r, which is not among the labels given and is ignored: "
+            "add it to the labels file.", name, count, label,
+        )  # fmt: skip
+
+
+def make_scorer() -> Callable[..., dict[str, Any]]:
+    """`spacy-bispn.scorer.v1`: scores of entities from the span group, and of relations."""
+    return score
+
+
+def score(examples: Iterable[Example], *, symmetric: Sequence[str] = (), **_: Any) -> dict[str, Any]:
+    """Strict, boundary-only, micro, macro and per-label scores of predicted Docs (see scoring.py)."""
+    return score_extractions(
+        (
+            Pair(
+                annotations.read(example.reference),
+                annotations.read(example.predicted),
+                annotations.has_entities(example.reference),
+                annotations.has_relations(example.reference),
+            )
+            for example in examples
+        ),
+        symmetric,
+    )

@@ -1,0 +1,87 @@
+"""The JSON format of SpERT (Eberts and Ulges, 2020), in which ADE and CoNLL04 are shared.
+
+One list with one object per sentence: `tokens`; `entities` with `type`, `start` and `end` (tokens,
+end exclusive); `relations` with `type`, `head` and `tail` (positions in `entities`); maybe `orig_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal
+
+from spacy_bispn.converters import Conversion, ConversionError, Place, read_items, read_json
+from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.scoring import score_extractions
+
+
+def read(path: Path, ids: Sequence[int | str] | None = None) -> Conversion:
+    """Read a file, or only the sentences with these `orig_id`s, in the order given.
+
+    A sentence without `orig_id` has its position in the file, counted from 0, as its id.
+    Raises ConversionError on malformed input and for an id that is not in the file.
+    """
+    items = [(place, item, _item_id(item, number)) for number, (place, item) in enumerate(read_items(path))]
+    if ids is not None:
+        by_id = {text_id: (place, item, text_id) for place, item, text_id in items}
+        missing = [wanted for wanted in map(str, ids) if wanted not in by_id]
+        if missing:
+            found = f"no sentence with id {', '.join(missing[:5])}" + (", ..." if len(missing) > 5 else "")
+            raise Place(path, "whole file").error(found, "every id asked for", "Check ids against `orig_id`.")
+        items = [by_id[wanted] for wanted in map(str, ids)]
+    conversion = Conversion()
+    for place, item, text_id in items:
+        _add(conversion, place, item, text_id)
+    return conversion
+
+
+def read_fold(full: Path, splits: Path, fold: int, part: Literal["train", "test"]) -> Conversion:
+    """One part of one cross-validation fold, fold counted from 0.
+
+    full: the whole corpus; splits: a JSON object whose list `folds` holds, for each fold, the ids of
+    its `train` and `test` sentences in order. Raises ConversionError on malformed input or if there
+    is no such fold.
+    """
+    place, content = read_json(splits)
+    folds = place.get(content, "folds", list)
+    if not 0 <= fold < len(folds):
+        raise ConversionError(
+            f"{splits}: asked for fold {fold}, expected 0 to {len(folds) - 1}. Choose one of these folds."
+        )
+    return read(full, place.get(folds[fold], part, list))
+
+
+def strict_macro(pairs: Iterable[tuple[Extraction, Extraction]]) -> dict[str, float]:
+    """SpERT's strict scores of (gold, predicted) pairs, macro-averaged over types, from 0 to 1.
+
+    `ents_macro_p`, `_r`, `_f`: boundaries and type agree. `rel_macro_p`, `_r`, `_f`: relation type,
+    and boundaries and types of head and tail, agree ("with NEC"). ADE reports the mean over folds.
+    """
+    scores = score_extractions(pairs)
+    return {key: scores[key] or 0.0 for key in scores if "_macro_" in key}
+
+
+def _item_id(item: Any, number: int) -> str:
+    return str(item.get("orig_id", number)) if isinstance(item, dict) else str(number)
+
+
+def _add(conversion: Conversion, place: Place, item: Any, text_id: str) -> None:
+    words: list[str] = place.get(item, "tokens", list)
+    place.row(words, *[str] * len(words))
+    # Each word is followed by one space, so a word starts behind the words and spaces before it.
+    starts = [0, *accumulate(len(word) + 1 for word in words)]
+    entities = []
+    for entity in place.get(item, "entities", list):
+        start, end = place.get(entity, "start", int), place.get(entity, "end", int)
+        place.check_span(start, end, len(words), "tokens")
+        entities.append(Entity(starts[start], starts[end] - 1, place.get(entity, "type", str)))
+    relations = [
+        Relation(
+            place.pick(entities, place.get(relation, "head", int), "entity"),
+            place.pick(entities, place.get(relation, "tail", int), "entity"),
+            place.get(relation, "type", str),
+        )
+        for relation in place.get(item, "relations", list)
+    ]
+    conversion.add(place, text_id, " ".join(words), entities, relations, words)

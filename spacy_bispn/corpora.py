@@ -1,0 +1,144 @@
+"""Records to DocBin, and the reader for `spacy train` that keeps relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from spacy import util
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+
+from . import annotations
+from .records import AnnotatedText, Entity, Extraction, Relation
+
+
+def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
+    """A Doc with gold, and one line for each entity and relation that its tokens cannot hold.
+
+    Gold spans are never widened: an entity that ends inside a token is left out with its relations.
+    """
+    doc = nlp.make_doc(text.text) if text.words is None else Doc(nlp.vocab, words=list(text.words))
+    if doc.text.rstrip() != text.text.rstrip():
+        return doc, [f"the tokens give another text: {doc.text[:60]!r}"]
+    fits: list[Entity] = []
+    problems: list[str] = []
+    for entity in text.extraction.entities:
+        if doc.char_span(entity.start, entity.end) is None:
+            problems.append(
+                f"entity {text.text[entity.start : entity.end]!r} ({entity.label}) at {entity.start} "
+                f"ends inside a token"
+            )
+        else:
+            fits.append(entity)
+    there = set(fits)
+    relations: list[Relation[Entity]] = []
+    for relation in text.extraction.relations:
+        if relation.head in there and relation.tail in there:
+            relations.append(relation)
+        else:
+            problems.append(f"relation {relation.label} at {relation.head.start} lost an argument")
+    annotations.write(doc, Extraction(tuple(fits), tuple(relations)))
+    return doc, problems
+
+
+def to_docbin(nlp: Language, texts: Iterable[AnnotatedText]) -> tuple[DocBin, list[str]]:
+    """All texts as a default DocBin, and what could not be placed, each line with its text's id."""
+    docbin = DocBin()
+    problems: list[str] = []
+    for text in texts:
+        doc, lost = to_doc(nlp, text)
+        docbin.add(doc)
+        problems += [f"{text.id}: {line}" for line in lost]
+    return docbin, problems
+
+
+def create_reader(
+    path: Path | None, max_length: int = 0, limit: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """`spacy-bispn.Corpus.v1`: reads `.spacy` files and keeps relations.
+
+    path: a file, or a folder whose `.spacy` files are read in order of name.
+    max_length: longer Docs are cut, at sentence ends where there are any; 0 never cuts. Relations
+        whose ends come apart are counted and reported.
+    limit: at most so many Docs; 0 reads all.
+
+    Raises ValueError if the path does not exist or holds no `.spacy` file.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        count = lost = 0
+        for file in find_files(path):
+            for doc in DocBin().from_disk(file).get_docs(nlp.vocab):
+                for part, missing in cut(doc, max_length):
+                    if limit and count >= limit:
+                        return
+                    count += 1
+                    lost += missing
+                    yield Example(bare(nlp, part), part)
+        if lost:
+            util.logger.warning(
+                "%d relations join parts that max_length = %d cuts apart and are left out: "
+                "raise max_length, or set it to 0 and let the model cut windows that overlap.", lost, max_length,
+            )  # fmt: skip
+
+    return read
+
+
+def find_files(path: Path | None) -> list[Path]:
+    """The `.spacy` files at a path, in order of name."""
+    files = sorted(path.glob("**/*.spacy")) if path and path.is_dir() else [path] if path else []
+    if not files or not all(file.exists() for file in files):
+        raise ValueError(
+            f"the corpus path is {str(path)!r}, expected a .spacy file or a folder with some: "
+            f"pass --paths.train and --paths.dev, or convert the corpus with `spacy bispn convert`."
+        )
+    return files
+
+
+def bare(nlp: Language, doc: Doc) -> Doc:
+    """The same tokens without any annotation."""
+    return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+
+
+def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
+    """The Doc, or its parts of at most `max_length` tokens, and how many relations each cut lost.
+
+    The number stands beside the last part and is 0 beside the others.
+    """
+    if not max_length or len(doc) <= max_length:
+        yield doc, 0
+        return
+    extraction = annotations.read(doc)
+    kept = 0
+    bounds = list(part_bounds(doc, max_length))
+    for number, (start, end) in enumerate(bounds, start=1):
+        part = doc[start:end].as_doc()
+        first, last = doc[start].idx, doc[end - 1].idx + len(doc[end - 1])
+        moved = {
+            entity: Entity(entity.start - first, entity.end - first, entity.label, entity.score)
+            for entity in extraction.entities
+            if first <= entity.start and entity.end <= last
+        }
+        relations = tuple(
+            Relation(moved[x.head], moved[x.tail], x.label, x.score)
+            for x in extraction.relations
+            if x.head in moved and x.tail in moved
+        )
+        kept += len(relations)
+        part.set_ents([])
+        annotations.write(part, Extraction(tuple(moved.values()), relations))
+        yield part, len(extraction.relations) - kept if number == len(bounds) else 0
+
+
+def part_bounds(doc: Doc, max_length: int) -> Iterator[tuple[int, int]]:
+    """Token ranges of at most `max_length`, ending at sentence ends where the Doc has sentences."""
+    ends = {sentence.end for sentence in doc.sents} if doc.has_annotation("SENT_START") else set()
+    start = 0
+    while start < len(doc):
+        furthest = min(start + max_length, len(doc))
+        inside = [end for end in ends if start < end <= furthest]
+        stop = max(inside) if inside and furthest < len(doc) else furthest
+        yield start, stop
+        start = stop

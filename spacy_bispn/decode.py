@@ -1,0 +1,205 @@
+"""The only file from tensors to entities and relations; the inverse of targets.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from .nn.shapes import NULL, Outputs, Spans
+from .pieces import Window
+from .records import Entity, Extraction, Labels, Relation
+
+COHERENCE = ("snap", "add", "drop")
+Item = TypeVar("Item", Entity, Relation[Entity])
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How probabilities become sets.
+
+    type_threshold, relation_threshold: least probability of an entity's and of a relation's label.
+    boundary_threshold: least probability of a start and of an end.
+    longest_span: in positions (pieces or tokens).
+    coherence: what happens to a relation whose end is no emitted entity: "snap" it to the most
+        similar overlapping entity (without one the relation is dropped), "add" the missing
+        entity, or "drop" the relation.
+    remove_overlaps: drop an entity that overlaps a better one of the same label.
+    """
+
+    type_threshold: float = 0.5
+    relation_threshold: float = 0.5
+    boundary_threshold: float = 0.1
+    longest_span: int = 32
+    coherence: str = "snap"
+    remove_overlaps: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("type_threshold", "relation_threshold", "boundary_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a probability from 0 to 1.")
+        if self.longest_span < 1:
+            raise ValueError(f"longest_span is {self.longest_span}: give at least 1 position.")
+        if self.coherence not in COHERENCE:
+            raise ValueError(f"coherence is {self.coherence!r}: choose one of {', '.join(COHERENCE)}.")
+
+
+def best_spans(spans: Spans, longest: int) -> Tensor:
+    """Most probable start and end with `start <= end < start + longest`, and the best label.
+
+    Shape: spans (B, Q, ...) -> (B, Q, 6): start, end, p(start), p(end), type, p(type).
+    """
+    start, end = spans.start.softmax(-1), spans.end.softmax(-1)
+    size = start.shape[-1]
+    longest = min(longest, size)
+    # for each end, the best start among the `longest` positions up to it
+    reach = torch.nn.functional.pad(start, (longest - 1, 0)).unfold(-1, longest, 1)
+    best_start, offset = reach.max(-1)
+    place = (best_start * end).argmax(-1, keepdim=True)
+    begin = place - (longest - 1) + offset.gather(-1, place)
+    probability, label = spans.type.softmax(-1)[..., NULL + 1 :].max(-1)
+    return torch.stack(
+        [
+            begin[..., 0].clamp(min=0), place[..., 0], best_start.gather(-1, place)[..., 0],
+            end.gather(-1, place)[..., 0], label, probability,
+        ],
+        dim=-1,
+    )  # fmt: skip
+
+
+def extract(
+    outputs: Outputs, windows: Sequence[Window], labels: Labels, decoding: Decoding
+) -> list[Extraction]:
+    """What each window says, in characters of its text; relations may still lack their entities.
+
+    `outputs` come from `Network.predict`, so that their masks name the queries that said something.
+    """
+    entity_count, relation_count = outputs.entity_mask.shape[1], outputs.relation_mask.shape[1]
+    if not labels.entity or not entity_count + relation_count:
+        return [Extraction()] * len(windows)
+    relation_best = outputs.relation.softmax(-1)
+    longest = decoding.longest_span
+    parts = [best_spans(outputs.entity, longest), outputs.entity_mask[..., None]]
+    if labels.relation:
+        probability, label = relation_best[..., NULL + 1 :].max(-1)
+        parts += [
+            best_spans(outputs.head, longest), best_spans(outputs.tail, longest),
+            torch.stack([label, probability, outputs.relation_mask], dim=-1),
+        ]  # fmt: skip
+    # one transfer from the device for the whole batch; double keeps positions exact
+    flat = torch.cat([part.double().flatten(1) for part in parts], dim=1).cpu()
+    sizes = [part[0].numel() for part in parts]
+    shaped = [
+        part.view(len(windows), -1, original.shape[-1]).tolist()
+        for part, original in zip(flat.split(sizes, dim=1), parts, strict=True)
+    ]
+    if not labels.relation:
+        empty: list[list[list[float]]] = [[] for _ in windows]
+        shaped += [empty, empty, empty]
+    return [_read(window, labels, decoding, *rows) for window, *rows in zip(windows, *shaped, strict=True)]
+
+
+def _read(
+    window: Window, labels: Labels, decoding: Decoding, entity_rows: list[list[float]],
+    entity_mask: list[list[float]], head_rows: list[list[float]], tail_rows: list[list[float]],
+    relation_rows: list[list[float]],
+) -> Extraction:  # fmt: skip
+    entities = [
+        found
+        for row, (used,) in zip(entity_rows, entity_mask, strict=True)
+        if used and (found := _entity(row, window, labels, decoding))
+    ]
+    relations = []
+    for head_row, tail_row, (label, probability, used) in zip(
+        head_rows, tail_rows, relation_rows, strict=True
+    ):
+        if not used or probability < decoding.relation_threshold:
+            continue
+        head = _entity(head_row, window, labels, decoding, any_type=True)
+        tail = _entity(tail_row, window, labels, decoding, any_type=True)
+        if head and tail:
+            relations.append(Relation(head, tail, labels.relation[int(label)], min(probability, 1.0)))
+    return Extraction(tuple(entities), tuple(relations))
+
+
+def _entity(
+    row: list[float], window: Window, labels: Labels, decoding: Decoding, any_type: bool = False
+) -> Entity | None:
+    start, end, start_probability, end_probability, label, probability = row
+    if probability < decoding.type_threshold and not any_type:
+        return None
+    if min(start_probability, end_probability) < decoding.boundary_threshold:
+        return None
+    score = min(probability * (start_probability * end_probability) ** 0.5, 1.0)
+    first, last = int(window.start[int(start)]), int(window.end[int(end)])
+    if first < 0 or last <= first:
+        return None
+    return Entity(first, last, labels.entity[int(label)], score)
+
+
+def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: int) -> list[Extraction]:
+    """One extraction a text. A window answers for entities that start in its own range; a relation
+    counts from any window that sees it, for its ends may be owned by different ones.
+    """
+    entities: list[list[Entity]] = [[] for _ in range(texts)]
+    relations: list[list[Relation[Entity]]] = [[] for _ in range(texts)]
+    for window, extraction in zip(windows, extractions, strict=True):
+        entities[window.text] += [x for x in extraction.entities if window.owns(x.start)]
+        relations[window.text] += extraction.relations
+    return [Extraction(tuple(e), tuple(r)) for e, r in zip(entities, relations, strict=True)]
+
+
+def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
+    """Sets without duplicates, in which every relation joins two of the entities."""
+    entities = _best(extraction.entities)
+    if decoding.remove_overlaps:
+        entities = _without_overlaps(entities)
+    emitted = {entity: entity for entity in entities}
+    relations = []
+    for relation in sorted(extraction.relations, key=lambda x: -x.score):
+        ends = [_find(end, emitted, decoding.coherence) for end in (relation.head, relation.tail)]
+        if ends[0] is None or ends[1] is None:
+            continue
+        for end in ends:
+            emitted.setdefault(end, end)
+        head, tail = ends
+        if relation.label in labels.symmetric and tail < head:
+            head, tail = tail, head
+        relations.append(replace(relation, head=emitted[head], tail=emitted[tail]))
+    return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))
+
+
+def _find(end: Entity, emitted: Iterable[Entity], coherence: str) -> Entity | None:
+    if end in (emitted := set(emitted)) or coherence == "add":
+        return end
+    if coherence == "drop" or not emitted:
+        return None
+    closest = max(emitted, key=lambda x: (_overlap(x, end), x.label == end.label, x.score, x))
+    return closest if _overlap(closest, end) else None
+
+
+def _overlap(left: Entity, right: Entity) -> float:
+    """Shared characters over all characters of two spans, from 0 to 1."""
+    shared = min(left.end, right.end) - max(left.start, right.start)
+    return max(shared, 0) / (max(left.end, right.end) - min(left.start, right.start))
+
+
+def _best(items: Iterable[Item]) -> list[Item]:
+    """Of equal items only the one with the highest score."""
+    best: dict[Item, Item] = {}
+    for item in items:
+        if item not in best or best[item].score < item.score:
+            best.pop(item, None)
+            best[item] = item
+    return list(best)
+
+
+def _without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
+    kept: list[Entity] = []
+    for entity in sorted(entities, key=lambda x: (-x.score, x)):
+        if not any(x.label == entity.label and _overlap(x, entity) for x in kept):
+            kept.append(entity)
+    return kept

@@ -1,0 +1,104 @@
+"""The decoders behind the encoder: shared (3.2.2), entity (eq 2-3) and relation (eq 10-12)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .attention import Attention, FeedForward, OneWayAttention, averaged
+
+
+class SharedBlock(nn.Module):
+    """One-way attention over all, then full attention among the queries, each with feed-forward.
+
+    Layers are normalised before, not after, each sublayer, so that a fresh decoder starts close to
+    the identity and does not spoil what the pretrained encoder knows.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.one_way = OneWayAttention(width, heads, dropout)
+        self.one_way_norm = nn.LayerNorm(width)
+        self.feed = FeedForward(width, hidden, dropout)
+        self.feed_norm = nn.LayerNorm(width)
+        self.among = Attention(width, heads, dropout)
+        self.among_norm = nn.LayerNorm(width)
+        self.query_feed = FeedForward(width, hidden, dropout)
+        self.query_feed_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        queries: Tensor,
+        token_mask: Tensor,
+        query_mask: Tensor,
+        position: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Shape: tokens (B, P, d), queries and position (B, Q, d) -> tokens, queries."""
+        normed = self.one_way_norm(averaged(queries, position))
+        seen_by_tokens, seen_by_queries = self.one_way(
+            self.one_way_norm(tokens), normed, token_mask, query_mask
+        )
+        tokens = tokens + self.dropout(seen_by_tokens)
+        queries = queries + self.dropout(seen_by_queries)
+        tokens = tokens + self.dropout(self.feed(self.feed_norm(tokens)))
+        queries = queries + self.dropout(self.feed(self.feed_norm(queries)))
+        value = self.among_norm(queries)
+        where = averaged(value, position)
+        queries = queries + self.dropout(self.among(where, where, value, query_mask))
+        queries = queries + self.dropout(self.query_feed(self.query_feed_norm(queries)))
+        return tokens, queries
+
+
+class QueryBlock(nn.Module):
+    """Queries attend to a view of the tokens and to each other, then feed-forward (eq 2-3, 11-12)."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.cross = Attention(width, heads, dropout)
+        self.cross_norm = nn.LayerNorm(width)
+        self.among = Attention(width, heads, dropout)
+        self.among_norm = nn.LayerNorm(width)
+        self.feed = FeedForward(width, hidden, dropout)
+        self.feed_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, queries: Tensor, view: Tensor, token_mask: Tensor, query_mask: Tensor) -> Tensor:
+        """Shape: queries (B, Q, d), view (B, P, d) -> (B, Q, d)."""
+        queries = queries + self.dropout(self.cross(self.cross_norm(queries), view, view, token_mask))
+        normed = self.among_norm(queries)
+        queries = queries + self.dropout(self.among(normed, normed, normed, query_mask))
+        return queries + self.dropout(self.feed(self.feed_norm(queries)))
+
+
+class SetDecoder(nn.Module):
+    """A linear view of the tokens (eq 2, 10) and a few blocks over it; without blocks, the identity."""
+
+    def __init__(self, blocks: list[QueryBlock], width: int, view: bool) -> None:
+        super().__init__()
+        self.view = nn.Linear(width, width) if view else nn.Identity()
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, queries: Tensor, tokens: Tensor, token_mask: Tensor, query_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Shape: queries (B, Q, d), tokens (B, P, d) -> queries (B, Q, d), view (B, P, d)."""
+        view = self.view(tokens)
+        for block in self.blocks:
+            queries = block(queries, view, token_mask, query_mask)
+        return self.norm(queries), view
+
+
+class Split(nn.Module):
+    """A relation query becomes three: the relation itself, its head and its tail (eq 10)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(width, width)
+        self.tail = nn.Linear(width, width)
+
+    def forward(self, queries: Tensor) -> Tensor:
+        """Shape: (B, Qr, d) -> (B, 3 Qr, d), relations first, then heads, then tails."""
+        return torch.cat([queries, self.head(queries), self.tail(queries)], dim=1)

@@ -1,0 +1,88 @@
+"""The shared encoder (eq 1): a pretrained BERT-like model whose layers also serve the queries.
+
+Because attention is one-way, the tokens run first, exactly as in the untouched model; the queries
+then pass through the same layers and attend to the keys and values the tokens left behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .attention import attend
+
+
+class TokenPass(NamedTuple):
+    """What the tokens leave for the queries: final states and each layer's keys and values.
+
+    Shape: states, keys[i], values[i] (B, P, d).
+    """
+
+    states: Tensor
+    keys: list[Tensor]
+    values: list[Tensor]
+
+
+class OneWayEncoder(nn.Module):
+    """Wraps any model with BERT's layer layout (BERT, RoBERTa, XLM-R, ELECTRA).
+
+    `query_layer` is the layer at which queries enter: 0 is the paper, the number of layers means
+    that they enter at the shared decoder only.
+    """
+
+    def __init__(self, model: nn.Module, query_layer: int) -> None:
+        super().__init__()
+        self.model = model
+        self.config: Any = model.config
+        self.width: int = self.config.hidden_size
+        self.heads: int = self.config.num_attention_heads
+        depth = self.config.num_hidden_layers
+        if not 0 <= query_layer <= depth:
+            raise ValueError(
+                f"query_layer is {query_layer}, but the encoder has {depth} layers: "
+                f"choose a value from 0 (the paper) to {depth} (queries enter at the shared decoder)."
+            )
+        self.query_layer = query_layer
+
+    def frozen(self) -> bool:
+        """Whether no weight of the encoder is to learn."""
+        return not any(weight.requires_grad for weight in self.model.parameters())
+
+    def forward(self, ids: Tensor, mask: Tensor) -> TokenPass:
+        """Run the tokens alone. Shape: ids (B, P) long, mask (B, P) bool."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen()):
+            model: Any = self.model
+            states = model.embeddings(input_ids=ids)
+            if hasattr(model, "embeddings_project"):  # ELECTRA with narrow embeddings
+                states = model.embeddings_project(states)
+            keys, values = [], []
+            for layer in model.encoder.layer:
+                attention = layer.attention.self
+                keys.append(attention.key(states))
+                values.append(attention.value(states))
+                states = self._run_layer(layer, states, keys[-1], values[-1], mask)
+        return TokenPass(states, keys, values)
+
+    def pass_queries(
+        self, queries: Tensor, tokens: TokenPass, token_mask: Tensor, query_mask: Tensor
+    ) -> Tensor:
+        """Run the queries over the tokens' keys and values. Shape: (B, Q, d) -> (B, Q, d)."""
+        model: Any = self.model
+        mask = torch.cat([token_mask, query_mask], dim=1)
+        for index in range(self.query_layer, self.config.num_hidden_layers):
+            layer = model.encoder.layer[index]
+            attention = layer.attention.self
+            key = torch.cat([tokens.keys[index], attention.key(queries)], dim=1)
+            value = torch.cat([tokens.values[index], attention.value(queries)], dim=1)
+            queries = self._run_layer(layer, queries, key, value, mask)
+        return queries
+
+    def _run_layer(self, layer: Any, states: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+        attention = layer.attention.self
+        dropout = attention.dropout.p if self.training else 0.0
+        mixed = attend(attention.query(states), key, value, mask, self.heads, dropout)
+        attended = layer.attention.output(mixed, states)
+        out: Tensor = layer.output(layer.intermediate(attended), attended)
+        return out

@@ -1,0 +1,89 @@
+"""Heads from query states to distributions: pointers (eq 4-5), types (eq 6, 13), links (eq 23-26)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .shapes import Spans
+
+START, END, INSIDE = range(3)
+
+
+class Biaffine(nn.Module):
+    """Scores every pair by a product of two projections: no (B, N, M, d) tensor is ever built."""
+
+    def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
+        super().__init__()
+        self.channels = channels
+        self.left = nn.Linear(left, width * channels)
+        self.right = nn.Linear(right, width * channels)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
+        a = self.left(left).unflatten(-1, (self.channels, -1)).transpose(1, 2)
+        b = self.right(right).unflatten(-1, (self.channels, -1)).transpose(1, 2)
+        scores: Tensor = a @ b.transpose(-1, -2) / math.sqrt(a.shape[-1])
+        return scores
+
+
+class Additive(nn.Module):
+    """Scores every pair by a one-layer perceptron over the sum of two projections, as eq 4 prints it."""
+
+    def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
+        super().__init__()
+        self.left = nn.Linear(left, width)
+        self.right = nn.Linear(right, width)
+        self.score = nn.Linear(width, channels, bias=False)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
+        hidden = torch.tanh(self.left(left)[:, :, None] + self.right(right)[:, None])
+        scores: Tensor = self.score(hidden).movedim(-1, 1)
+        return scores
+
+
+SCORERS: dict[str, type[Biaffine] | type[Additive]] = {"biaffine": Biaffine, "additive": Additive}
+
+
+class SpanHead(nn.Module):
+    """Start and end pointers and a type: one module, used by entity, head and tail queries alike."""
+
+    def __init__(self, width: int, entity_types: int, pointer: str, inside: bool, seeded: bool) -> None:
+        super().__init__()
+        self.inside = inside
+        self.pointer = SCORERS[pointer](width, width, width, channels=3 if inside else 2)
+        self.entity_type = nn.Linear(width, entity_types + 1)
+        self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
+
+    def forward(
+        self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None
+    ) -> Spans:
+        """Shape: queries (B, Q, d), tokens (B, P, d), pointable (B, P), seed (B, Q, 2) or None.
+
+        A seeded query starts from its proposal: the pointers learn what to correct.
+        """
+        scores = self.pointer(queries, tokens).float()
+        start, end = scores[:, START], scores[:, END]
+        if self.seed_weight is not None and seed is not None:
+            start = start + self.seed_weight[START] * one_hot(seed[..., START], start)
+            end = end + self.seed_weight[END] * one_hot(seed[..., END], end)
+        return Spans(
+            start=blank(start, pointable),
+            end=blank(end, pointable),
+            type=self.entity_type(queries).float(),
+            inside=blank(scores[:, INSIDE], pointable) if self.inside else None,
+        )
+
+
+def one_hot(index: Tensor, like: Tensor) -> Tensor:
+    """Shape: index (B, Q) -> (B, Q, P), with the type and device of `like`."""
+    return torch.zeros_like(like).scatter_(-1, index[..., None], 1.0)
+
+
+def blank(logits: Tensor, pointable: Tensor) -> Tensor:
+    """Rule out positions that cannot be pointed at. Shape: (B, Q, P), (B, P) -> (B, Q, P)."""
+    lowest = torch.finfo(logits.dtype).min
+    return logits.masked_fill(~pointable[:, None, :], lowest)

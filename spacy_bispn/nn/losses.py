@@ -1,0 +1,172 @@
+"""The paper's equations as pure functions of tensors: no weights, no state, sums as printed.
+
+Every function returns a sum over texts, so that a batch and its sub-batches give the same
+gradient, and padding adds nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .matching import Match
+from .shapes import NULL, Spans, SpanTargets
+
+
+def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
+    """Eq 14: minus the probabilities of the gold type, start and end.
+
+    Shape: spans (B, Q, ...), gold (B, N) -> (B, Q, N).
+    """
+    parts = zip((spans.type, spans.start, spans.end), (gold.type, gold.start, gold.end), strict=True)
+    return sum((-_probability(logits, index) for logits, index in parts), start=torch.zeros(()))
+
+
+def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,
+                  gold_head: SpanTargets, gold_tail: SpanTargets) -> Tensor:  # fmt: skip
+    """Eq 15: minus the probability of the gold relation type, plus eq 14 for head and tail.
+
+    Shape: relation (B, Qr, R + 1), gold (B, M) -> (B, Qr, M).
+    """
+    return -_probability(relation, gold) + span_cost(head, gold_head) + span_cost(tail, gold_tail)
+
+
+def _probability(logits: Tensor, index: Tensor) -> Tensor:
+    wanted = index.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)
+    return logits.softmax(-1).gather(-1, wanted)
+
+
+def type_loss(logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: Tensor) -> Tensor:
+    """The type part of eq 16 and 17: cross-entropy of every query, null where it is unmatched.
+
+    Shape: logits (B, Q, C), mask (B, Q), gold (B, N), null_weight () -> ().
+    """
+    target = torch.full_like(mask, NULL, dtype=torch.long)
+    target[match.text, match.query] = gold[match.text, match.gold]
+    each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
+    weight = torch.where(target == NULL, null_weight.to(each), 1.0)
+    return (each * weight * mask).sum()
+
+
+def boundary_loss(spans: Spans, match: Match, gold: SpanTargets, kind: str) -> Tensor:
+    """The boundary part of eq 16 and 17, over matched queries only.
+
+    `kind` is "cross_entropy" (the paper), "binary" (each position by itself) or "both" (their sum).
+    """
+    total = spans.start.new_zeros(())
+    for logits, index in ((spans.start, gold.start), (spans.end, gold.end)):
+        chosen = logits[match.text, match.query]
+        target = index[match.text, match.gold]
+        if kind != "binary":
+            total = total + F.cross_entropy(chosen, target, reduction="sum")
+        if kind != "cross_entropy":
+            total = total + binary(chosen, F.one_hot(target, chosen.shape[-1]).to(chosen))
+    return total
+
+
+def inside_loss(logits: Tensor, match: Match, gold: SpanTargets) -> Tensor:
+    """A third pointer, at every part of the entity: 1 at its ends, 0.5 between them.
+
+    Shape: logits (B, Q, P) -> (). Not in the paper; the released code's extra.
+    """
+    chosen = logits[match.text, match.query]
+    start = gold.start[match.text, match.gold][:, None]
+    end = gold.end[match.text, match.gold][:, None]
+    position = torch.arange(logits.shape[-1], device=logits.device)[None]
+    target = ((position >= start) & (position <= end)).to(chosen) / 2
+    target = target + ((position == start) | (position == end)).to(chosen) / 2
+    return binary(chosen, target)
+
+
+def binary(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy, summed; positions that cannot be pointed at give 0. Any shape -> ()."""
+    possible = logits > torch.finfo(logits.dtype).min / 2
+    logits = torch.where(possible, logits, -50.0)
+    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (each * possible).sum()
+
+
+def divergence(left: Spans, right: Spans) -> Tensor:
+    """D_KL(left_i || right_j), summed over the start, end and type distributions.
+
+    Types range over the same classes for entities, heads and tails; null counts as one of them.
+    Shape: left (B, N, ...), right (B, M, ...) -> (B, N, M).
+    """
+    total = torch.zeros(())
+    for p_logits, q_logits in zip(left[:3], right[:3], strict=True):
+        log_p = p_logits.log_softmax(-1)
+        log_q = q_logits.log_softmax(-1).clamp(min=-1e4)
+        p = log_p.exp()
+        entropy = (p * log_p.clamp(min=-1e4)).sum(-1)
+        total = total + entropy[..., None] - p @ log_q.transpose(-1, -2)
+    return total
+
+
+def relation_to_entity_loss(
+    entity: Spans, head: Spans, tail: Spans, entity_mask: Tensor, relation_mask: Tensor, reverse: bool
+) -> Tensor:
+    """Eq 18: each head and each tail lies close to some entity, D_KL(entity || head or tail).
+
+    `reverse` swaps the arguments of the divergence. Shape: masks (B, Q) -> ().
+    """
+    total = entity.type.new_zeros(())
+    for argument in (head, tail):
+        distance = _between(entity, argument, reverse)
+        total = total + _closest(distance, entity_mask, relation_mask)
+    return total
+
+
+def entity_to_relation_loss(
+    entity: Spans, head: Spans, tail: Spans, entity_mask: Tensor, relation_mask: Tensor,
+    has_relation: Tensor, reverse: bool,
+) -> Tensor:  # fmt: skip
+    """Eq 20: an entity that has a relation (eq 19) lies close to some head or tail.
+
+    `has_relation` holds logits, used as a weight only: through it an entity could talk itself out
+    of the loss. Shape: has_relation (B, Qe), masks (B, Q) -> ().
+    """
+    distances = [_between(entity, argument, not reverse) for argument in (head, tail)]
+    both = torch.cat(distances, dim=-1).transpose(1, 2)
+    weight = has_relation.detach().sigmoid() * entity_mask
+    return _closest(both, torch.cat([relation_mask, relation_mask], dim=-1), weight)
+
+
+def _between(entity: Spans, argument: Spans, reverse: bool) -> Tensor:
+    """Shape: (B, Qe, Qr): D_KL(entity || argument), or with `reverse` D_KL(argument || entity)."""
+    if reverse:
+        return divergence(argument, entity).transpose(1, 2)
+    return divergence(entity, argument)
+
+
+def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:
+    """Shape: distance (B, N, M), candidates (B, N) bool, weight (B, M) -> (): weighted sum of minima."""
+    usable = distance.masked_fill(~candidates[..., None], torch.inf).amin(dim=1)
+    weight = weight * candidates.any(dim=-1, keepdim=True)
+    return (torch.where(usable.isfinite(), usable, 0.0) * weight).sum()
+
+
+def has_relation_loss(logits: Tensor, mask: Tensor, target: Tensor) -> Tensor:
+    """Eq 21: binary cross-entropy of "takes part in a relation". Shape: (B, Qe) each -> ()."""
+    each = F.binary_cross_entropy_with_logits(logits, target.to(logits), reduction="none")
+    return (each * mask).sum()
+
+
+def consistency_loss(to_entity: Tensor, to_relation: Tensor, has_relation: Tensor) -> Tensor:
+    """Eq 22: both directions and has-relation, added. Shape: () each -> ()."""
+    return to_entity + to_relation + has_relation
+
+
+def linking_loss(link: Tensor, entity_mask: Tensor, relation_mask: Tensor, target: Tensor) -> Tensor:
+    """Eq 27: binary cross-entropy of "this entity is an end of this relation".
+
+    Shape: link and target (B, Qe, Qr), masks (B, Q) -> ().
+    """
+    each = F.binary_cross_entropy_with_logits(link, target.to(link), reduction="none")
+    return (each * entity_mask[:, :, None] * relation_mask[:, None, :]).sum()
+
+
+def proposal_loss(logits: Tensor, gold: Tensor, valid: Tensor) -> Tensor:
+    """Binary cross-entropy of the candidates that may seed queries. Any shape (B, ...) -> ()."""
+    each = F.binary_cross_entropy_with_logits(logits, gold.to(logits), reduction="none")
+    return (each * valid).sum()

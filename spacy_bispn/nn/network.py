@@ -1,0 +1,195 @@
+"""The whole network. `forward` reads like figure 2 of the paper, from left to right."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .decoder import SetDecoder, SharedBlock, Split
+from .encoder import OneWayEncoder, TokenPass
+from .heads import SpanHead
+from .queries import LearnedQueries, ProposedQueries, rows
+from .shapes import NULL, Inputs, Outputs, Proposals, Queries
+
+
+class Decoded(NamedTuple):
+    """States behind the decoders. Shape: entity (B, Qe, d), relation, head, tail (B, Qr, d),
+    views (B, P, d), and the shared decoder's queries for linking (B, Q, d).
+    """
+
+    entity: Tensor
+    relation: Tensor
+    head: Tensor
+    tail: Tensor
+    entity_view: Tensor
+    relation_view: Tensor
+    shared_entity: Tensor
+    shared_relation: Tensor
+
+
+class Network(nn.Module):
+    """BiSPN: one pass from tokens to an entity set and a relation set.
+
+    encoder: reads piece ids, or None where another component delivers vectors; `project` then
+        brings them to the network's width.
+    split_before: relation queries become three before the shared decoder instead of after it.
+    supervised_layers: how many of the last shared blocks deliver outputs to learn from.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: OneWayEncoder | None,
+        project: nn.Module,
+        queries: LearnedQueries | ProposedQueries,
+        shared: list[SharedBlock],
+        entity_decoder: SetDecoder,
+        relation_decoder: SetDecoder,
+        split: Split,
+        split_before: bool,
+        spans: SpanHead,
+        relation_type: nn.Linear,
+        has_relation: nn.Linear,
+        link: nn.Module,
+        supervised_layers: int,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.project = project
+        self.queries = queries
+        self.shared = nn.ModuleList(shared)
+        self.entity_decoder = entity_decoder
+        self.relation_decoder = relation_decoder
+        self.split = split
+        self.split_before = split_before
+        self.spans = spans
+        self.relation_type = relation_type
+        self.has_relation = has_relation
+        self.link = link
+        self.supervised_layers = supervised_layers
+
+    def forward(self, inputs: Inputs) -> tuple[list[Outputs], Proposals | None]:
+        """All supervised layers' outputs, the final layer last, and the proposals in training."""
+        tokens, queries, proposals = self._encode(inputs)
+        layers = self._decode(tokens, queries, inputs)
+        return [self._head(decoded, queries, inputs.pointable) for decoded in layers], proposals
+
+    @torch.inference_mode()
+    def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
+        """Types first; pointers only for the queries whose label is likelier than its threshold."""
+        tokens, queries, _ = self._encode(inputs)
+        decoded = self._decode(tokens, queries, inputs)[-1]
+        entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
+        relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
+        decoded, queries = keep(decoded, queries, *entity, *relation)
+        return self._head(decoded, queries, inputs.pointable, links=False)
+
+    def _encode(self, inputs: Inputs) -> tuple[Tensor, Queries, Proposals | None]:
+        """Eq 1. Tokens first: no token sees a query, so that queries may come from the text."""
+        passed = self._tokens(inputs)
+        tokens: Tensor = self.project(passed.states)
+        queries, proposals = self.queries(tokens, inputs.pointable, inputs.gold)
+        if self.encoder is not None:
+            sizes = queries.entity.shape[1], queries.relation.shape[1]
+            states = self.encoder.pass_queries(
+                torch.cat([queries.entity, queries.relation], dim=1), passed, inputs.mask,
+                torch.cat([queries.entity_mask, queries.relation_mask], dim=1),
+            )  # fmt: skip
+            entity, relation = states.split(sizes, dim=1)
+            queries = queries._replace(entity=entity, relation=relation)
+        return tokens, queries, proposals
+
+    def _tokens(self, inputs: Inputs) -> TokenPass:
+        if self.encoder is not None and inputs.ids is not None:
+            passed: TokenPass = self.encoder(inputs.ids, inputs.mask)
+            return passed
+        assert inputs.vectors is not None
+        return TokenPass(inputs.vectors, [], [])
+
+    def _decode(self, tokens: Tensor, queries: Queries, inputs: Inputs) -> list[Decoded]:
+        relation, relation_mask, position = queries.relation, queries.relation_mask, self.queries.position
+        if self.split_before:
+            relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
+        states = torch.cat([queries.entity, relation], dim=1)
+        mask = torch.cat([queries.entity_mask, relation_mask], dim=1)
+        if position is not None:
+            position = self._spread(position, queries).expand_as(states)
+        layers = []
+        for index, block in enumerate(self.shared):
+            tokens, states = block(tokens, states, inputs.mask, mask, position)
+            if index >= len(self.shared) - (self.supervised_layers if self.training else 1):
+                layers.append(self._decode_sets(tokens, states, queries, inputs.mask))
+        return layers
+
+    def _spread(self, position: Tensor, queries: Queries) -> Tensor:
+        """A split relation query's three parts share its position. Shape: (Q, d) -> (Q', d)."""
+        entity, relation = position.split([queries.entity.shape[1], queries.relation.shape[1]])
+        return torch.cat([entity, relation.repeat(3 if self.split_before else 1, 1)])
+
+    def _decode_sets(
+        self, tokens: Tensor, states: Tensor, queries: Queries, token_mask: Tensor
+    ) -> Decoded:
+        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails."""
+        entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
+        shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
+        triple = shared_relation if self.split_before else self.split(shared_relation)
+        entity, entity_view = self.entity_decoder(
+            shared_entity, tokens, token_mask, queries.entity_mask
+        )
+        triple, relation_view = self.relation_decoder(
+            triple, tokens, token_mask, queries.relation_mask.repeat(1, 3)
+        )
+        return Decoded(
+            entity, *triple.split(relation_count, dim=1), entity_view, relation_view,
+            shared_entity, shared_relation[:, :relation_count],
+        )  # fmt: skip
+
+    def _head(
+        self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True
+    ) -> Outputs:
+        """Eq 4-6 for entities, heads and tails alike; eq 13, 19 and 23-26."""
+        view = decoded.relation_view
+        return Outputs(
+            entity=self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed),
+            head=self.spans(decoded.head, view, pointable, queries.head_seed),
+            tail=self.spans(decoded.tail, view, pointable, queries.tail_seed),
+            relation=self.relation_type(decoded.relation).float(),
+            entity_mask=queries.entity_mask,
+            relation_mask=queries.relation_mask,
+            has_relation=self.has_relation(decoded.entity)[..., 0].float() if links else None,
+            link=self.link(decoded.shared_entity, decoded.shared_relation)[:, 0].float() if links else None,
+        )
+
+
+def likely(logits: Tensor, mask: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """The queries whose best label is likelier than `threshold`, moved to the front.
+
+    Shape: logits (B, Q, C), mask (B, Q) -> index (B, K), mask (B, K), K the most of any text.
+    """
+    best = logits.float().softmax(-1)[..., NULL + 1 :]
+    wanted = (best.amax(-1) >= threshold) & mask if best.shape[-1] else torch.zeros_like(mask)
+    order = wanted.int().argsort(dim=1, descending=True, stable=True)
+    most = int(wanted.sum(1).max()) if len(wanted) else 0
+    return order[:, :most], wanted.gather(1, order)[:, :most]
+
+
+def keep(
+    decoded: Decoded, queries: Queries, entity: Tensor, entity_mask: Tensor, relation: Tensor,
+    relation_mask: Tensor,
+) -> tuple[Decoded, Queries]:  # fmt: skip
+    """Only the chosen queries. Shape: indices and masks (B, K)."""
+    chosen = decoded._replace(
+        entity=rows(decoded.entity, entity),
+        **{name: rows(getattr(decoded, name), relation) for name in ("relation", "head", "tail")},
+    )
+    seeds = {
+        name: None if seed is None else rows(seed, index)
+        for name, seed, index in (
+            ("entity_seed", queries.entity_seed, entity),
+            ("head_seed", queries.head_seed, relation),
+            ("tail_seed", queries.tail_seed, relation),
+        )
+    }
+    return chosen, queries._replace(entity_mask=entity_mask, relation_mask=relation_mask, **seeds)

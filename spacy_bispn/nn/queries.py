@@ -1,0 +1,179 @@
+"""Where queries come from: learned slots (the paper), or spans and pairs that the text proposes.
+
+Both modules have one interface: tokens in, `Queries` and (for proposals) `Proposals` out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .heads import Biaffine
+from .shapes import Proposals, Queries, SpanTargets, Targets
+
+COPIES = 2  # a span may carry two types and a pair two relations: each candidate has two places
+WIDTHS = 32  # wider spans share the last width embedding
+PRIOR = 0.01  # a candidate's probability before any training
+
+
+class LearnedQueries(nn.Module):
+    """The paper's queries: a fixed set of learned vectors, the same for every text (eq 1).
+
+    With `positional`, a second set serves as positions in the decoder's attention.
+    """
+
+    def __init__(self, entity_queries: int, relation_queries: int, width: int, positional: bool) -> None:
+        super().__init__()
+        self.entity = nn.Parameter(torch.randn(entity_queries, width) * 0.5)
+        self.relation = nn.Parameter(torch.randn(relation_queries, width) * 0.5)
+        total = entity_queries + relation_queries
+        self.position = nn.Parameter(torch.randn(total, width) * 0.5) if positional else None
+
+    def forward(
+        self, tokens: Tensor, pointable: Tensor, gold: Targets | None
+    ) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d), pointable (B, P) -> queries for B texts, no proposals."""
+        batch = len(tokens)
+        entity, relation = (x.expand(batch, -1, -1) for x in (self.entity, self.relation))
+        masks = (x.new_ones(x.shape[:2], dtype=torch.bool) for x in (entity, relation))
+        return Queries(entity, relation, *masks), None
+
+
+class ProposedQueries(nn.Module):
+    """Two-stage selection: the likeliest spans seed entity queries, the likeliest pairs of them
+    relation queries. A text gets as many queries as it has candidates above `floor`, at most the
+    limits; in training its gold spans and pairs are always among them.
+    """
+
+    position = None
+
+    def __init__(
+        self, entity_queries: int, relation_queries: int, width: int, hidden: int, floor: float
+    ) -> None:
+        super().__init__()
+        self.entity_limit = entity_queries
+        self.relation_limit = relation_queries
+        self.floor = math.log(floor / (1 - floor))
+        prior = math.log(PRIOR / (1 - PRIOR))
+        self.start = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
+        self.end = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
+        self.span = Biaffine(hidden, hidden, hidden, COPIES)
+        self.span_bias = nn.Parameter(torch.full((COPIES, WIDTHS), prior))
+        self.start_score = nn.Linear(hidden, COPIES, bias=False)
+        self.end_score = nn.Linear(hidden, COPIES, bias=False)
+        self.width = nn.Embedding(WIDTHS, width)
+        self.span_copy = nn.Embedding(COPIES, width)
+        self.span_seed = nn.Linear(2 * width, width)
+        self.span_norm = nn.LayerNorm(width)
+        self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
+        self.tail = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
+        self.pair = Biaffine(hidden, hidden, hidden, COPIES)
+        self.pair_bias = nn.Parameter(torch.full((COPIES,), prior))
+        self.pair_copy = nn.Embedding(COPIES, width)
+        self.pair_seed = nn.Linear(2 * width, width)
+        self.pair_norm = nn.LayerNorm(width)
+
+    def forward(
+        self, tokens: Tensor, pointable: Tensor, gold: Targets | None
+    ) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d), pointable (B, P) -> queries, and in training the proposals."""
+        span_logits, span_valid = self._score_spans(tokens, pointable)
+        span_gold = None if gold is None else count_spans(gold.entity, span_logits)
+        chosen, entity_mask = choose(span_logits, span_valid, span_gold, self.floor, self.entity_limit)
+        copy, start, end = unravel(chosen, tokens.shape[1])
+        entity = self._span_states(tokens, copy, start, end)
+        entity_seed = torch.stack([start, end], dim=-1)
+
+        pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
+        pair_logits = pair_logits + self.pair_bias[:, None, None]
+        first = entity_mask & (copy == 0)
+        pair_valid = (first[:, :, None] & first[:, None, :])[:, None].expand_as(pair_logits)
+        pair_gold = None if gold is None else count_pairs(gold, entity_seed, pair_valid)
+        chosen, relation_mask = choose(
+            pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit
+        )
+        copy, head, tail = unravel(chosen, entity.shape[1])
+        ends = torch.cat([rows(entity, head), rows(entity, tail)], dim=-1)
+        relation = self.pair_norm(self.pair_seed(ends) + self.pair_copy(copy))
+
+        queries = Queries(
+            entity, relation, entity_mask, relation_mask,
+            entity_seed, rows(entity_seed, head), rows(entity_seed, tail),
+        )  # fmt: skip
+        if span_gold is None or pair_gold is None:
+            return queries, None
+        return queries, Proposals(
+            span_logits, span_gold, span_valid, pair_logits, pair_gold, pair_valid
+        )
+
+    def _score_spans(self, tokens: Tensor, pointable: Tensor) -> tuple[Tensor, Tensor]:
+        start, end = self.start(tokens), self.end(tokens)
+        logits = self.span(start, end).float()
+        logits = logits + self.start_score(start).movedim(-1, 1)[..., :, None]
+        logits = logits + self.end_score(end).movedim(-1, 1)[..., None, :]
+        position = torch.arange(tokens.shape[1], device=tokens.device)
+        distance = position[None, :] - position[:, None]
+        logits = logits + self.span_bias[:, distance.clamp(0, WIDTHS - 1)]
+        valid = pointable[:, :, None] & pointable[:, None, :] & (distance >= 0)
+        return logits, valid[:, None].expand_as(logits)
+
+    def _span_states(self, tokens: Tensor, copy: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        ends = torch.cat([rows(tokens, start), rows(tokens, end)], dim=-1)
+        extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
+        states: Tensor = self.span_norm(self.span_seed(ends) + extra)
+        return states
+
+
+def choose(
+    logits: Tensor, valid: Tensor, gold: Tensor | None, floor: float, limit: int
+) -> tuple[Tensor, Tensor]:
+    """The best candidates of each text: gold ones first, then those above `floor`.
+
+    Shape: logits, valid, gold (B, C, X, Y) -> flat indices (B, Q) and mask (B, Q), where Q is the
+    largest number of candidates of any text, at least 1 and at most `limit`.
+    """
+    scores = logits.detach().masked_fill(~valid, -torch.inf)
+    wanted = scores > floor
+    if gold is not None:
+        wanted = wanted | gold
+        scores = scores.masked_fill(gold, torch.inf)
+    flat = scores.flatten(1)
+    counts = wanted.flatten(1).sum(1).clamp(max=limit)
+    most = min(max(int(counts.max()), 1), flat.shape[1])
+    chosen = flat.topk(most, dim=1).indices
+    return chosen, torch.arange(most, device=flat.device) < counts[:, None]
+
+
+def unravel(flat: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Copy, row and column of flat indices into (C, side, side). Shape: each (B, Q)."""
+    return flat // (side * side), flat // side % side, flat % side
+
+
+def rows(states: Tensor, index: Tensor) -> Tensor:
+    """Shape: states (B, P, x), index (B, Q) -> (B, Q, x)."""
+    return states.gather(1, index[..., None].expand(-1, -1, states.shape[-1]))
+
+
+def count_spans(gold: SpanTargets, like: Tensor) -> Tensor:
+    """Gold of the span scores: copy c of a span is gold if more than c gold entities have it.
+
+    Shape: (B, N) -> (B, C, P, P) bool.
+    """
+    batch, copies, side, _ = like.shape
+    counts = torch.zeros(batch, side * side + 1, dtype=torch.long, device=like.device)
+    place = torch.where(gold.start >= 0, gold.start * side + gold.end, side * side)
+    counts.scatter_add_(1, place, torch.ones_like(place))
+    square = counts[:, :-1].unflatten(1, (side, side))
+    return torch.stack([square > copy for copy in range(copies)], dim=1)
+
+
+def count_pairs(gold: Targets, seed: Tensor, valid: Tensor) -> Tensor:
+    """Gold of the pair scores, likewise. Shape: seed (B, K, 2), valid (B, C, K, K) -> (B, C, K, K)."""
+    at_head, at_tail = (
+        (seed[:, :, None, 0] == span.start[:, None]) & (seed[:, :, None, 1] == span.end[:, None])
+        for span in (gold.head, gold.tail)
+    )
+    counts = at_head.float() @ at_tail.float().transpose(1, 2)
+    return torch.stack([counts > copy for copy in range(valid.shape[1])], dim=1) & valid

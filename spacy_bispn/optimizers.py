@@ -1,0 +1,259 @@
+"""AdamW with one rate for the pretrained encoder and one for all that is new.
+
+thinc's own optimizer knows one rate and clips every tensor by itself; a fine-tuned encoder wants two
+rates, no decay on biases and norms, and one norm over all gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import srsly
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from thinc.api import Optimizer
+
+Role = Literal["encoder", "decoder"]
+Moments = dict[str, torch.Tensor]
+
+
+def create_adamw(
+    *,
+    encoder_rate: float = 1e-4,
+    decoder_rate: float = 4e-4,
+    epochs: float | None = None,
+    warmup: float = 0.1,
+    weight_decay: float = 0.01,
+    max_norm: float = 1.0,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> AdamW:
+    """Make the optimizer for `[training.optimizer]`.
+
+    encoder_rate: full learning rate of the parameters under `encoder.`; 0 leaves them as they are.
+    decoder_rate: full learning rate of all other parameters, and of all other components.
+    epochs: passes over the training data after which the rates have fallen to 0; None keeps them constant.
+    warmup: the part of `epochs` in which the rates rise from 0. Without `epochs` it is not used.
+    weight_decay: decay per step relative to the rate; biases and norms do not decay.
+    max_norm: largest norm of all gradients of a model together; 0 does not clip.
+    beta1, beta2, eps: as in Adam.
+
+    Raises ValueError where a value cannot be used.
+    """
+    _require("encoder_rate", encoder_rate, encoder_rate >= 0, "a number of at least 0", "try 1e-4")
+    _require("decoder_rate", decoder_rate, decoder_rate >= 0, "a number of at least 0", "try 4e-4")
+    if epochs is not None:
+        _require("epochs", epochs, epochs > 0, "a number above 0, or null", "use null for constant rates")
+    _require("warmup", warmup, 0 <= warmup < 1, "a part of the epochs, from 0 to below 1", "try 0.1")
+    _require("weight_decay", weight_decay, weight_decay >= 0, "a number of at least 0", "try 0.01")
+    _require("max_norm", max_norm, max_norm >= 0, "a number of at least 0", "use 0 to switch clipping off")
+    _require("beta1", beta1, 0 < beta1 < 1, "a number between 0 and 1", "try 0.9")
+    _require("beta2", beta2, 0 < beta2 < 1, "a number between 0 and 1", "try 0.999")
+    _require("eps", eps, eps > 0, "a number above 0", "try 1e-8")
+    return AdamW(
+        decoder_rate,
+        encoder_rate=encoder_rate,
+        epochs=epochs,
+        warmup=warmup,
+        L2=weight_decay,
+        grad_clip=max_norm,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+    )
+
+
+class AdamW(Optimizer):  # type: ignore[misc]
+    """A thinc optimizer that takes a whole torch module in one step.
+
+    Called as any thinc optimizer it serves the other components of a pipeline, at the decoder's rate; what
+    it knows about those is not saved, as thinc identifies their weights by numbers that change.
+    """
+
+    def __init__(
+        self, decoder_rate: float, *, encoder_rate: float, epochs: float | None, warmup: float, **adam: float
+    ) -> None:
+        super().__init__(decoder_rate, use_averages=False, **adam)
+        self.encoder_rate = encoder_rate
+        self.epochs = epochs
+        self.warmup = warmup
+        self._learners: dict[str | int, _Learner] = {}
+        self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
+
+    def step_module(self, key: str | int, module: torch.nn.Module, epoch: float) -> None:
+        """Change the weights of `module` once and set its gradients to None.
+
+        key: what identifies the module from step to step, such as the id of its shim.
+        epoch: passes over the training data so far, with their fraction.
+
+        Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
+        gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit.
+        """
+        if key not in self._learners:
+            self._learners[key] = self._claim(key, module)
+        learner = self._learners[key]
+        learner.follow(module, betas=(self.b1, self.b2), eps=self.eps, decay=self.L2)
+        trained = {name: param for name, param in learner.params.items() if param.grad is not None}
+        if any(_role(name) == "encoder" for name in trained):
+            learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
+        if self.grad_clip:
+            torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip)
+        learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
+
+    def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
+        """The learning rates at `epoch`, for an encoder that began to learn at epoch `unfrozen`."""
+        return {
+            "encoder": self.encoder_rate * self._share(epoch, unfrozen),
+            "decoder": self.learn_rate * self._share(epoch, 0.0),
+        }
+
+    def _share(self, epoch: float, start: float) -> float:
+        """The part of a full rate that holds at `epoch` for weights that began to learn at `start`."""
+        if self.epochs is None:
+            return 1.0
+        if epoch >= self.epochs:
+            return 0.0
+        peak = start + self.warmup * self.epochs
+        if epoch < peak:
+            return (epoch - start) / (peak - start)
+        return (self.epochs - epoch) / (self.epochs - peak)
+
+    def _claim(self, key: str | int, module: torch.nn.Module) -> _Learner:
+        """The saved state that belongs to a new module, or a fresh one."""
+        # Numbers differ between processes while the order of the modules does not; names are lasting.
+        for learner in self._saved:
+            if learner.key == key if isinstance(key, str) else isinstance(learner.key, int):
+                _require_fit(learner, module)
+                self._saved.remove(learner)
+                learner.key = key
+                return learner
+        return _Learner(key)
+
+    def to_bytes(self) -> bytes:
+        """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
+        scalars, tensors = self._dump()
+        return bytes(srsly.msgpack_dumps({"scalars": scalars, "tensors": tensors}))
+
+    def from_bytes(self, data: bytes) -> AdamW:
+        """Take over a saved state: modules claim theirs at their next step, by name or else in order."""
+        message = srsly.msgpack_loads(data)
+        return self._load(message["scalars"], message["tensors"])
+
+    def to_disk(self, path: str | Path) -> None:
+        """Write what `to_bytes` holds to the folder `path`: `optimizer.json`, `optimizer.safetensors`."""
+        scalars, tensors = self._dump()
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(folder / "optimizer.json", scalars)
+        (folder / "optimizer.safetensors").write_bytes(tensors)
+
+    def from_disk(self, path: str | Path) -> AdamW:
+        """Take over the state in the folder `path`, as `from_bytes` does."""
+        folder = Path(path)
+        tensors = (folder / "optimizer.safetensors").read_bytes()
+        return self._load(srsly.read_json(folder / "optimizer.json"), tensors)
+
+    def _dump(self) -> tuple[list[dict[str, Any]], bytes]:
+        learners = [*self._learners.values(), *self._saved]
+        scalars = [{"key": learner.key, "unfrozen": learner.unfrozen} for learner in learners]
+        tensors = {
+            f"{index}/{kind}/{name}": tensor.contiguous()
+            for index, learner in enumerate(learners)
+            for name, moments in learner.moments().items()
+            for kind, tensor in moments.items()
+        }
+        return scalars, save_tensors(tensors)
+
+    def _load(self, scalars: list[dict[str, Any]], tensors: bytes) -> AdamW:
+        learners = [_Learner(**record) for record in scalars]
+        for path, tensor in load_tensors(tensors).items():
+            index, kind, name = path.split("/", 2)
+            learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+        self._learners, self._saved = {}, learners
+        return self
+
+
+@dataclass(eq=False)
+class _Learner:
+    """One module under training: torch's optimizer for it, and when its encoder began to learn."""
+
+    key: str | int
+    unfrozen: float | None = None
+    saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
+    adam: torch.optim.AdamW | None = None
+    params: dict[str, torch.nn.Parameter] = field(default_factory=dict)
+    places: list[tuple[str, int, torch.device]] = field(default_factory=list)
+
+    def follow(
+        self, module: torch.nn.Module, *, betas: tuple[float, float], eps: float, decay: float
+    ) -> None:
+        """Have torch's optimizer at hand for the parameters that the module has now, where they are now."""
+        params = dict(module.named_parameters())
+        places = [(name, id(param), param.device) for name, param in params.items()]
+        if self.adam is not None and places == self.places:
+            return
+        moments = self.moments()
+        groups = [
+            {
+                "params": [p for name, p in params.items() if (_role(name), p.ndim > 1) == (role, decays)],
+                "weight_decay": decay if decays else 0.0,
+                "role": role,
+            }
+            for role in ("encoder", "decoder")
+            for decays in (True, False)
+        ]
+        fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params.values())
+        how = {"fused": True} if fused else {"foreach": True}
+        self.adam = torch.optim.AdamW(groups, betas=betas, eps=eps, **how)
+        self.params, self.places, self.saved = params, places, {}
+        for name, param in params.items():
+            # A parameter that changed its shape, such as a head for more labels, starts anew.
+            if name in moments and moments[name]["exp_avg"].shape == param.shape:
+                self.adam.state[param] = _like(moments[name], param, step_on=param.device if fused else "cpu")
+
+    def step(self, rates: dict[Role, float]) -> None:
+        """Change the weights at the rate of their group; afterwards no parameter has a gradient."""
+        assert self.adam is not None
+        for group in self.adam.param_groups:
+            group["lr"] = rates[group["role"]]
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+
+    def moments(self) -> dict[str, Moments]:
+        """What is known about every parameter that ever had a gradient, by its name."""
+        if self.adam is None:
+            return self.saved
+        return {name: self.adam.state[p] for name, p in self.params.items() if p in self.adam.state}
+
+
+def _role(name: str) -> Role:
+    return "encoder" if name.startswith("encoder.") else "decoder"
+
+
+def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str) -> Moments:
+    """The moments as torch wants them: in the memory layout and on the device of their parameter."""
+    averages = {name: torch.empty_like(param).copy_(moments[name]) for name in ("exp_avg", "exp_avg_sq")}
+    return {"step": moments["step"].to(step_on), **averages}
+
+
+def _require(name: str, value: float, good: bool, expected: str, advice: str) -> None:
+    if not (good and math.isfinite(value)):
+        raise ValueError(f"Optimizer setting {name} = {value}: expected {expected}; {advice}.")
+
+
+def _require_fit(learner: _Learner, module: torch.nn.Module) -> None:
+    """Raise ValueError unless every saved moment has a parameter of its name and shape."""
+    shapes = {name: tuple(param.shape) for name, param in module.named_parameters()}
+    for name, moments in learner.saved.items():
+        saved = tuple(moments["exp_avg"].shape)
+        if shapes.get(name) != saved:
+            found = f"shape {shapes[name]}" if name in shapes else "no parameter of that name"
+            raise ValueError(
+                f"The saved optimizer state holds {name} with shape {saved}, but the model has {found}: "
+                "expected the model that the state was saved with; load that one, or start a new optimizer."
+            )

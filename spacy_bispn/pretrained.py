@@ -1,0 +1,145 @@
+"""The only user of transformers: load an encoder, make one, rebuild one without any network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel
+
+FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "camembert")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded encoder: module, fast tokenizer, and the ids that open, close and pad a window."""
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    special: tuple[int, int, int]
+
+    @property
+    def longest(self) -> int:
+        """The most pieces, special ones included, that the model has positions for."""
+        config: Any = self.model.config
+        offset = config.pad_token_id + 1 if "roberta" in config.model_type else 0
+        return int(config.max_position_embeddings) - offset
+
+    def describe(self) -> dict[str, Any]:
+        """All but the weights, as JSON."""
+        config: Any = self.model.config
+        return {
+            "config": config.to_dict(),
+            "tokenizer": self.tokenizer.to_str(),
+            "special": list(self.special),
+        }
+
+
+class Source(Protocol):
+    """Where an encoder comes from."""
+
+    def load(self, texts: Iterable[str]) -> Encoder:
+        """Make the encoder; `texts` are those of the training corpus."""
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """Weights published for transformers, by hub name or local folder."""
+
+    name: str
+
+    def load(self, texts: Iterable[str]) -> Encoder:
+        """Raises ValueError if there is no such model, no fast tokenizer or another kind of model."""
+        try:
+            config = AutoConfig.from_pretrained(self.name)
+            if config.model_type not in FAMILIES:
+                raise ValueError(
+                    f"the encoder {self.name!r} is a {config.model_type} model, expected one of "
+                    f"{', '.join(FAMILIES)}: choose a model of BERT's family."
+                )
+            tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
+            extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
+            model = AutoModel.from_pretrained(self.name, **extra)
+        except OSError as error:
+            kind = "a folder without a model" if Path(self.name).exists() else "neither a folder nor reachable"
+            raise ValueError(
+                f"the encoder {self.name!r} is {kind}, expected a hub name or a folder with config.json, "
+                f"weights and tokenizer.json: correct `name` in the encoder block of the config ({error})."
+            ) from error
+        if not tokenizer.is_fast:
+            raise ValueError(
+                f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
+                f"offsets: choose a model with a tokenizer.json."
+            )
+        special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+        return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
+
+
+@dataclass(frozen=True)
+class RandomEncoder:
+    """A small BERT with random weights and a wordpiece vocabulary learnt from the training texts."""
+
+    width: int = 192
+    layers: int = 3
+    heads: int = 6
+    vocabulary: int = 4000
+    positions: int = 512
+    dropout: float = 0.1
+
+    def load(self, texts: Iterable[str]) -> Encoder:
+        """Raises ValueError if the sizes do not fit each other."""
+        if self.width < 1 or self.heads < 1 or self.width % self.heads:
+            raise ValueError(
+                f"the encoder's width is {self.width} with {self.heads} heads, expected a multiple: "
+                f"choose a width that its heads divide."
+            )
+        tokenizer = learn_wordpieces(texts, self.vocabulary)
+        config = BertConfig(
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=self.width,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            intermediate_size=4 * self.width,
+            max_position_embeddings=self.positions,
+            hidden_dropout_prob=self.dropout,
+            attention_probs_dropout_prob=self.dropout,
+        )
+        special = tuple(tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", "[PAD]"))
+        return Encoder(BertModel(config, add_pooling_layer=False), tokenizer, special)  # type: ignore[arg-type]
+
+
+def learn_wordpieces(texts: Iterable[str], size: int) -> Tokenizer:
+    """A cased wordpiece tokenizer in BERT's manner."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def plain(serialized: str) -> Tokenizer:
+    """A tokenizer that neither cuts nor pads, whatever its file says."""
+    tokenizer = Tokenizer.from_str(serialized)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def rebuild(description: dict[str, Any]) -> Encoder:
+    """An encoder with fresh weights from `Encoder.describe`; reads no file and no network."""
+    values = json.loads(json.dumps(description["config"]))
+    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
+    model = AutoModel.from_config(config, **extra)
+    return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))

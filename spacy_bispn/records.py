@@ -1,0 +1,61 @@
+"""Plain values that every other room speaks in: character offsets, ends exclusive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Argument = TypeVar("Argument")
+
+
+@dataclass(frozen=True, order=True)
+class Entity:
+    """A labelled stretch of text, `text[start:end]`. Scores do not take part in comparison."""
+
+    start: int
+    end: int
+    label: str
+    score: float = field(default=1.0, compare=False)
+
+
+@dataclass(frozen=True, order=True)
+class Relation(Generic[Argument]):
+    """A directed, labelled link from `head` to `tail`.
+
+    The arguments are `Entity` records inside the package and spaCy `Span` objects on a Doc.
+    """
+
+    head: Argument
+    tail: Argument
+    label: str
+    score: float = field(default=1.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What is said about one text: its entities and the relations between them."""
+
+    entities: tuple[Entity, ...] = ()
+    relations: tuple[Relation[Entity], ...] = ()
+
+
+@dataclass(frozen=True)
+class AnnotatedText:
+    """One unit of a corpus: a text and its gold extraction.
+
+    `words` is set where the corpus prescribes its own tokens; `text` is then `" ".join(words)`.
+    """
+
+    id: str
+    text: str
+    extraction: Extraction
+    words: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The label sets of a model; `symmetric` lists the relation labels without a direction."""
+
+    entity: tuple[str, ...] = ()
+    relation: tuple[str, ...] = ()
+    symmetric: tuple[str, ...] = ()

@@ -1,0 +1,170 @@
+"""Precision, recall and F1 of extractions: exact matches between sets, text by text.
+
+All ratios are floats from 0 to 1; an undefined one (0/0) is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from spacy_bispn.records import Entity, Extraction, Relation
+
+# What is compared, and the label it is counted under.
+Unit = tuple[Hashable, str]
+View = Callable[[Entity], tuple[int | str, ...]]
+
+
+@dataclass
+class PRF:
+    """Counts of true positives, false positives and false negatives, and their ratios."""
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+
+    def __add__(self, other: PRF) -> PRF:
+        return PRF(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
+
+    def count(self, in_gold: bool, in_predicted: bool) -> None:
+        """Count one unit, found in gold, in the predictions, or in both."""
+        self.tp += in_gold and in_predicted
+        self.fp += in_predicted and not in_gold
+        self.fn += in_gold and not in_predicted
+
+    @property
+    def precision(self) -> float:
+        return self.tp / (self.tp + self.fp) if self.tp else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.tp / (self.tp + self.fn) if self.tp else 0.0
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp else 0.0
+
+    def ratios(self) -> dict[str, float]:
+        """Precision, recall and F1 under the keys `p`, `r` and `f`."""
+        return {"p": self.precision, "r": self.recall, "f": self.f1}
+
+
+class Pair(NamedTuple):
+    """A text's gold extraction and the predicted one; a plain 2-tuple stands for full annotation.
+
+    A text whose gold says nothing about entities (or relations) is left out of that part's scores.
+    """
+
+    gold: Extraction
+    predicted: Extraction
+    entities_annotated: bool = True
+    relations_annotated: bool = True
+
+
+def score_extractions(
+    pairs: Iterable[Pair | tuple[Extraction, Extraction]], symmetric: Collection[str] = ()
+) -> dict[str, Any]:
+    """Score predicted extractions against gold ones; duplicates within a text count once.
+
+    pairs: gold and predicted extraction of each text; see `Pair` for partly annotated texts.
+    symmetric: relation labels for which head and tail may be exchanged.
+
+    Returns a flat dict of floats from 0 to 1, with `_p`, `_r` and `_f` for each of
+
+    - `ents`: start, end and label agree; micro average
+    - `ents_macro`: the same, unweighted mean over the labels found in gold or predictions
+    - `ents_boundary`: start and end agree
+    - `rel_micro`: relation label, and start, end and label of head and tail, agree
+    - `rel_macro`: the same, unweighted mean over the relation labels
+    - `rel_boundary`: relation label, and start and end of head and tail, agree
+
+    and with `ents_per_type` and `rel_per_type` (label to `p`, `r`, `f`). Values are None where no
+    text has gold annotation of that kind. `bispn_coherence` is the share of predicted relations
+    whose head and tail are both predicted entities, None if no relation is predicted.
+    """
+    all_pairs = [Pair(*pair) for pair in pairs]
+    entity_pairs = [pair for pair in all_pairs if pair.entities_annotated]
+    relation_pairs = [pair for pair in all_pairs if pair.relations_annotated]
+
+    entities = _count(entity_pairs, _entity_units)
+    boundaries = _count(entity_pairs, _boundary_units)
+    relations = _count(relation_pairs, lambda found: _relation_units(found, _typed, symmetric))
+    linked_boundaries = _count(relation_pairs, lambda found: _relation_units(found, _boundary, symmetric))
+
+    scores: dict[str, Any] = {
+        **_micro("ents", entities),
+        **_macro("ents_macro", entities),
+        **_micro("ents_boundary", boundaries),
+        "ents_per_type": _per_type(entities),
+        **_micro("rel_micro", relations),
+        **_macro("rel_macro", relations),
+        **_micro("rel_boundary", linked_boundaries),
+        "rel_per_type": _per_type(relations),
+    }
+    if not entity_pairs:
+        scores |= {key: None for key in scores if key.startswith("ents_")}
+    if not relation_pairs:
+        scores |= {key: None for key in scores if key.startswith("rel_")}
+    scores["bispn_coherence"] = _coherence(pair.predicted for pair in all_pairs)
+    return scores
+
+
+def _typed(entity: Entity) -> tuple[int | str, ...]:
+    return (entity.start, entity.end, entity.label)
+
+
+def _boundary(entity: Entity) -> tuple[int | str, ...]:
+    return (entity.start, entity.end)
+
+
+def _entity_units(extraction: Extraction) -> set[Unit]:
+    return {(_typed(entity), entity.label) for entity in extraction.entities}
+
+
+def _boundary_units(extraction: Extraction) -> set[Unit]:
+    return {(_boundary(entity), "any label") for entity in extraction.entities}
+
+
+def _relation_units(extraction: Extraction, view: View, symmetric: Collection[str]) -> set[Unit]:
+    def arguments(relation: Relation[Entity]) -> tuple[Hashable, ...]:
+        ends = (view(relation.head), view(relation.tail))
+        return tuple(sorted(ends)) if relation.label in symmetric else ends
+
+    return {(arguments(relation), relation.label) for relation in extraction.relations}
+
+
+def _count(pairs: Iterable[Pair], units: Callable[[Extraction], set[Unit]]) -> dict[str, PRF]:
+    """Counts per label, summed over texts."""
+    counts: dict[str, PRF] = {}
+    for pair in pairs:
+        gold, predicted = units(pair.gold), units(pair.predicted)
+        for unit in gold | predicted:
+            counts.setdefault(unit[1], PRF()).count(unit in gold, unit in predicted)
+    return counts
+
+
+def _micro(prefix: str, counts: dict[str, PRF]) -> dict[str, float]:
+    total = sum(counts.values(), PRF())
+    return {f"{prefix}_{ratio}": value for ratio, value in total.ratios().items()}
+
+
+def _macro(prefix: str, counts: dict[str, PRF]) -> dict[str, float]:
+    labels = _per_type(counts).values()
+    return {
+        f"{prefix}_{ratio}": sum(ratios[ratio] for ratios in labels) / len(labels) if labels else 0.0
+        for ratio in "prf"
+    }
+
+
+def _per_type(counts: dict[str, PRF]) -> dict[str, dict[str, float]]:
+    return {label: counts[label].ratios() for label in sorted(counts)}
+
+
+def _coherence(predictions: Iterable[Extraction]) -> float | None:
+    coherent = [
+        relation.head in predicted.entities and relation.tail in predicted.entities
+        for predicted in predictions
+        for relation in predicted.relations
+    ]
+    return sum(coherent) / len(coherent) if coherent else None

@@ -1,0 +1,133 @@
+"""From extractions in characters to target tensors; the inverse of decode.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from .nn.shapes import NULL, SpanTargets, Targets
+from .pieces import Window
+from .records import Entity, Extraction, Labels, Relation
+
+
+@dataclass
+class Placement:
+    """What became of the gold of some texts; the counts add up to all of it."""
+
+    entities: int = 0
+    relations: int = 0
+    unplaced_entities: int = 0
+    unplaced_relations: int = 0
+    unknown_labels: dict[str, int] = field(default_factory=dict)
+
+    def note_label(self, label: str) -> None:
+        """Count an item whose label the model does not know."""
+        self.unknown_labels[label] = self.unknown_labels.get(label, 0) + 1
+
+
+@dataclass(frozen=True)
+class WindowGold:
+    """The gold that one window can see: entities, and relations whose ends it sees both."""
+
+    entities: list[tuple[Entity, tuple[int, int]]]
+    relations: list[Relation[Entity]]
+
+
+def place(
+    windows: Sequence[Window], extractions: Sequence[Extraction], labels: Labels
+) -> tuple[list[WindowGold], Placement]:
+    """Give every window its share of the gold, and count what no window can see."""
+    known_entity, known_relation = set(labels.entity), set(labels.relation)
+    report = Placement()
+    usable: list[Extraction] = []
+    for extraction in extractions:
+        for label in [x.label for x in extraction.entities if x.label not in known_entity]:
+            report.note_label(label)
+        for label in [x.label for x in extraction.relations if x.label not in known_relation]:
+            report.note_label(label)
+        entities = tuple(x for x in dict.fromkeys(extraction.entities) if x.label in known_entity)
+        there = set(entities)
+        relations = tuple(
+            x for x in dict.fromkeys(extraction.relations)
+            if x.label in known_relation and x.head in there and x.tail in there
+        )  # fmt: skip
+        usable.append(Extraction(entities, relations))
+        report.entities += len(entities)
+        report.relations += len(relations)
+    shares = [_share(window, usable[window.text]) for window in windows]
+    seen_entities, seen_relations = set(), set()
+    for window, share in zip(windows, shares, strict=True):
+        seen_entities.update((window.text, entity) for entity, _ in share.entities)
+        seen_relations.update((window.text, relation) for relation in share.relations)
+    report.unplaced_entities = report.entities - len(seen_entities)
+    report.unplaced_relations = report.relations - len(seen_relations)
+    return shares, report
+
+
+def _share(window: Window, extraction: Extraction) -> WindowGold:
+    found = {entity: window.locate(entity.start, entity.end) for entity in extraction.entities}
+    entities = [(entity, spot) for entity, spot in found.items() if spot is not None]
+    relations = [
+        relation for relation in extraction.relations
+        if found[relation.head] is not None and found[relation.tail] is not None
+    ]  # fmt: skip
+    return WindowGold(entities, relations)
+
+
+def make_targets(
+    shares: Sequence[WindowGold], labels: Labels, relation_queries: int, device: torch.device
+) -> Targets:
+    """Target tensors of a batch of windows.
+
+    A symmetric relation is trained in both directions as far as `relation_queries` suffices: the
+    direction that is stored always comes first.
+    """
+    entity_type = {label: index for index, label in enumerate(labels.entity, start=NULL + 1)}
+    relation_type = {label: index for index, label in enumerate(labels.relation, start=NULL + 1)}
+    entity_rows, relation_rows = [], []
+    for share in shares:
+        index = {entity: number for number, (entity, _) in enumerate(share.entities)}
+        spans = [(*spot, entity_type[entity.label]) for entity, spot in share.entities]
+        entity_rows.append(spans)
+        both = with_inverses(share.relations, labels.symmetric, relation_queries)
+        relation_rows.append(
+            [
+                (*spans[index[x.head]], *spans[index[x.tail]], relation_type[x.label],
+                 index[x.head], index[x.tail])
+                for x in both
+            ]  # fmt: skip
+        )
+    entity = _pad(entity_rows, (-1, -1, NULL), device)
+    relation = _pad(relation_rows, (-1, -1, NULL, -1, -1, NULL, NULL, -1, -1), device)
+    return Targets(
+        entity=SpanTargets(*entity),
+        head=SpanTargets(*relation[0:3]),
+        tail=SpanTargets(*relation[3:6]),
+        relation=relation[6],
+        head_entity=relation[7],
+        tail_entity=relation[8],
+    )
+
+
+def with_inverses(
+    relations: Sequence[Relation[Entity]], symmetric: Sequence[str], limit: int
+) -> list[Relation[Entity]]:
+    """The relations, then the inverses of symmetric ones, which stop at `limit` altogether."""
+    present = set(relations)
+    inverses = [
+        turned
+        for x in relations
+        if x.label in symmetric and (turned := Relation(x.tail, x.head, x.label)) not in present
+    ]
+    return [*relations, *inverses[: max(limit - len(relations), 0)]]
+
+
+def _pad(
+    rows: Sequence[Sequence[tuple[int, ...]]], empty: tuple[int, ...], device: torch.device
+) -> list[torch.Tensor]:
+    most = max((len(row) for row in rows), default=0)
+    full = [[*row, *[empty] * (most - len(row))] for row in rows]
+    table = torch.tensor(full, dtype=torch.long).view(len(rows), most, len(empty))
+    return list(table.to(device).unbind(-1))

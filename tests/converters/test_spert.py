@@ -1,0 +1,126 @@
+"""SpERT JSON: offsets in tokens become offsets in characters of the space-joined text."""
+
+import json
+
+import pytest
+
+from spacy_bispn.converters import ConversionError, get_format, spert
+from spacy_bispn.records import Entity, Extraction, Relation
+
+WORDS = ["Intravenous", "azithromycin", "-", "induced", "ototoxicity", "."]
+EFFECT, DRUG = Entity(35, 46, "Adverse-Effect"), Entity(12, 24, "Drug")
+
+
+def sentence(**changes):
+    return {
+        "tokens": WORDS,
+        "entities": [
+            {"type": "Adverse-Effect", "start": 4, "end": 5},
+            {"type": "Drug", "start": 1, "end": 2},
+        ],
+        "relations": [{"type": "Adverse-Effect", "head": 0, "tail": 1}],
+        "orig_id": 83,
+        **changes,
+    }
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save_as_json(content, name="ade.json"):
+        path = tmp_path / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
+    return save_as_json
+
+
+def test_token_offsets_become_character_offsets(save):
+    (text,) = spert.read(save([sentence()])).texts
+    assert text.id == "83"
+    assert text.text == "Intravenous azithromycin - induced ototoxicity ."
+    assert text.words == tuple(WORDS)
+    assert text.extraction == Extraction((EFFECT, DRUG), (Relation(EFFECT, DRUG, "Adverse-Effect"),))
+    assert [text.text[entity.start : entity.end] for entity in text.extraction.entities] == [
+        "ototoxicity",
+        "azithromycin",
+    ]
+
+
+def test_a_sentence_without_id_is_named_by_its_position(save):
+    items = [sentence(), sentence()]
+    for item in items:
+        del item["orig_id"]
+    assert [text.id for text in spert.read(save(items)).texts] == ["0", "1"]
+
+
+def test_ids_select_and_order_the_sentences(save):
+    path = save([sentence(orig_id=number) for number in range(4)])
+    assert [text.id for text in spert.read(path, ids=[3, "1"]).texts] == ["3", "1"]
+    with pytest.raises(ConversionError, match=r"no sentence with id 9, expected every id asked for\. Check"):
+        spert.read(path, ids=[0, 9])
+
+
+def test_a_fold_is_a_list_of_ids(save):
+    full = save([sentence(orig_id=number) for number in range(3)])
+    splits = save({"folds": [{"fold": 0, "train": [2, 0], "test": [1]}]}, "splits.json")
+    assert [text.id for text in spert.read_fold(full, splits, 0, "train").texts] == ["2", "0"]
+    assert [text.id for text in spert.read_fold(full, splits, 0, "test").texts] == ["1"]
+    with pytest.raises(ConversionError, match=r"asked for fold 1, expected 0 to 0\. Choose"):
+        spert.read_fold(full, splits, 1, "test")
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "expected"),
+    [
+        ({"entities": [{"type": "Drug", "start": 5, "end": 7}]}, "5 to 7", "end <= 6 tokens"),
+        ({"entities": [{"type": "Drug", "start": 2, "end": 2}]}, "2 to 2", "start < end"),
+        ({"entities": [{"type": "Drug", "start": True, "end": 2}]}, "'start': True", "type int"),
+        ({"relations": [{"type": "Adverse-Effect", "head": 0, "tail": 2}]}, "entity 2", "one of 2"),
+        ({"relations": [{"type": "Adverse-Effect", "head": -1, "tail": 1}]}, "entity -1", "one of 2"),
+        ({"tokens": "a b"}, "'tokens': 'a b'", "type list"),
+        ({"tokens": ["a", 1]}, "['a', 1]", "a list of [str, str]"),
+    ],
+)
+def test_malformed_input_is_named(save, change, found, expected):
+    with pytest.raises(ConversionError) as error:
+        spert.read(save([sentence(**change)]))
+    for part in ("ade.json, item 0", found, expected):
+        assert part in str(error.value)
+
+
+def test_strict_macro_averages_types_and_compares_types_of_arguments():
+    gold = Extraction((EFFECT, DRUG), (Relation(EFFECT, DRUG, "Adverse-Effect"),))
+    mistyped = Entity(12, 24, "Adverse-Effect")
+    predicted = Extraction((EFFECT, mistyped), (Relation(EFFECT, mistyped, "Adverse-Effect"),))
+    assert spert.strict_macro([(gold, gold)])["rel_macro_f"] == 1.0
+    scores = spert.strict_macro([(gold, predicted)])
+    assert set(scores) == {f"{part}_macro_{ratio}" for part in ("ents", "rel") for ratio in "prf"}
+    # Adverse-Effect: 2/3, Drug: 0.
+    assert scores["ents_macro_f"] == pytest.approx(1 / 3)
+    assert scores["rel_macro_f"] == 0.0
+
+
+def test_formats_are_found_by_name():
+    assert get_format("spert") is spert.read
+    with pytest.raises(ValueError, match=r"'conll', expected one of: .*spert.*\. Choose one"):
+        get_format("conll")
+
+
+def test_published_counts_of_ade(corpora):
+    conversion = spert.read(corpora / "ade" / "ade_full.json")
+    report = conversion.report
+    assert (report.texts, report.entities, report.relations, report.nested) == (4272, 10839, 6821, 120)
+    assert (report.self_relations, report.duplicate_entities, report.duplicate_relations) == (0, 0, 0)
+    assert report.problems == []
+    labels = [entity.label for text in conversion.texts for entity in text.extraction.entities]
+    assert (labels.count("Adverse-Effect"), labels.count("Drug")) == (5776, 5063)
+    perfect = spert.strict_macro((text.extraction, text.extraction) for text in conversion.texts)
+    assert set(perfect.values()) == {1.0}
+
+
+@pytest.mark.parametrize(("part", "texts"), [("train", 3845), ("test", 427)])
+def test_folds_of_ade_are_the_published_ones(corpora, part, texts):
+    folder = corpora / "ade"
+    fold = spert.read_fold(folder / "ade_full.json", folder / "splits.json", 0, part).texts
+    assert len(fold) == texts
+    assert fold == spert.read(folder / f"ade_split_0_{part}.json").texts
