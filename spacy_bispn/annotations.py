@@ -26,29 +26,34 @@ def get_relations(doc: Doc) -> tuple[Relation[Span], ...]:
 def set_relations(doc: Doc, relations: Iterable[Relation[Span]]) -> None:
     """Give a Doc its relations; arguments that are not in the group yet are added to it.
 
+    An argument without a label stands for the first span of the group at its place.
+
     Raises ValueError where an argument is no Span of this Doc.
     """
     relations = tuple(relations)
     group = doc.spans.get(KEY)
     spans = list(doc.ents if group is None else group)
-    scores = [1.0] * len(spans) if group is None else group.attrs.get("scores", [1.0] * len(spans))
-    index = {_place(span): number for number, span in reversed(list(enumerate(spans)))}
-    rows = []
+    scores = [1.0] * len(spans) if group is None else _scores(group)
+    index: dict[tuple[int, int, str], int] = {}
+    for number, span in enumerate(spans):
+        index.setdefault(_place(span), number)
+        index.setdefault((span.start, span.end, ""), number)
+    rows: list[list[object]] = []
     for relation in relations:
-        ends = []
+        ends: list[object] = []
         for span in (relation.head, relation.tail):
             if not isinstance(span, Span) or span.doc is not doc:
                 raise ValueError(
                     f"doc._.relations was given the argument {span!r}, expected a Span of this Doc: "
-                    f"build arguments with doc[start:end] or doc.char_span(...)."
+                    f"build arguments with Span(doc, start, end, label=...) or take them from doc.ents."
                 )
             if _place(span) not in index:
                 index[_place(span)] = len(spans)
                 spans.append(span)
-                scores = [*scores, 1.0]
+                scores.append(1.0)
             ends.append(index[_place(span)])
         rows.append([*ends, relation.label, float(relation.score)])
-    _store(doc, spans, list(scores), rows)
+    _store(doc, spans, scores, rows)
 
 
 def has_relations(doc: Doc) -> bool:
@@ -66,8 +71,7 @@ def read(doc: Doc) -> Extraction:
     if KEY not in doc.spans:
         return Extraction(tuple(_entity(span, 1.0) for span in doc.ents))
     group = doc.spans[KEY]
-    scores = group.attrs.get("scores", [1.0] * len(group))
-    entities = tuple(_entity(span, score) for span, score in zip(group, scores, strict=True))
+    entities = tuple(_entity(span, score) for span, score in zip(group, _scores(group), strict=True))
     relations = tuple(
         Relation(entities[head], entities[tail], label, score)
         for head, tail, label, score in group.attrs.get("relations", ())
@@ -103,7 +107,7 @@ def write(doc: Doc, extraction: Extraction, *, ents: bool = True) -> int:
     scores = [best[where] for where in order]
     _store(doc, spans, scores, [[*where, score] for where, score in rows.items()])
     if ents:
-        doc.set_ents(flat(spans, scores, others), default="outside" if not others else "unmodified")
+        doc.set_ents(flat(spans, scores, others))
     return widened
 
 
@@ -124,6 +128,12 @@ def _ents_of_others(doc: Doc) -> list[Span]:
     """`doc.ents` without those that an earlier pass of ours put there."""
     ours = {_place(span) for span in doc.spans.get(KEY, ())}
     return [span for span in doc.ents if _place(span) not in ours]
+
+
+def _scores(group: SpanGroup) -> list[float]:
+    """One score a span; spans that were appended to the group by hand have 1."""
+    scores = list(group.attrs.get("scores", ()))[: len(group)]
+    return scores + [1.0] * (len(group) - len(scores))
 
 
 def _store(doc: Doc, spans: list[Span], scores: list[float], relations: list[list[object]]) -> None:

@@ -344,7 +344,7 @@ def make_scorer() -> Callable[..., dict[str, Any]]:
     return score
 
 
-def score(examples: Iterable[Example], *, symmetric: Sequence[str] = (), **_: Any) -> dict[str, Any]:
+def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), **_: Any) -> dict[str, Any]:
     """Strict, boundary-only, micro, macro and per-label scores of predicted Docs (see scoring.py)."""
     return score_extractions(
         (
@@ -356,5 +356,5 @@ def score(examples: Iterable[Example], *, symmetric: Sequence[str] = (), **_: An
             )
             for example in examples
         ),
-        symmetric,
+        symmetric_labels,
     )

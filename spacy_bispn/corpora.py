@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from spacy import util
@@ -10,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from . import annotations
+from .annotations import KEY, has_entities, has_relations, read, write
 from .records import AnnotatedText, Entity, Extraction, Relation
 
 
@@ -39,7 +40,7 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
             relations.append(relation)
         else:
             problems.append(f"relation {relation.label} at {relation.head.start} lost an argument")
-    annotations.write(doc, Extraction(tuple(fits), tuple(relations)))
+    write(doc, Extraction(tuple(fits), tuple(relations)))
     return doc, problems
 
 
@@ -61,33 +62,36 @@ def create_reader(
 
     path: a file, or a folder whose `.spacy` files are read in order of name.
     max_length: longer Docs are cut, at sentence ends where there are any; 0 never cuts. Relations
-        whose ends come apart are counted and reported.
-    limit: at most so many Docs; 0 reads all.
+        whose ends come apart are counted and reported, once however often the corpus is read.
+    limit: at most so many Docs, parts counted singly; 0 reads all.
 
     Raises ValueError if the path does not exist or holds no `.spacy` file.
     """
 
-    def read(nlp: Language) -> Iterator[Example]:
-        count = lost = 0
-        for file in find_files(path):
-            for doc in DocBin().from_disk(file).get_docs(nlp.vocab):
-                for part, missing in cut(doc, max_length):
-                    if limit and count >= limit:
-                        return
-                    count += 1
-                    lost += missing
-                    yield Example(bare(nlp, part), part)
-        if lost:
+    warned = False
+
+    def examples(nlp: Language) -> Iterator[Example]:
+        nonlocal warned
+        lost = 0
+        docs = (doc for file in find_files(path) for doc in DocBin().from_disk(file).get_docs(nlp.vocab))
+        parts = (part for doc in docs for part in cut(doc, max_length))
+        for part, missing in islice(parts, limit or None):
+            lost += missing
+            yield Example(bare(nlp, part), part)
+        if lost and not warned:
+            warned = True
             util.logger.warning(
                 "%d relations join parts that max_length = %d cuts apart and are left out: "
-                "raise max_length, or set it to 0 and let the model cut windows that overlap.", lost, max_length,
-            )  # fmt: skip
+                "raise max_length, or set it to 0 and let the model cut windows that overlap.",
+                *(lost, max_length),
+            )
 
-    return read
+    return examples
 
 
-def find_files(path: Path | None) -> list[Path]:
+def find_files(path: Path | str | None) -> list[Path]:
     """The `.spacy` files at a path, in order of name."""
+    path = util.ensure_path(path)  # a config's path arrives as a string
     files = sorted(path.glob("**/*.spacy")) if path and path.is_dir() else [path] if path else []
     if not files or not all(file.exists() for file in files):
         raise ValueError(
@@ -110,7 +114,7 @@ def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
     if not max_length or len(doc) <= max_length:
         yield doc, 0
         return
-    extraction = annotations.read(doc)
+    extraction = read(doc)
     kept = 0
     bounds = list(part_bounds(doc, max_length))
     for number, (start, end) in enumerate(bounds, start=1):
@@ -127,8 +131,12 @@ def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
             if x.head in moved and x.tail in moved
         )
         kept += len(relations)
-        part.set_ents([])
-        annotations.write(part, Extraction(tuple(moved.values()), relations))
+        # a part says no more than its Doc: "there are none" is not "nobody looked"
+        if has_entities(doc):
+            part.set_ents([])
+            write(part, Extraction(tuple(moved.values()), relations))
+            if not has_relations(doc):
+                del part.spans[KEY].attrs["relations"]
         yield part, len(extraction.relations) - kept if number == len(bounds) else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ class Decoding:
     longest_span: in positions (pieces or tokens).
     coherence: what happens to a relation whose end is no emitted entity: "snap" it to the most
         similar overlapping entity (without one the relation is dropped), "add" the missing
-        entity, or "drop" the relation.
+        entity (or snap to what forbids it, see `remove_overlaps`), or "drop" the relation.
     remove_overlaps: drop an entity that overlaps a better one of the same label.
     """
 
@@ -93,8 +93,8 @@ def extract(
     flat = torch.cat([part.double().flatten(1) for part in parts], dim=1).cpu()
     sizes = [part[0].numel() for part in parts]
     shaped = [
-        part.view(len(windows), -1, original.shape[-1]).tolist()
-        for part, original in zip(flat.split(sizes, dim=1), parts, strict=True)
+        piece.reshape(part.shape).tolist()
+        for piece, part in zip(torch.split(flat, sizes, dim=1), parts, strict=True)
     ]
     if not labels.relation:
         empty: list[list[list[float]]] = [[] for _ in windows]
@@ -141,15 +141,26 @@ def _entity(
 
 
 def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: int) -> list[Extraction]:
-    """One extraction a text. A window answers for entities that start in its own range; a relation
-    counts from any window that sees it, for its ends may be owned by different ones.
+    """One extraction a text. A window answers for entities that start in its own range, and for those
+    whose end the window of that range does not see; a relation counts from any window that sees
+    it, for its ends may be owned by different ones.
     """
     entities: list[list[Entity]] = [[] for _ in range(texts)]
     relations: list[list[Relation[Entity]]] = [[] for _ in range(texts)]
+    siblings: list[list[Window]] = [[] for _ in range(texts)]
+    for window in windows:
+        siblings[window.text].append(window)
     for window, extraction in zip(windows, extractions, strict=True):
-        entities[window.text] += [x for x in extraction.entities if window.owns(x.start)]
+        entities[window.text] += [
+            x for x in extraction.entities
+            if window.owns(x.start) or not _seen_by_owner(x, siblings[window.text])
+        ]  # fmt: skip
         relations[window.text] += extraction.relations
     return [Extraction(tuple(e), tuple(r)) for e, r in zip(entities, relations, strict=True)]
+
+
+def _seen_by_owner(entity: Entity, windows: Iterable[Window]) -> bool:
+    return any(x.owns(entity.start) and x.locate(entity.start, entity.end) for x in windows)
 
 
 def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
@@ -160,25 +171,29 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
     emitted = {entity: entity for entity in entities}
     relations = []
     for relation in sorted(extraction.relations, key=lambda x: -x.score):
-        ends = [_find(end, emitted, decoding.coherence) for end in (relation.head, relation.tail)]
-        if ends[0] is None or ends[1] is None:
+        head = _find(relation.head, emitted, decoding)
+        tail = _find(relation.tail, emitted, decoding)
+        if head is None or tail is None:
             continue
-        for end in ends:
-            emitted.setdefault(end, end)
-        head, tail = ends
         if relation.label in labels.symmetric and tail < head:
             head, tail = tail, head
-        relations.append(replace(relation, head=emitted[head], tail=emitted[tail]))
+        head, tail = emitted.setdefault(head, head), emitted.setdefault(tail, tail)
+        relations.append(replace(relation, head=head, tail=tail))
     return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))
 
 
-def _find(end: Entity, emitted: Iterable[Entity], coherence: str) -> Entity | None:
-    if end in (emitted := set(emitted)) or coherence == "add":
+def _find(end: Entity, emitted: Collection[Entity], decoding: Decoding) -> Entity | None:
+    if end in emitted:
         return end
-    if coherence == "drop" or not emitted:
+    near = [x for x in emitted if _overlap(x, end)]
+    if decoding.coherence == "add":
+        # what may not overlap may not come back through a relation
+        near = [x for x in near if decoding.remove_overlaps and x.label == end.label]
+        if not near:
+            return end
+    elif decoding.coherence == "drop":
         return None
-    closest = max(emitted, key=lambda x: (_overlap(x, end), x.label == end.label, x.score, x))
-    return closest if _overlap(closest, end) else None
+    return max(near, key=lambda x: (_overlap(x, end), x.label == end.label, x.score, x), default=None)
 
 
 def _overlap(left: Entity, right: Entity) -> float:

@@ -127,7 +127,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         """The saved state that belongs to a new module, or a fresh one."""
         # Numbers differ between processes while the order of the modules does not; names are lasting.
         for learner in self._saved:
-            if learner.key == key if isinstance(key, str) else isinstance(learner.key, int):
+            if (learner.key == key) if isinstance(key, str) else isinstance(learner.key, int):
                 _require_fit(learner, module)
                 self._saved.remove(learner)
                 learner.key = key
@@ -249,7 +249,7 @@ def _require(name: str, value: float, good: bool, expected: str, advice: str) ->
 def _require_fit(learner: _Learner, module: torch.nn.Module) -> None:
     """Raise ValueError unless every saved moment has a parameter of its name and shape."""
     shapes = {name: tuple(param.shape) for name, param in module.named_parameters()}
-    for name, moments in learner.saved.items():
+    for name, moments in sorted(learner.saved.items()):
         saved = tuple(moments["exp_avg"].shape)
         if shapes.get(name) != saved:
             found = f"shape {shapes[name]}" if name in shapes else "no parameter of that name"

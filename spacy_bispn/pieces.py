@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from tokenizers import Tokenizer
 from .nn.shapes import Inputs, Targets
 
 Ints = np.ndarray
+JOINERS = "\u200c\u200d"  # the zero-width joiners
+LAST = 2**62  # beyond every character
 
 
 class Window(NamedTuple):
@@ -30,11 +33,19 @@ class Window(NamedTuple):
     owned: tuple[int, int]
 
     def locate(self, start: int, end: int) -> tuple[int, int] | None:
-        """Inclusive positions of the pieces that cover characters `start` to `end`, if all are here."""
-        inside = np.flatnonzero((self.start >= 0) & (self.end > start) & (self.start < end))
-        if not len(inside) or self.start[inside[0]] > start or self.end[inside[-1]] < end:
+        """Inclusive positions of the pieces that cover characters `start` to `end`, if all are here.
+
+        Characters that no piece covers, as a tokenizer drops control characters, are not missed.
+        """
+        real = np.flatnonzero(self.start >= 0)
+        inside = real[(self.end[real] > start) & (self.start[real] < end)]
+        if not len(inside):
             return None
-        return int(inside[0]), int(inside[-1])
+        first, last = int(inside[0]), int(inside[-1])
+        # beyond the window's edge there is a piece that it does not see, unless the text ends there
+        before = self.start[first] > start and first == real[0] and self.owned[0] > 0
+        after = self.end[last] < end and last == real[-1] and self.owned[1] < LAST
+        return None if before or after else (first, last)
 
     def owns(self, start: int) -> bool:
         """Whether this window, and no other of its text, answers for what starts at `start`."""
@@ -72,12 +83,10 @@ class Piecer:
         """
         made: list[Window] = []
         for index, (ids, offsets) in enumerate(self._pieces(texts, tokens)):
-            real = [
-                place for place, (start, end) in enumerate(offsets)
-                if end > start and not texts[index][start:end].isspace()
-            ]  # fmt: skip
+            spans = fit(texts[index], offsets)
+            real = [place for place, (start, end) in enumerate(spans) if end > start]
             if real:
-                made += self._cut(index, ids[real], np.asarray(offsets, dtype=np.int64)[real])
+                made += self._cut(index, ids[real], np.asarray(spans, dtype=np.int64)[real])
         return made
 
     def _pieces(
@@ -100,7 +109,7 @@ class Piecer:
             # half of each overlap belongs to either neighbour
             left = 0 if first == 0 else int(offsets[first + self.overlap // 2, 0])
             more = last < len(ids)
-            right = int(offsets[first + step + self.overlap // 2, 0]) if more else 2**62
+            right = int(offsets[first + step + self.overlap // 2, 0]) if more else LAST
             start, end = offsets[first:last, 0], offsets[first:last, 1]
             made.append(self._frame(text, ids[first:last], start, end, (left, right)))
             if not more:
@@ -132,6 +141,29 @@ class Piecer:
             pointable[row, :length] = window.start >= 0
         tensors = (torch.from_numpy(x).to(device) for x in (ids, mask, pointable))
         return Inputs(next(tensors), None, next(tensors), next(tensors))
+
+
+def fit(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets without white space at either end, and with marks and joiners that no other piece has.
+
+    Some tokenizers count the space before a word as the word's, and uncased ones drop accents.
+    """
+    fitted = []
+    limits = [*(start for start, _ in offsets[1:]), len(text)]
+    for (start, end), limit in zip(offsets, limits, strict=False):
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+        while start < end < limit and _attached(text[end]):
+            end += 1
+        fitted.append((start, end))
+    return fitted
+
+
+def _attached(char: str) -> bool:
+    """Whether a character belongs to the one before it."""
+    return not char.isascii() and (char in JOINERS or unicodedata.category(char).startswith("M"))
 
 
 def with_gold(inputs: Inputs, gold: Targets) -> Inputs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
@@ -11,10 +12,16 @@ from .nn.shapes import NULL, SpanTargets, Targets
 from .pieces import Window
 from .records import Entity, Extraction, Labels, Relation
 
+Item = TypeVar("Item", Entity, Relation[Entity])
+
 
 @dataclass
 class Placement:
-    """What became of the gold of some texts; the counts add up to all of it."""
+    """What became of the gold of some texts, duplicates aside.
+
+    `entities` and `relations` count items with a known label, placed or not; a relation is unplaced
+    too where the model does not know the label of an argument. The others are in `unknown_labels`.
+    """
 
     entities: int = 0
     relations: int = 0
@@ -43,27 +50,30 @@ def place(
     report = Placement()
     usable: list[Extraction] = []
     for extraction in extractions:
-        for label in [x.label for x in extraction.entities if x.label not in known_entity]:
-            report.note_label(label)
-        for label in [x.label for x in extraction.relations if x.label not in known_relation]:
-            report.note_label(label)
-        entities = tuple(x for x in dict.fromkeys(extraction.entities) if x.label in known_entity)
-        there = set(entities)
-        relations = tuple(
-            x for x in dict.fromkeys(extraction.relations)
-            if x.label in known_relation and x.head in there and x.tail in there
-        )  # fmt: skip
-        usable.append(Extraction(entities, relations))
+        entities = tuple(_known(extraction.entities, known_entity, report))
+        relations = tuple(_known(extraction.relations, known_relation, report))
         report.entities += len(entities)
         report.relations += len(relations)
+        there = set(entities)
+        usable.append(Extraction(entities, tuple(x for x in relations if {x.head, x.tail} <= there)))
     shares = [_share(window, usable[window.text]) for window in windows]
-    seen_entities, seen_relations = set(), set()
+    seen_entities: set[tuple[int, Entity]] = set()
+    seen_relations: set[tuple[int, Relation[Entity]]] = set()
     for window, share in zip(windows, shares, strict=True):
         seen_entities.update((window.text, entity) for entity, _ in share.entities)
         seen_relations.update((window.text, relation) for relation in share.relations)
     report.unplaced_entities = report.entities - len(seen_entities)
     report.unplaced_relations = report.relations - len(seen_relations)
     return shares, report
+
+
+def _known(items: Iterable[Item], labels: set[str], report: Placement) -> Iterator[Item]:
+    """The distinct items with a known label; the others are counted."""
+    for item in dict.fromkeys(items):
+        if item.label in labels:
+            yield item
+        else:
+            report.note_label(item.label)
 
 
 def _share(window: Window, extraction: Extraction) -> WindowGold:
@@ -94,10 +104,12 @@ def make_targets(
         both = with_inverses(share.relations, labels.symmetric, relation_queries)
         relation_rows.append(
             [
-                (*spans[index[x.head]], *spans[index[x.tail]], relation_type[x.label],
-                 index[x.head], index[x.tail])
+                (
+                    *(*spans[index[x.head]], *spans[index[x.tail]]),
+                    *(relation_type[x.label], index[x.head], index[x.tail]),
+                )
                 for x in both
-            ]  # fmt: skip
+            ]
         )
     entity = _pad(entity_rows, (-1, -1, NULL), device)
     relation = _pad(relation_rows, (-1, -1, NULL, -1, -1, NULL, NULL, -1, -1), device)

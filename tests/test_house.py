@@ -23,7 +23,8 @@ FLOORS = {
     5: ["bridge"],
     6: ["architectures"],
     7: ["component"],
-    8: ["corpora", "cli"],
+    8: ["corpora"],
+    9: ["cli"],
 }
 NN_FLOORS = {
     0: ["shapes"],
@@ -47,7 +48,8 @@ def imported(name: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) + 1 - node.level] if node.level else []
             module = ".".join([*start, *filter(None, [node.module])])
-            found.update({f"{module}.{alias.name}" for alias in node.names} | {module})
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            found.update(name if as_file(name) else module for name in names)
     return found
 
 

@@ -1,0 +1,16 @@
+"""`python -m spacy bispn ...`: a group of commands beside spaCy's own."""
+
+import typer
+from spacy.cli._util import app as spacy_app
+
+from .convert import convert_command
+from .demo import demo_command
+from .page import page_command
+from .published import published_command
+
+app = typer.Typer(name="bispn", help="Corpora, published scores and pages for BiSPN.", no_args_is_help=True)
+app.command("convert")(convert_command)
+app.command("demo")(demo_command)
+app.command("published")(published_command)
+app.command("page")(page_command)
+spacy_app.add_typer(app)

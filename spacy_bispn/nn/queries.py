@@ -15,7 +15,7 @@ from .shapes import Proposals, Queries, SpanTargets, Targets
 
 COPIES = 2  # a span may carry two types and a pair two relations: each candidate has two places
 WIDTHS = 32  # wider spans share the last width embedding
-PRIOR = 0.01  # a candidate's probability before any training
+PRIOR = 0.002  # a candidate's probability before any training; below any useful floor
 
 
 class LearnedQueries(nn.Module):

@@ -1,0 +1,437 @@
+"""Each loss against loops written from the paper's equations, one text, query and position at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+import torch
+from builders import make_match, make_targets, random_outputs
+from torch import Tensor
+from torch.nn.functional import pad
+
+from spacy_bispn.nn import losses
+from spacy_bispn.nn.matching import Match
+from spacy_bispn.nn.shapes import NULL, Outputs, Spans, SpanTargets, Targets
+
+
+class Case(NamedTuple):
+    """All that the losses of one supervised layer read; `candidates` are proposals' logits, gold, valid."""
+
+    out: Outputs
+    gold: Targets
+    entity: Match
+    relation: Match
+    candidates: tuple[Tensor, Tensor, Tensor]
+
+
+NULL_WEIGHT = 0.25
+ENTITIES = [[(0, 0, 2), (1, 3, 1)], [], [(0, 2, 3), (2, 2, 1), (0, 2, 1)]]
+RELATIONS = [[(1, 0, 2)], [], [(0, 1, 1), (2, 2, 2)]]
+
+
+def some_gold() -> Case:
+    torch.manual_seed(1)
+    entity_mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]]).bool()
+    relation_mask = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 1, 1]]).bool()
+    pointable = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]).bool()
+    return Case(
+        random_outputs(entity_mask, relation_mask, pointable),
+        make_targets(ENTITIES, RELATIONS),
+        make_match((0, 2, 0), (0, 0, 1), (2, 3, 0), (2, 1, 2), (2, 0, 1)),
+        make_match((0, 1, 0), (2, 0, 1), (2, 2, 0)),
+        random_candidates(3),
+    )
+
+
+def no_gold() -> Case:
+    """No text has a gold item: the gold tensors have no columns at all."""
+    case = some_gold()
+    nothing: list[list[tuple[int, int, int]]] = [[], [], []]
+    return case._replace(gold=make_targets(nothing, nothing), entity=make_match(), relation=make_match())
+
+
+def no_queries() -> Case:
+    """One text has entity but no relation queries, another has neither."""
+    case = some_gold()
+    out = case.out._replace(
+        entity_mask=torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]]).bool(),
+        relation_mask=torch.tensor([[1, 1, 0], [0, 0, 0], [0, 0, 0]]).bool(),
+    )
+    return case._replace(out=out, entity=make_match((0, 2, 0), (0, 0, 1)), relation=make_match((0, 1, 0)))
+
+
+def random_candidates(batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    logits = torch.randn(batch, 2, 3, 3, dtype=torch.double)
+    return logits, torch.rand_like(logits) < 0.3, torch.rand_like(logits) < 0.7
+
+
+CASES = [some_gold, no_gold, no_queries]
+each_case = pytest.mark.parametrize("case", [make() for make in CASES], ids=[make.__name__ for make in CASES])
+
+
+# The equations, on lists of numbers.
+
+
+def log_softmax(logits: Tensor) -> list[float]:
+    values = logits.tolist()
+    top = max(values)
+    total = sum(math.exp(value - top) for value in values)
+    return [value - top - math.log(total) for value in values]
+
+
+def softmax(logits: Tensor) -> list[float]:
+    return [math.exp(value) for value in log_softmax(logits)]
+
+
+def cross_entropy_of_yes_or_no(logit: float, target: float) -> float:
+    yes = 1 / (1 + math.exp(-logit))
+    return -(target * math.log(yes) + (1 - target) * math.log(1 - yes))
+
+
+def is_blank(logit: float) -> bool:
+    return logit < -1e30
+
+
+def kl(left: Spans, right: Spans, i: tuple[int, int], j: tuple[int, int]) -> float:
+    """D_KL of the start, end and type distributions at two places, each a text and a query."""
+    total = 0.0
+    for p_logits, q_logits in zip(left[:3], right[:3], strict=True):
+        for log_p, log_q in zip(log_softmax(p_logits[i]), log_softmax(q_logits[j]), strict=True):
+            total += math.exp(log_p) * (log_p - log_q) if math.exp(log_p) else 0.0
+    return total
+
+
+def pairs_of(found: Match) -> list[tuple[int, int, int]]:
+    return list(zip(found.text.tolist(), found.query.tolist(), found.gold.tolist(), strict=True))
+
+
+def present(mask: Tensor, text: int) -> list[int]:
+    return [query for query, there in enumerate(mask[text].tolist()) if there]
+
+
+def slow_types(logits: Tensor, mask: Tensor, found: Match, gold: Tensor) -> float:
+    answers = {(text, query): int(gold[text, item]) for text, query, item in pairs_of(found)}
+    total = 0.0
+    for text in range(len(mask)):
+        for query in present(mask, text):
+            kind = answers.get((text, query), NULL)
+            weight = NULL_WEIGHT if kind == NULL else 1.0
+            total -= weight * log_softmax(logits[text, query])[kind]
+    return total
+
+
+def slow_boundary(spans: Spans, found: Match, gold: SpanTargets, kind: str) -> float:
+    total = 0.0
+    for text, query, item in pairs_of(found):
+        for logits, place in ((spans.start, gold.start), (spans.end, gold.end)):
+            target = int(place[text, item])
+            if kind in ("cross_entropy", "both"):
+                total -= log_softmax(logits[text, query])[target]
+            if kind in ("binary", "both"):
+                for position, logit in enumerate(logits[text, query].tolist()):
+                    if not is_blank(logit):
+                        total += cross_entropy_of_yes_or_no(logit, float(position == target))
+    return total
+
+
+def slow_inside(logits: Tensor, found: Match, gold: SpanTargets) -> float:
+    total = 0.0
+    for text, query, item in pairs_of(found):
+        start, end = int(gold.start[text, item]), int(gold.end[text, item])
+        for position, logit in enumerate(logits[text, query].tolist()):
+            target = 1.0 if position in (start, end) else 0.5 if start < position < end else 0.0
+            total += 0.0 if is_blank(logit) else cross_entropy_of_yes_or_no(logit, target)
+    return total
+
+
+def slow_relation_to_entity(out: Outputs, reverse: bool) -> float:
+    total = 0.0
+    for text in range(len(out.entity_mask)):
+        entities = present(out.entity_mask, text)
+        for query in present(out.relation_mask, text) if entities else ():
+            for argument in (out.head, out.tail):
+                here, there = (text, query), [(text, j) for j in entities]
+                total += min(
+                    kl(argument, out.entity, here, j) if reverse else kl(out.entity, argument, j, here)
+                    for j in there
+                )
+    return total
+
+
+def slow_entity_to_relation(out: Outputs, reverse: bool) -> float:
+    assert out.has_relation is not None
+    total = 0.0
+    for text in range(len(out.entity_mask)):
+        relations = present(out.relation_mask, text)
+        for query in present(out.entity_mask, text) if relations else ():
+            here, there = (text, query), [(text, j) for j in relations]
+            closest = min(
+                kl(out.entity, argument, here, j) if reverse else kl(argument, out.entity, j, here)
+                for argument in (out.head, out.tail)
+                for j in there
+            )
+            total += closest / (1 + math.exp(-float(out.has_relation[text, query])))
+    return total
+
+
+def slow_has_relation(out: Outputs, target: Tensor) -> float:
+    assert out.has_relation is not None
+    return sum(
+        cross_entropy_of_yes_or_no(float(out.has_relation[text, query]), float(target[text, query]))
+        for text in range(len(target))
+        for query in present(out.entity_mask, text)
+    )
+
+
+def slow_linking(out: Outputs, target: Tensor) -> float:
+    assert out.link is not None
+    return sum(
+        cross_entropy_of_yes_or_no(float(out.link[text, i, j]), float(target[text, i, j]))
+        for text in range(len(target))
+        for i in present(out.entity_mask, text)
+        for j in present(out.relation_mask, text)
+    )
+
+
+def slow_proposals(logits: Tensor, gold: Tensor, valid: Tensor) -> float:
+    cells = zip(logits.flatten().tolist(), gold.flatten().tolist(), valid.flatten().tolist(), strict=True)
+    return sum(cross_entropy_of_yes_or_no(logit, target) for logit, target, counts in cells if counts)
+
+
+def every_third(like: Tensor) -> Tensor:
+    """A made-up yes or no for each query, the same wherever padding ends."""
+    places = [torch.arange(n).view(-1, *[1] * (like.dim() - 2 - i)) for i, n in enumerate(like.shape[1:])]
+    target: Tensor = (sum(places) % 3 == 0).expand(like.shape)
+    return target
+
+
+Fast, Slow = Callable[[Case], Tensor], Callable[[Case], float]
+LOSSES: dict[str, tuple[Fast, Slow]] = {
+    "entity types (eq 16)": (
+        lambda c: losses.type_loss(
+            c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type, torch.tensor(NULL_WEIGHT)
+        ),
+        lambda c: slow_types(c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type),
+    ),
+    "relation types (eq 17)": (
+        lambda c: losses.type_loss(
+            c.out.relation, c.out.relation_mask, c.relation, c.gold.relation, torch.tensor(NULL_WEIGHT)
+        ),
+        lambda c: slow_types(c.out.relation, c.out.relation_mask, c.relation, c.gold.relation),
+    ),
+    **{
+        f"boundaries, {kind} (eq 16-17)": (
+            lambda c, kind=kind: losses.boundary_loss(c.out.tail, c.relation, c.gold.tail, kind),
+            lambda c, kind=kind: slow_boundary(c.out.tail, c.relation, c.gold.tail, kind),
+        )
+        for kind in ("cross_entropy", "binary", "both")
+    },
+    "inside": (
+        lambda c: losses.inside_loss(c.out.entity.inside, c.entity, c.gold.entity),
+        lambda c: slow_inside(c.out.entity.inside, c.entity, c.gold.entity),
+    ),
+    **{
+        f"relation to entity, reverse={reverse} (eq 18)": (
+            lambda c, reverse=reverse: losses.relation_to_entity_loss(
+                *c.out[:3], c.out.entity_mask, c.out.relation_mask, reverse
+            ),
+            lambda c, reverse=reverse: slow_relation_to_entity(c.out, reverse),
+        )
+        for reverse in (False, True)
+    },
+    **{
+        f"entity to relation, reverse={reverse} (eq 20)": (
+            lambda c, reverse=reverse: losses.entity_to_relation_loss(
+                *c.out[:3], c.out.entity_mask, c.out.relation_mask, c.out.has_relation, reverse
+            ),
+            lambda c, reverse=reverse: slow_entity_to_relation(c.out, reverse),
+        )
+        for reverse in (False, True)
+    },
+    "has-relation (eq 21)": (
+        lambda c: losses.has_relation_loss(
+            c.out.has_relation, c.out.entity_mask, every_third(c.out.has_relation)
+        ),
+        lambda c: slow_has_relation(c.out, every_third(c.out.has_relation)),
+    ),
+    "linking (eq 27)": (
+        lambda c: losses.linking_loss(
+            c.out.link, c.out.entity_mask, c.out.relation_mask, every_third(c.out.link)
+        ),
+        lambda c: slow_linking(c.out, every_third(c.out.link)),
+    ),
+    "proposals": (
+        lambda c: losses.proposal_loss(*c.candidates),
+        lambda c: slow_proposals(*c.candidates),
+    ),
+}
+each_loss = pytest.mark.parametrize("name", LOSSES)
+
+
+@each_loss
+@each_case
+def test_a_loss_is_what_its_equation_says(name: str, case: Case) -> None:
+    fast, slow = LOSSES[name]
+    assert fast(case).item() == pytest.approx(slow(case), rel=1e-9, abs=1e-9)
+
+
+@each_loss
+def test_the_case_with_gold_gives_every_loss_something_to_say(name: str) -> None:
+    assert LOSSES[name][1](some_gold()) > 0.1
+
+
+@each_loss
+@each_case
+def test_gradients_are_those_of_finite_differences(name: str, case: Case) -> None:
+    out, (candidates, *rest) = case.out, case.candidates
+    leaves = [*out.entity, *out.head, *out.tail, out.relation, out.link, candidates]
+    if "eq 20" not in name:  # there has-relation is a weight without a gradient
+        leaves.append(out.has_relation)
+
+    def loss(*x: Tensor) -> Tensor:
+        spans = {"entity": Spans(*x[0:4]), "head": Spans(*x[4:8]), "tail": Spans(*x[8:12])}
+        moved = out._replace(**spans, relation=x[12], link=x[13])
+        moved = moved._replace(has_relation=x[15]) if len(x) > 15 else moved
+        return LOSSES[name][0](case._replace(out=moved, candidates=(x[14], *rest)))
+
+    assert torch.autograd.gradcheck(loss, [x.clone().requires_grad_() for x in leaves], fast_mode=True)
+
+
+def padded(case: Case) -> Case:
+    """More positions (which cannot be pointed at), more queries (masked), more gold (empty)."""
+    torch.manual_seed(2)
+    lowest = torch.finfo(torch.double).min
+
+    def pad_spans(spans: Spans) -> Spans:
+        start, end, kind, inside = (pad(x, (0, 0, 0, 2), value=7.0) for x in spans)
+        start, end, inside = (pad(x, (0, 3), value=lowest) for x in (start, end, inside))
+        return Spans(start, end, kind, inside)
+
+    def pad_gold(spans: SpanTargets) -> SpanTargets:
+        return SpanTargets(*(pad(x, (0, 2), value=v) for x, v in zip(spans, (-1, -1, NULL), strict=True)))
+
+    out, gold = case.out, case.gold
+    return case._replace(
+        out=Outputs(
+            *(pad_spans(spans) for spans in out[:3]), pad(out.relation, (0, 0, 0, 2), value=-5.0),
+            *(pad(mask, (0, 2), value=False) for mask in (out.entity_mask, out.relation_mask)),
+            pad(out.has_relation, (0, 2), value=9.0), pad(out.link, (0, 2, 0, 2), value=9.0),
+        ),
+        gold=Targets(
+            *(pad_gold(spans) for spans in gold[:3]), pad(gold.relation, (0, 2), value=NULL),
+            *(pad(x, (0, 2), value=-1) for x in gold[4:]),
+        ),
+        candidates=tuple(
+            pad(x, (0, 2, 0, 2), value=v) for x, v in zip(case.candidates, (9.0, False, False), strict=True)
+        ),
+    )  # fmt: skip
+
+
+@each_loss
+@each_case
+def test_padding_does_not_move_a_loss(name: str, case: Case) -> None:
+    fast, _ = LOSSES[name]
+    assert fast(padded(case)).item() == pytest.approx(fast(case).item(), rel=1e-12)
+
+
+def text_of(case: Case, text: int) -> Case:
+    def cut(x: object) -> object:
+        if isinstance(x, Match):
+            mine = x.text == text
+            return Match(x.text[mine] * 0, x.query[mine], x.gold[mine], 0)
+        if isinstance(x, Tensor):
+            return x[text : text + 1]
+        return type(x)(*map(cut, x)) if hasattr(x, "_fields") else tuple(map(cut, x))
+
+    return cut(case)
+
+
+@each_loss
+@each_case
+def test_the_loss_of_a_batch_is_the_sum_of_its_texts_losses(name: str, case: Case) -> None:
+    fast, _ = LOSSES[name]
+    alone = sum(fast(text_of(case, text)).item() for text in range(3))
+    assert fast(case).item() == pytest.approx(alone, rel=1e-12)
+
+
+def test_costs_are_minus_the_gold_items_probabilities() -> None:
+    """Eq 14 and 15, for every pair of a query and a gold item."""
+    case = some_gold()
+    out, gold = case.out, case.gold
+    entity = losses.span_cost(out.entity, gold.entity)
+    relation = losses.relation_cost(out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail)
+
+    def slow(spans: Spans, target: SpanTargets, text: int, query: int, item: int) -> float:
+        logits, wanted = (spans.type, spans.start, spans.end), (target.type, target.start, target.end)
+        each = zip(logits, wanted, strict=True)
+        return -sum(softmax(x[text, query])[int(index[text, item])] for x, index in each)
+
+    for text in range(3):
+        for query in range(4):
+            for item in range(len(ENTITIES[text])):
+                expected = slow(out.entity, gold.entity, text, query, item)
+                assert entity[text, query, item].item() == pytest.approx(expected)
+        for query in range(3):
+            for item, (_, _, kind) in enumerate(RELATIONS[text]):
+                expected = -softmax(out.relation[text, query])[kind]
+                expected += slow(out.head, gold.head, text, query, item)
+                expected += slow(out.tail, gold.tail, text, query, item)
+                assert relation[text, query, item].item() == pytest.approx(expected)
+    assert entity.shape == (3, 4, 3) and relation.shape == (3, 3, 2)
+
+
+def test_costs_without_gold_have_no_columns() -> None:
+    out, gold, *_ = no_gold()
+    assert losses.span_cost(out.entity, gold.entity).shape == (3, 4, 0)
+    relation = losses.relation_cost(out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail)
+    assert relation.shape == (3, 3, 0)
+
+
+def test_divergence_is_a_sum_over_start_end_and_type() -> None:
+    out = some_gold().out
+    found = losses.divergence(out.entity, out.head)
+    expected = [
+        [[kl(out.entity, out.head, (text, i), (text, j)) for j in range(3)] for i in range(4)] for text in range(3)
+    ]
+    assert torch.allclose(found, torch.tensor(expected, dtype=torch.double))
+
+
+def test_divergence_is_zero_between_equals_and_positive_otherwise() -> None:
+    spans = some_gold().out.entity
+    found = losses.divergence(spans, spans)
+    assert found.diagonal(dim1=1, dim2=2).abs().max() < 1e-12
+    assert (found + torch.eye(4) > 0.1).all()
+
+
+def test_divergence_of_certain_distributions_is_finite_in_single_precision() -> None:
+    logits = 1e4 * torch.eye(3)[None].repeat(1, 1, 1)
+    spans = Spans(logits.clone().requires_grad_(), logits, logits)
+    found = losses.divergence(spans, spans)
+    found.sum().backward()
+    assert found.isfinite().all() and spans.start.grad is not None and spans.start.grad.isfinite().all()
+
+
+def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss() -> None:
+    out = some_gold().out
+    has_relation = out.has_relation.clone().requires_grad_()
+    spans = [Spans(*(x.clone().requires_grad_() for x in span)) for span in out[:3]]
+    losses.entity_to_relation_loss(*spans, out.entity_mask, out.relation_mask, has_relation, False).backward()
+    assert has_relation.grad is None and spans[0].type.grad.any()
+
+
+def test_binary_ignores_positions_that_cannot_be_pointed_at() -> None:
+    for kind in (torch.float, torch.double):
+        logits = torch.tensor([0.3, torch.finfo(kind).min, -0.2], dtype=kind, requires_grad=True)
+        target = torch.tensor([1.0, 0.0, 0.0], dtype=kind)
+        loss = losses.binary(logits, target)
+        loss.backward()
+        expected = cross_entropy_of_yes_or_no(0.3, 1) + cross_entropy_of_yes_or_no(-0.2, 0)
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+        assert (logits.grad != 0).tolist() == [True, False, True]
+
+
+def test_consistency_adds_both_directions_and_has_relation() -> None:
+    assert losses.consistency_loss(torch.tensor(1.0), torch.tensor(2.0), torch.tensor(4.0)) == 7
