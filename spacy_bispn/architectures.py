@@ -141,8 +141,7 @@ def make_build(
         one_way: OneWayEncoder | None = None
         project: nn.Module = nn.Identity()
         if encoder is not None:
-            depth = encoder.model.config.num_hidden_layers  # type: ignore[union-attr]
-            one_way = OneWayEncoder(encoder.model, depth if query_layer == -1 else query_layer)
+            one_way = OneWayEncoder(encoder.model, query_layer)
             width = one_way.width
         elif width % heads:
             project = nn.Linear(width, width := -(-width // heads) * heads)

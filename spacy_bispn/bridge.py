@@ -33,7 +33,7 @@ class Trained(NamedTuple):
     proposals: Proposals | None
 
 
-class NetworkShim(Shim):
+class NetworkShim(Shim):  # type: ignore[misc]
     """Holds a network that is built once its labels are known.
 
     build: makes the network from an encoder (None where vectors come from elsewhere), the width of
@@ -54,6 +54,7 @@ class NetworkShim(Shim):
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
+        self.epoch = 0.0
         self.network = self.build(encoder, *self.sizes).to(self.device)
 
     def piecer(self) -> Piecer:
@@ -62,12 +63,18 @@ class NetworkShim(Shim):
         if self.encoder is None:
             return Piecer(None, NO_SPECIAL, window, overlap)
         window = min(window, self.encoder.longest)
-        return Piecer(self.encoder.tokenizer, self.encoder.special, window, min(overlap, window // 2))
+        return Piecer(self.encoder.tokenizer, self.encoder.special, window, min(overlap, window // 2 - 1))
+
+    def windows(self, docs: Sequence[Doc]) -> list[Window]:
+        """The windows of some Docs, in order."""
+        tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
+        return self.piecer().windows([doc.text for doc in docs], tokens)
 
     @property
     def device(self) -> torch.device:
         """Where thinc says that torch works: set by `--gpu-id` and `spacy.require_gpu`."""
-        return get_torch_default_device()
+        device: torch.device = get_torch_default_device()
+        return device
 
     def require(self) -> Network:
         """The network. Raises ValueError before `initialize` or loading."""
@@ -101,7 +108,7 @@ class NetworkShim(Shim):
             trained = Trained(*network(inputs))
 
         def backprop(loss: Tensor) -> Tensor | None:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             return None if inputs.vectors is None else inputs.vectors.grad
 
         return trained, backprop
@@ -177,12 +184,11 @@ class Reading:
         self.shim: NetworkShim = model.shims[0]
         self.shim.require()
         self.piecer = self.shim.piecer()
-        tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
-        self.windows = self.piecer.windows([doc.text for doc in docs], tokens)
+        self.windows = self.shim.windows(docs)
         self.vectors: list[Any] | None = None
         self.gradients: list[Any] = []
         self.backprop: Callable[[Any], Any] | None = None
-        if self.shim.encoder is None:
+        if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
             self.vectors, self.backprop = model.get_ref("tok2vec")(docs, is_train)
             self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors]
 
@@ -193,7 +199,7 @@ class Reading:
     def inputs(self, batch: Sequence[int]) -> Inputs:
         """The padded tensors of some windows, with vectors in place of ids where there are any."""
         windows = [self.windows[index] for index in batch]
-        inputs = self.piecer.batch(windows, self.shim.device)
+        inputs: Inputs = self.piecer.batch(windows, self.shim.device)
         if self.vectors is None or inputs.ids is None:
             return inputs
         rows = [xp2torch(self.vectors[window.text], device=self.shim.device)[ids[: len(window.ids)]]

@@ -1,96 +1,26 @@
 """The pipeline component: what spaCy calls, in spaCy's words."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from math import isfinite
 from typing import Any
 
-import torch
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Model
 
 from . import annotations
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
+from .defaults import DEFAULTS, SCORE_WEIGHTS
 from .nn.objective import Objective
-from .pieces import with_gold
+from .pieces import Window, with_gold
 from .records import Extraction, Labels
-from .scoring import Pair, score_extractions
 from .targets import Placement, WindowGold, make_targets, place
-
-DEFAULT_CONFIG = """
-[bispn]
-type_threshold = 0.5
-relation_threshold = 0.5
-boundary_threshold = 0.1
-longest_span = 32
-coherence = "snap"
-remove_overlaps = false
-symmetric_labels = []
-frozen_epochs = 0
-batch_pieces = 1024
-
-[bispn.model]
-@architectures = "spacy-bispn.BiSPN.v1"
-entity_queries = 30
-relation_queries = 25
-queries = "proposed"
-proposal_floor = 0.01
-query_layer = -1
-shared_layers = 2
-supervised_layers = 1
-entity_layers = 1
-relation_layers = 1
-heads = 6
-feedforward = 768
-dropout = 0.1
-pointer = "biaffine"
-inside_pointer = false
-linking = "biaffine"
-split = "after"
-views = true
-positional_queries = false
-window = 256
-overlap = 64
-mixed_precision = true
-
-[bispn.model.encoder]
-@misc = "spacy-bispn.RandomEncoder.v1"
-width = 192
-layers = 3
-heads = 6
-vocabulary = 4000
-positions = 512
-dropout = 0.1
-
-[bispn.objective]
-@misc = "spacy-bispn.Objective.v1"
-alpha = 0.0001
-beta = 0.0001
-null_weight = 1.0
-boundary = "cross_entropy"
-inside = 0.0
-entity_targets = 0
-relation_targets = 0
-consistent_queries = "all"
-reverse_consistency = false
-proposals = 1.0
-
-[bispn.scorer]
-@scorers = "spacy-bispn.scorer.v1"
-"""
-DEFAULTS = Config().from_str(DEFAULT_CONFIG)["bispn"]
-SCORE_WEIGHTS = {
-    "ents_f": 0.5, "ents_p": 0.0, "ents_r": 0.0, "rel_micro_f": 0.5, "rel_micro_p": 0.0,
-    "rel_micro_r": 0.0, "ents_macro_f": 0.0, "ents_boundary_f": 0.0, "rel_macro_f": 0.0,
-    "rel_boundary_f": 0.0, "ents_per_type": None, "rel_per_type": None, "bispn_coherence": 0.0,
-}  # fmt: skip
 
 
 @Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
@@ -110,7 +40,7 @@ def make_bispn(
     symmetric_labels: list[str],
     frozen_epochs: float,
     batch_pieces: int,
-) -> BiSPN:
+) -> "BiSPN":
     """Make the component from its config block; every setting is explained in the README."""
     decoding = {
         "type_threshold": type_threshold,
@@ -166,7 +96,6 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             "symmetric_labels": list(symmetric_labels),
             "train_texts": 0,
         }
-        self.surplus = 0
 
     @property
     def decoding(self) -> Decoding:
@@ -217,7 +146,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
                 f'it with @readers = "spacy-bispn.Corpus.v1".'
             )
         gold = [annotations.read(doc) for doc in docs]
-        labels = labels or collect_labels(gold)
+        labels = collect_labels(gold) if labels is None else check_labels(labels)
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
         unknown = sorted(set(self.cfg["symmetric_labels"]) - set(labels["relation"]))
         if unknown:
@@ -227,17 +156,25 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             )
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
-        reading = Reading(self.model, docs, is_train=False)
-        shares, report = place(reading.windows, gold, self.label_sets)
-        self._check_queries(reading, shares)
+        windows = self.shim.windows(docs)
+        shares, report = place(windows, gold, self.label_sets)
+        self._check_queries(docs, windows, shares)
         report_losses(self.name, report)
+        silent = sum(not annotations.has_relations(doc) for doc in docs)
+        if silent:
+            util.logger.warning(
+                "[%s] %d of %d training texts say nothing about relations and are not learnt from: "
+                "assign doc._.relations = [] where a text has none.", self.name, silent, len(docs),
+            )  # fmt: skip
 
-    def _check_queries(self, reading: Reading, shares: Sequence[WindowGold]) -> None:
-        for window, share in zip(reading.windows, shares, strict=True):
+    def _check_queries(
+        self, docs: Sequence[Doc], windows: Sequence[Window], shares: Sequence[WindowGold]
+    ) -> None:
+        for window, share in zip(windows, shares, strict=True):
             counts = {"entity_queries": len(share.entities), "relation_queries": len(share.relations)}
             for setting, count in counts.items():
                 if count > self.model.attrs[setting]:
-                    text = reading.docs[window.text].text
+                    text = docs[window.text].text
                     kind = setting.split("_")[0]
                     raise ValueError(
                         f"{setting} is {self.model.attrs[setting]}, but a training text has {count} gold "
@@ -274,7 +211,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """One step of training; gradients add up over calls until `finish_update`.
 
         `drop` has no effect: the dropout of the encoder and of the decoders is set in the config.
-        Gold beyond the number of queries is left out, counted in `losses["<name>_surplus"]`.
+        Gold beyond the number of queries is left out, counted in `losses["<name>_surplus"]`. A reference
+        that says nothing about relations is not learnt from.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -284,11 +222,14 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
         gold = [annotations.read(example.reference) for example in examples]
         shares, _ = place(reading.windows, gold, self.label_sets)
-        for batch in reading.batches(max(self.batch_pieces, 4096)):
-            self._learn(reading, shares, batch, losses)
+        known = [annotations.has_relations(example.reference) for example in examples]
+        for batch in reading.batches(self.batch_pieces):
+            annotated = [index for index in batch if known[reading.windows[index].text]]
+            if annotated:
+                self._learn(reading, shares, annotated, losses)
         reading.finish()
         self.shim.epoch += len(examples) / max(self.cfg["train_texts"], 1)
-        if sgd is not None:
+        if sgd not in (None, False):  # spaCy's way to say "not now"
             self.finish_update(sgd)
         return losses
 
@@ -301,7 +242,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         )  # fmt: skip
         trained, backprop = self.shim.begin_update(with_gold(reading.inputs(batch), targets))
         result = self.objective(trained.layers, trained.proposals, targets)
-        if not torch.isfinite(result.total):
+        if not isfinite(result.total.item()):
             texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
             raise ValueError(
                 f"the loss is {result.total.item()}, expected a finite number: lower the learning rates or "
@@ -323,6 +264,17 @@ def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
     }
 
 
+def check_labels(labels: Any) -> dict[str, list[str]]:
+    """Labels that were given, as `label_data` has them. Raises ValueError for anything else."""
+    kinds = ("entity", "relation")
+    if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in kinds):
+        raise ValueError(
+            f"the labels given are {str(labels)[:80]}, expected an object with a list of labels under each of "
+            f"{', '.join(kinds)}: write them with `spacy init labels`."
+        )
+    return {kind: [str(label) for label in labels[kind]] for kind in kinds}
+
+
 def report_losses(name: str, report: Placement) -> None:
     """Say what of the training data no window can see or no label covers."""
     for kind in ("entities", "relations"):
@@ -337,24 +289,3 @@ def report_losses(name: str, report: Placement) -> None:
             "[%s] %d gold items have the label %r, which is not among the labels given and is ignored: "
             "add it to the labels file.", name, count, label,
         )  # fmt: skip
-
-
-def make_scorer() -> Callable[..., dict[str, Any]]:
-    """`spacy-bispn.scorer.v1`: scores of entities from the span group, and of relations."""
-    return score
-
-
-def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), **_: Any) -> dict[str, Any]:
-    """Strict, boundary-only, micro, macro and per-label scores of predicted Docs (see scoring.py)."""
-    return score_extractions(
-        (
-            Pair(
-                annotations.read(example.reference),
-                annotations.read(example.predicted),
-                annotations.has_entities(example.reference),
-                annotations.has_relations(example.reference),
-            )
-            for example in examples
-        ),
-        symmetric_labels,
-    )

@@ -91,8 +91,8 @@ def create_reader(
 
 def find_files(path: Path | str | None) -> list[Path]:
     """The `.spacy` files at a path, in order of name."""
-    path = util.ensure_path(path)  # a config's path arrives as a string
-    files = sorted(path.glob("**/*.spacy")) if path and path.is_dir() else [path] if path else []
+    place = Path(path) if path else None  # a config's path arrives as a string
+    files = sorted(place.glob("**/*.spacy")) if place and place.is_dir() else [place] if place else []
     if not files or not all(file.exists() for file in files):
         raise ValueError(
             f"the corpus path is {str(path)!r}, expected a .spacy file or a folder with some: "
@@ -133,7 +133,6 @@ def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
         kept += len(relations)
         # a part says no more than its Doc: "there are none" is not "nobody looked"
         if has_entities(doc):
-            part.set_ents([])
             write(part, Extraction(tuple(moved.values()), relations))
             if not has_relations(doc):
                 del part.spans[KEY].attrs["relations"]

@@ -171,14 +171,14 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
     emitted = {entity: entity for entity in entities}
     relations = []
     for relation in sorted(extraction.relations, key=lambda x: -x.score):
-        head = _find(relation.head, emitted, decoding)
-        tail = _find(relation.tail, emitted, decoding)
-        if head is None or tail is None:
-            continue
-        if relation.label in labels.symmetric and tail < head:
-            head, tail = tail, head
-        head, tail = emitted.setdefault(head, head), emitted.setdefault(tail, tail)
-        relations.append(replace(relation, head=head, tail=tail))
+        ends = []
+        for end in (relation.head, relation.tail):
+            found = _find(end, emitted, decoding)
+            if found is not None:  # an added end is there for the next one to see
+                ends.append(emitted.setdefault(found, found))
+        if len(ends) == 2:
+            head, tail = sorted(ends) if relation.label in labels.symmetric else ends
+            relations.append(replace(relation, head=head, tail=tail))
     return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))
 
 

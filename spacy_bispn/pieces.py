@@ -39,7 +39,7 @@ class Window(NamedTuple):
         """
         real = np.flatnonzero(self.start >= 0)
         inside = real[(self.end[real] > start) & (self.start[real] < end)]
-        if not len(inside):
+        if not len(inside) or start >= end:
             return None
         first, last = int(inside[0]), int(inside[-1])
         # beyond the window's edge there is a piece that it does not see, unless the text ends there

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel
 
 FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "camembert")
+OFFSET = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,16 @@ class Encoder:
     def longest(self) -> int:
         """The most pieces, special ones included, that the model has positions for."""
         config: Any = self.model.config
-        offset = config.pad_token_id + 1 if "roberta" in config.model_type else 0
+        offset = config.pad_token_id + 1 if config.model_type in OFFSET else 0
         return int(config.max_position_embeddings) - offset
 
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
         config: Any = self.model.config
+        values = json.loads(json.dumps(config.to_dict()))
+        values.pop("_name_or_path", None)  # where it lay when it was loaded
         return {
-            "config": config.to_dict(),
+            "config": values,
             "tokenizer": self.tokenizer.to_str(),
             "special": list(self.special),
         }
@@ -57,20 +61,20 @@ class PretrainedEncoder:
         """Raises ValueError if there is no such model, no fast tokenizer or another kind of model."""
         try:
             config = AutoConfig.from_pretrained(self.name)
-            if config.model_type not in FAMILIES:
-                raise ValueError(
-                    f"the encoder {self.name!r} is a {config.model_type} model, expected one of "
-                    f"{', '.join(FAMILIES)}: choose a model of BERT's family."
-                )
+        except (OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if config.model_type not in FAMILIES:
+            raise ValueError(
+                f"the encoder {self.name!r} is a {config.model_type} model, expected one of "
+                f"{', '.join(FAMILIES)}: choose a model of BERT's family."
+            )
+        try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
             extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
             model = AutoModel.from_pretrained(self.name, **extra)
-        except OSError as error:
-            kind = "a folder without a model" if Path(self.name).exists() else "neither a folder nor reachable"
-            raise ValueError(
-                f"the encoder {self.name!r} is {kind}, expected a hub name or a folder with config.json, "
-                f"weights and tokenizer.json: correct `name` in the encoder block of the config ({error})."
-            ) from error
+        # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
+        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+            raise self._unreadable(error) from error
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
@@ -78,6 +82,15 @@ class PretrainedEncoder:
             )
         special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
         return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
+
+    def _unreadable(self, error: Exception) -> ValueError:
+        here = Path(self.name).exists()
+        kind = "a folder without a complete model" if here else "neither a folder nor reachable"
+        return ValueError(
+            f"the encoder {self.name!r} is {kind}, expected a hub name or a folder with config.json, "
+            f"weights and tokenizer.json: correct `name` in the encoder block of the config "
+            f"({str(error).strip()[:200]})."
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class RandomEncoder:
             attention_probs_dropout_prob=self.dropout,
         )
         special = tuple(tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", "[PAD]"))
-        return Encoder(BertModel(config, add_pooling_layer=False), tokenizer, special)  # type: ignore[arg-type]
+        return Encoder(BertModel(config, add_pooling_layer=False), tokenizer, special)
 
 
 def learn_wordpieces(texts: Iterable[str], size: int) -> Tokenizer:
@@ -138,7 +151,7 @@ def plain(serialized: str) -> Tokenizer:
 
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network."""
-    values = json.loads(json.dumps(description["config"]))
+    values = dict(description["config"])
     config = AutoConfig.for_model(values.pop("model_type"), **values)
     extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
     model = AutoModel.from_config(config, **extra)

@@ -14,3 +14,13 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"corpora may not be redistributed, and there are none in {folder}: set BISPN_CORPORA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoders() -> Path:
+    """The folder with pretrained encoders: `$BISPN_ENCODERS`, or `../shared/encoders` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "encoders"
+    folder = Path(os.environ.get("BISPN_ENCODERS", beside))
+    if not (folder / "minilm-l6").is_dir():
+        pytest.skip(f"there is no pretrained encoder minilm-l6 in {folder}: set BISPN_ENCODERS")
+    return folder

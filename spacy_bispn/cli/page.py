@@ -1,7 +1,5 @@
 """`spacy bispn page`: sentences with predicted entities and relation arcs beside gold, as HTML."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path

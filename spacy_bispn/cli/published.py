@@ -1,7 +1,5 @@
 """`spacy bispn published`: predictions and scores by the conventions of a corpus's publishers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +42,7 @@ def published_command(
         official = to_official([(x.id, x.text, y) for x, y in zip(texts, found, strict=True)])
         scores = biorelex_scores(json.loads(gold.read_text("utf8")), official, texts, found)
         if predictions is not None:
+            predictions.parent.mkdir(parents=True, exist_ok=True)
             srsly.write_json(predictions, official)
     else:
         pairs = [(text.extraction, extraction) for text, extraction in zip(texts, found, strict=True)]

@@ -69,7 +69,8 @@ class QueryBlock(nn.Module):
         queries = queries + self.dropout(self.cross(self.cross_norm(queries), view, view, token_mask))
         normed = self.among_norm(queries)
         queries = queries + self.dropout(self.among(normed, normed, normed, query_mask))
-        return queries + self.dropout(self.feed(self.feed_norm(queries)))
+        fed: Tensor = queries + self.dropout(self.feed(self.feed_norm(queries)))
+        return fed
 
 
 class SetDecoder(nn.Module):

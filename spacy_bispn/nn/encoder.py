@@ -28,23 +28,23 @@ class TokenPass(NamedTuple):
 class OneWayEncoder(nn.Module):
     """Wraps any model with BERT's layer layout (BERT, RoBERTa, XLM-R, ELECTRA).
 
-    `query_layer` is the layer at which queries enter: 0 is the paper, the number of layers means
-    that they enter at the shared decoder only.
+    `query_layer` is the layer at which queries enter: 0 is the paper, -1 means that they enter at
+    the shared decoder only.
     """
 
     def __init__(self, model: nn.Module, query_layer: int) -> None:
         super().__init__()
         self.model = model
-        self.config: Any = model.config
-        self.width: int = self.config.hidden_size
-        self.heads: int = self.config.num_attention_heads
-        depth = self.config.num_hidden_layers
-        if not 0 <= query_layer <= depth:
+        config: Any = model.config
+        self.width: int = config.hidden_size
+        self.heads: int = config.num_attention_heads
+        self.depth: int = config.num_hidden_layers
+        if not -1 <= query_layer < self.depth:
             raise ValueError(
-                f"query_layer is {query_layer}, but the encoder has {depth} layers: "
-                f"choose a value from 0 (the paper) to {depth} (queries enter at the shared decoder)."
+                f"query_layer is {query_layer}, but the encoder has {self.depth} layers: "
+                f"choose a value from 0 (the paper) to {self.depth - 1}, or -1 (queries enter at the shared decoder)."
             )
-        self.query_layer = query_layer
+        self.query_layer = self.depth if query_layer == -1 else query_layer
 
     def frozen(self) -> bool:
         """Whether no weight of the encoder is to learn."""
@@ -71,7 +71,7 @@ class OneWayEncoder(nn.Module):
         """Run the queries over the tokens' keys and values. Shape: (B, Q, d) -> (B, Q, d)."""
         model: Any = self.model
         mask = torch.cat([token_mask, query_mask], dim=1)
-        for index in range(self.query_layer, self.config.num_hidden_layers):
+        for index in range(self.query_layer, self.depth):
             layer = model.encoder.layer[index]
             attention = layer.attention.self
             key = torch.cat([tokens.keys[index], attention.key(queries)], dim=1)

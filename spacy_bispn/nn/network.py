@@ -109,7 +109,8 @@ class Network(nn.Module):
         return TokenPass(inputs.vectors, [], [])
 
     def _decode(self, tokens: Tensor, queries: Queries, inputs: Inputs) -> list[Decoded]:
-        relation, relation_mask, position = queries.relation, queries.relation_mask, self.queries.position
+        relation, relation_mask = queries.relation, queries.relation_mask
+        position: Tensor | None = self.queries.position
         if self.split_before:
             relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
         states = torch.cat([queries.entity, relation], dim=1)
@@ -141,8 +142,9 @@ class Network(nn.Module):
         triple, relation_view = self.relation_decoder(
             triple, tokens, token_mask, queries.relation_mask.repeat(1, 3)
         )
+        relation, head, tail = triple.split(relation_count, dim=1)
         return Decoded(
-            entity, *triple.split(relation_count, dim=1), entity_view, relation_view,
+            entity, relation, head, tail, entity_view, relation_view,
             shared_entity, shared_relation[:, :relation_count],
         )  # fmt: skip
 
@@ -184,12 +186,10 @@ def keep(
         entity=rows(decoded.entity, entity),
         **{name: rows(getattr(decoded, name), relation) for name in ("relation", "head", "tail")},
     )
-    seeds = {
-        name: None if seed is None else rows(seed, index)
-        for name, seed, index in (
-            ("entity_seed", queries.entity_seed, entity),
-            ("head_seed", queries.head_seed, relation),
-            ("tail_seed", queries.tail_seed, relation),
-        )
-    }
-    return chosen, queries._replace(entity_mask=entity_mask, relation_mask=relation_mask, **seeds)
+    return chosen, queries._replace(
+        entity_mask=entity_mask,
+        relation_mask=relation_mask,
+        entity_seed=None if queries.entity_seed is None else rows(queries.entity_seed, entity),
+        head_seed=None if queries.head_seed is None else rows(queries.head_seed, relation),
+        tail_seed=None if queries.tail_seed is None else rows(queries.tail_seed, relation),
+    )

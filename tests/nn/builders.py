@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from spacy_bispn.architectures import make_build
-from spacy_bispn.component import DEFAULTS
+from spacy_bispn.defaults import DEFAULTS
 from spacy_bispn.nn.heads import blank
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.network import Network

@@ -394,7 +394,8 @@ def test_divergence_is_a_sum_over_start_end_and_type() -> None:
     out = some_gold().out
     found = losses.divergence(out.entity, out.head)
     expected = [
-        [[kl(out.entity, out.head, (text, i), (text, j)) for j in range(3)] for i in range(4)] for text in range(3)
+        [[kl(out.entity, out.head, (text, i), (text, j)) for j in range(3)] for i in range(4)]
+        for text in range(3)
     ]
     assert torch.allclose(found, torch.tensor(expected, dtype=torch.double))
 
@@ -418,7 +419,8 @@ def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss() -> None:
     out = some_gold().out
     has_relation = out.has_relation.clone().requires_grad_()
     spans = [Spans(*(x.clone().requires_grad_() for x in span)) for span in out[:3]]
-    losses.entity_to_relation_loss(*spans, out.entity_mask, out.relation_mask, has_relation, False).backward()
+    masks = (out.entity_mask, out.relation_mask)
+    losses.entity_to_relation_loss(*spans, *masks, has_relation, False).backward()
     assert has_relation.grad is None and spans[0].type.grad.any()
 
 

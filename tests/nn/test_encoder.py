@@ -1,0 +1,154 @@
+"""The shared encoder: the untouched model for tokens, one more reader of it for queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import (
+    BertConfig,
+    BertModel,
+    ElectraConfig,
+    ElectraModel,
+    RobertaConfig,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)  # fmt: skip
+
+from spacy_bispn.nn.encoder import OneWayEncoder
+
+SIZES = {
+    "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+    "intermediate_size": 24, "max_position_embeddings": 24, "initializer_range": 0.3,
+}  # fmt: skip
+MODELS = {
+    "bert": lambda: BertModel(BertConfig(**SIZES), add_pooling_layer=False),
+    "roberta": lambda: RobertaModel(RobertaConfig(**SIZES), add_pooling_layer=False),
+    "xlm-roberta": lambda: XLMRobertaModel(XLMRobertaConfig(**SIZES), add_pooling_layer=False),
+    "electra": lambda: ElectraModel(ElectraConfig(**SIZES, embedding_size=16)),
+    "narrow electra": lambda: ElectraModel(ElectraConfig(**SIZES, embedding_size=6)),
+}
+MASK = torch.arange(7) < torch.tensor([[7], [4], [1]])
+QUERY_MASK = torch.tensor([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 1, 1]]).bool()
+each_model = pytest.mark.parametrize("name", MODELS)
+
+
+def make(name: str, query_layer: int = 0) -> OneWayEncoder:
+    torch.manual_seed(7)
+    return OneWayEncoder(MODELS[name](), query_layer).eval()
+
+
+def ids(encoder: OneWayEncoder) -> Tensor:
+    drawn = torch.randint(3, 30, MASK.shape, generator=torch.Generator().manual_seed(8))
+    return torch.where(MASK, drawn, encoder.model.config.pad_token_id)
+
+
+def some_queries() -> Tensor:
+    return torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(9))
+
+
+@each_model
+def test_token_states_are_those_of_the_untouched_model(name: str) -> None:
+    encoder = make(name)
+    expected = encoder.model(input_ids=ids(encoder), attention_mask=MASK.long()).last_hidden_state
+    found = encoder(ids(encoder), MASK).states
+    assert torch.allclose(found[MASK], expected[MASK], atol=1e-5)
+    assert found[MASK].std() > 0.1
+
+
+@each_model
+def test_a_query_passes_the_same_layers_behind_a_one_way_mask(name: str) -> None:
+    """The reference runs transformers' own layers over `[tokens; queries]` at once."""
+    encoder = make(name)
+    model: Any = encoder.model
+    passed = encoder(ids(encoder), MASK)
+    found = encoder.pass_queries(some_queries(), passed, MASK, QUERY_MASK)
+
+    embedded = model.embeddings(input_ids=ids(encoder))
+    embedded = model.embeddings_project(embedded) if name == "narrow electra" else embedded
+    seen = torch.cat([MASK, QUERY_MASK], dim=1)[:, None, :].repeat(1, 11, 1)
+    seen[:, :7, 7:] = False  # no token sees a query
+    additive = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float).min)[:, None]
+    states = torch.cat([embedded, some_queries()], dim=1)
+    whole = model.encoder(states, attention_mask=additive).last_hidden_state
+
+    assert torch.allclose(found[QUERY_MASK], whole[:, 7:][QUERY_MASK], atol=1e-5)
+    assert torch.allclose(passed.states[MASK], whole[:, :7][MASK], atol=1e-5)
+    assert (found - some_queries()).abs().mean() > 0.1
+
+
+def test_queries_may_enter_at_a_later_layer() -> None:
+    encoder = make("bert", query_layer=2)
+    model: Any = encoder.model
+    tokens = encoder(ids(encoder), MASK)
+    found = encoder.pass_queries(some_queries(), tokens, MASK, QUERY_MASK)
+    every = model(input_ids=ids(encoder), attention_mask=MASK.long(), output_hidden_states=True)
+    before = every.hidden_states[2]
+    seen = torch.cat([MASK, QUERY_MASK], dim=1)[:, None, None, :].expand(-1, -1, 11, -1)
+    additive = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float).min)
+    whole = model.encoder.layer[2](torch.cat([before, some_queries()], dim=1), attention_mask=additive)[0]
+    assert torch.allclose(found[QUERY_MASK], whole[:, 7:][QUERY_MASK], atol=1e-5)
+
+
+def test_queries_may_enter_behind_the_encoder() -> None:
+    encoder = make("bert", query_layer=-1)
+    found = encoder.pass_queries(some_queries(), encoder(ids(encoder), MASK), MASK, QUERY_MASK)
+    assert torch.equal(found, some_queries())
+
+
+def test_a_query_sees_the_tokens_and_the_other_queries() -> None:
+    encoder = make("bert")
+    tokens = encoder(ids(encoder), MASK)
+    there = torch.ones_like(QUERY_MASK)
+    found = encoder.pass_queries(some_queries(), tokens, MASK, there)
+    other_text = ids(encoder).clone()
+    other_text[:, 0] = 29
+    changed = some_queries()
+    changed[:, 3] += 1
+    moved_by_text = found - encoder.pass_queries(some_queries(), encoder(other_text, MASK), MASK, there)
+    moved_by_query = found - encoder.pass_queries(changed, tokens, MASK, there)
+    assert moved_by_text.abs().amin() > 0 and moved_by_query[:, :3].abs().amin() > 0
+
+
+def learns(module: nn.Module) -> set[str]:
+    return {name for name, weight in module.named_parameters() if weight.grad is not None}
+
+
+def test_a_frozen_encoder_computes_no_gradient_but_lets_that_of_queries_through() -> None:
+    encoder = make("bert").train()
+    encoder.model.requires_grad_(False)
+    assert encoder.frozen()
+    queries = some_queries().requires_grad_()
+    passed = encoder(ids(encoder), MASK)
+    assert not passed.states.requires_grad and not passed.keys[0].requires_grad
+    encoder.pass_queries(queries, passed, MASK, QUERY_MASK)[QUERY_MASK].sum().backward()
+    assert learns(encoder) == set() and queries.grad.any()
+
+
+def test_an_encoder_that_learns_gets_gradients_from_tokens_and_from_queries_alone() -> None:
+    for from_queries in (False, True):
+        encoder = make("bert").train()
+        assert not encoder.frozen()
+        passed = encoder(ids(encoder), MASK)
+        states = passed.states
+        if from_queries:
+            states = encoder.pass_queries(some_queries(), passed, MASK, QUERY_MASK)
+        (states**3).sum().backward()
+        assert learns(encoder) == {name for name, _ in encoder.named_parameters()}
+
+
+@pytest.mark.parametrize("query_layer", [-2, 3])
+def test_an_impossible_query_layer_is_named_with_what_there_is(query_layer: int) -> None:
+    expected = rf"query_layer is {query_layer},.* 3 layers.*choose .* 0 .*to 2, or -1"
+    with pytest.raises(ValueError, match=expected):
+        make("bert", query_layer)
+
+
+def test_dropout_of_the_encoder_works_in_training_only() -> None:
+    encoder = make("bert")
+    still = [encoder(ids(encoder), MASK).states for _ in range(2)]
+    moving = [encoder.train()(ids(encoder), MASK).states for _ in range(2)]
+    assert torch.equal(*still) and not torch.equal(*moving)

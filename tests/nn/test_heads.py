@@ -1,0 +1,82 @@
+"""Heads: scores of pairs against loops, and what pointers rule out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from spacy_bispn.nn.heads import Additive, Biaffine, SpanHead, blank, one_hot
+
+POINTABLE = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]).bool()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_biaffine_scores_a_pair_by_a_scaled_product_of_projections(channels: int) -> None:
+    module = Biaffine(4, 5, 6, channels)
+    left, right = torch.randn(2, 3, 4), torch.randn(2, 2, 5)
+    found = module(left, right)
+    assert found.shape == (2, channels, 3, 2)
+    for text in range(2):
+        for i in range(3):
+            for j in range(2):
+                a, b = module.left(left[text, i]), module.right(right[text, j])
+                for c in range(channels):
+                    expected = a[c * 6 : c * 6 + 6] @ b[c * 6 : c * 6 + 6] / math.sqrt(6)
+                    assert found[text, c, i, j].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_additive_scores_a_pair_by_a_perceptron_over_the_sum_of_projections(channels: int) -> None:
+    module = Additive(4, 5, 6, channels)
+    left, right = torch.randn(2, 3, 4), torch.randn(2, 2, 5)
+    found = module(left, right)
+    assert found.shape == (2, channels, 3, 2)
+    for text in range(2):
+        for i in range(3):
+            for j in range(2):
+                expected = module.score(torch.tanh(module.left(left[text, i]) + module.right(right[text, j])))
+                assert torch.allclose(found[text, :, i, j], expected, atol=1e-6)
+
+
+def test_blank_leaves_pointable_positions_alone_and_no_probability_elsewhere() -> None:
+    logits = torch.randn(2, 3, 4)
+    found = blank(logits, POINTABLE)
+    there = POINTABLE[:, None].expand_as(logits)
+    assert torch.equal(found[there], logits[there])
+    probability = found.softmax(-1)
+    assert not probability[~there].any() and probability[there].all() and found.isfinite().all()
+
+
+def test_one_hot_is_one_at_each_querys_index() -> None:
+    index = torch.tensor([[2, 0], [3, 3]])
+    found = one_hot(index, torch.randn(2, 2, 4, dtype=torch.double))
+    assert found.dtype == torch.double and torch.equal(found.argmax(-1), index)
+    assert found.sum() == 4 and found.max() == 1
+    assert one_hot(torch.zeros(2, 0).long(), torch.randn(2, 0, 4)).shape == (2, 0, 4)
+
+
+@pytest.mark.parametrize("pointer", ["biaffine", "additive"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_span_head_points_and_names(pointer: str, inside: bool) -> None:
+    module = SpanHead(6, 3, pointer, inside, seeded=False)
+    found = module(torch.randn(2, 5, 6), torch.randn(2, 4, 6), POINTABLE, None)
+    assert found.start.shape == found.end.shape == (2, 5, 4) and found.type.shape == (2, 5, 4)
+    assert (found.inside is not None) == inside
+    for logits in (found.start, found.end, *([found.inside] if inside else [])):
+        assert not logits.softmax(-1)[~POINTABLE[:, None].expand_as(logits)].any()
+    assert not torch.allclose(found.start, found.end)
+
+
+def test_a_seeded_query_starts_from_its_proposal() -> None:
+    module = SpanHead(6, 3, "biaffine", False, seeded=True)
+    queries, tokens = torch.randn(2, 2, 6), torch.randn(2, 4, 6)
+    seed = torch.tensor([[[1, 2], [2, 2]], [[1, 1], [1, 1]]])
+    without, found = (module(queries, tokens, POINTABLE, x) for x in (None, seed))
+    for moved, side, logits in ((found.start, 0, without.start), (found.end, 1, without.end)):
+        raised = (moved - logits)[POINTABLE[:, None].expand_as(logits)]
+        expected = module.seed_weight[side] * one_hot(seed[..., side], logits)
+        assert torch.allclose(raised, expected[POINTABLE[:, None].expand_as(logits)], atol=1e-5)
+        assert (raised > 1).sum() == 4
+    assert torch.equal(found.type, without.type)

@@ -1,0 +1,276 @@
+"""The whole network: batches, permutations, gradients, and prediction beside training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from builders import RELATION_TYPES, default_objective, make_inputs, make_network, make_targets, member
+from torch import Tensor
+
+from spacy_bispn.nn.network import Network, likely
+from spacy_bispn.nn.objective import Objective
+from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Queries, Spans
+
+LENGTHS = (9, 3, 6)  # the special pieces at both ends included
+NETWORKS: dict[str, dict[str, Any]] = {
+    "learned": {"queries": "learned", "split": "after"},
+    "learned, split before": {"queries": "learned", "split": "before", "inside_pointer": True},
+    "learned, with positions": {"queries": "learned", "split": "before", "positional_queries": True},
+    "proposed": {"queries": "proposed", "split": "after"},
+    "proposed, split before": {"queries": "proposed", "split": "before"},
+    "additive": {"queries": "proposed", "pointer": "additive", "linking": "additive", "views": False},
+    "behind the encoder": {"queries": "proposed", "query_layer": -1},
+    "over vectors": {"queries": "proposed", "encoder": False},
+    "learned, over vectors": {"queries": "learned", "encoder": False},
+}
+each_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def make(name: str, **settings: Any) -> Network:
+    """A network with opinions: larger weights than fresh ones, and even odds for every proposal."""
+    torch.manual_seed(10)
+    network = make_network(**{"proposal_floor": 0.5} | NETWORKS[name] | settings)
+    with torch.no_grad():
+        for weight_name, weight in network.named_parameters():
+            if weight_name in ("queries.span_bias", "queries.pair_bias"):
+                weight.zero_()
+            elif weight.dim() > 1 and not weight_name.startswith("encoder"):
+                weight *= 2
+    return network
+
+
+def inputs_of(network: Network) -> Inputs:
+    torch.manual_seed(11)
+    return make_inputs(LENGTHS, None if network.encoder else 15)
+
+
+def gold() -> Any:
+    """At least one item of everything in texts of the lengths above."""
+    entities = [[(1, 1, 1), (3, 5, 2), (2, 3, 3)], [(1, 1, 3)], [(2, 2, 1), (4, 4, 2)]]
+    return make_targets(entities, [[(0, 1, 1), (1, 2, 2)], [(0, 0, 1)], [(1, 0, 2), (0, 1, 1)]])
+
+
+def said(out: Outputs, text: int, length: int) -> dict[str, Tensor]:
+    """All that a text's own queries say about its own positions."""
+    entity, relation = out.entity_mask[text], out.relation_mask[text]
+    found = {"relation": out.relation[text][relation]}
+    kinds = ("entity", out.entity, entity), ("head", out.head, relation), ("tail", out.tail, relation)
+    for name, spans, mask in kinds:
+        found[f"{name}_type"] = spans.type[text][mask]
+        for side in ("start", "end", "inside"):
+            if (logits := getattr(spans, side)) is not None:
+                found[f"{name}_{side}"] = logits[text][mask][:, 1 : length - 1]
+    if out.link is not None:
+        found["link"] = out.link[text][entity][:, relation]
+        found["has_relation"] = out.has_relation[text][entity]
+    return found
+
+
+def assert_alike(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name].shape == other[name].shape, name
+        assert torch.allclose(one[name], other[name], rtol=1e-5, atol=1e-5), name
+
+
+@each_network
+@pytest.mark.parametrize("predicting", [False, True])
+def test_a_padded_batch_says_what_its_texts_say_alone(name: str, predicting: bool) -> None:
+    network = make(name)
+
+    def run(inputs: Inputs) -> Outputs:
+        return network.predict(inputs, 0.25, 0.3) if predicting else network(inputs)[0][-1]
+
+    inputs = inputs_of(network)
+    together = run(inputs)
+    for text, length in enumerate(LENGTHS):
+        assert_alike(said(together, text, length), said(run(member(inputs, text)), 0, length))
+    assert together.entity_mask.any() and together.relation_mask.any()
+
+
+@pytest.mark.parametrize("name", ["proposed", "over vectors"])
+def test_texts_of_a_batch_propose_different_numbers_of_queries(name: str) -> None:
+    """Without this the test above would not see any masked query."""
+    network = make(name)
+    out = network(inputs_of(network))[0][-1]
+    assert len(set(out.entity_mask.sum(1).tolist())) > 1
+    assert len(set(out.relation_mask.sum(1).tolist())) > 1
+
+
+def halfway(values: Tensor) -> float:
+    """A threshold that about half of some values reach, and that none of them is close to."""
+    ordered = values.detach().sort().values
+    middle = ordered[len(ordered) // 4 : -(len(ordered) // 4)]
+    place = int(middle.diff().argmax())
+    return float(middle[place : place + 2].mean())
+
+
+@each_network
+def test_prediction_keeps_the_likely_queries_and_their_numbers(name: str) -> None:
+    network = make(name)
+    inputs = inputs_of(network)
+    (everything,), proposals = network(inputs)
+    logits = everything.entity.type, everything.relation
+    sides = list(zip(logits, (everything.entity_mask, everything.relation_mask), strict=True))
+    best = [logits.softmax(-1)[..., NULL + 1 :].amax(-1) for logits, _ in sides]
+    thresholds = [halfway(values[mask]) for values, (_, mask) in zip(best, sides, strict=True)]
+    kept = network.predict(inputs, *thresholds)
+    assert proposals is None and kept.link is None and kept.has_relation is None
+    wanted = [
+        (values >= threshold) & mask
+        for values, threshold, (_, mask) in zip(best, thresholds, sides, strict=True)
+    ]
+    assert [mask.sum(1).tolist() for mask in wanted] == [x.sum(1).tolist() for x in kept[4:6]]
+    assert all(mask.sum() > 0 for mask in wanted)
+    assert (wanted[0] != everything.entity_mask).any() and (wanted[1] != everything.relation_mask).any()
+    chosen = everything._replace(entity_mask=wanted[0], relation_mask=wanted[1], link=None)
+    for text, length in enumerate(LENGTHS):
+        assert_alike(said(chosen, text, length), said(kept, text, length))
+
+
+@each_network
+def test_prediction_may_keep_nothing(name: str) -> None:
+    network = make(name)
+    found = network.predict(inputs_of(network), 1.0, 1.0)
+    assert found.entity.start.shape == (3, 0, 9) and found.relation.shape == (3, 0, RELATION_TYPES + 1)
+    assert found.entity_mask.shape == found.relation_mask.shape == (3, 0)
+
+
+def test_likely_moves_the_likely_queries_to_the_front() -> None:
+    logits = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]], [[9.0, 0.0], [9.0, 0.0], [0.0, 9.0]]])
+    index, mask = likely(logits, torch.ones(2, 3).bool(), 0.5)
+    assert index[0].tolist() == [1, 2] and index[1, 0] == 2
+    assert mask.tolist() == [[True, True], [True, False]]
+    index, mask = likely(logits, torch.zeros(2, 3).bool(), 0.5)
+    assert index.shape == mask.shape == (2, 0)
+
+
+def test_without_labels_nothing_is_likely() -> None:
+    index, mask = likely(torch.randn(2, 3, 1), torch.ones(2, 3).bool(), 0.0)
+    assert index.shape == mask.shape == (2, 0)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if NETWORKS[name]["queries"] == "learned"])
+def test_permuting_the_entity_queries_permutes_what_they_say(name: str) -> None:
+    network = make(name)
+    inputs = inputs_of(network)
+    (before,), _ = network(inputs)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    with torch.no_grad():
+        network.queries.entity.copy_(network.queries.entity[order])
+        if network.queries.position is not None:
+            network.queries.position[:5] = network.queries.position[order]
+    (after,), _ = network(inputs)
+    expected = before._replace(
+        entity=Spans(*(x if x is None else x[:, order] for x in before.entity)),
+        has_relation=before.has_relation[:, order],
+        link=before.link[:, order],
+    )
+    for text, length in enumerate(LENGTHS):
+        assert_alike(said(after, text, length), said(expected, text, length))
+    assert not torch.allclose(before.entity.type, after.entity.type, atol=1e-4)
+
+
+@each_network
+def test_no_query_changes_a_token(name: str) -> None:
+    """The pointers' view of the text is the same, whatever the queries are."""
+    network = make(name)
+    seen: list[Tensor] = []
+    network.entity_decoder.register_forward_hook(lambda module, given, result: seen.append(result[1]))
+    inputs = inputs_of(network)
+    network(inputs)
+
+    def change(module: object, given: object, result: tuple[Queries, None]) -> tuple[Queries, None]:
+        queries = result[0]
+        return queries._replace(entity=queries.entity + 1, relation=queries.relation - 1), None
+
+    network.queries.register_forward_hook(change)
+    network(inputs)
+    assert torch.equal(seen[0], seen[1])
+
+
+PAPER = {
+    "queries": "learned", "query_layer": 0, "pointer": "additive", "linking": "biaffine", "split": "after",
+    "views": True, "positional_queries": False, "inside_pointer": False,
+}  # fmt: skip
+RELEASED = PAPER | {
+    "linking": "additive", "split": "before", "views": False, "positional_queries": True,
+    "inside_pointer": True, "supervised_layers": 2,
+}  # fmt: skip
+RELEASED_OBJECTIVE = Objective(
+    null_weight="balanced", boundary="both", inside=1.0, entity_targets=4, relation_targets=3,
+    consistent_queries="matched", reverse_consistency=True,
+)  # fmt: skip
+# A softmax over keys or positions does not change when the same number is added to all of them.
+WITHOUT_EFFECT = ("key.bias", "pointer.right.bias")
+
+
+@pytest.mark.parametrize(
+    ("settings", "objective"),
+    [
+        (PAPER, Objective()),
+        (RELEASED, RELEASED_OBJECTIVE),
+        ({}, default_objective()),
+        ({"query_layer": 0}, default_objective()),
+        ({"encoder": False}, default_objective()),
+    ],
+    ids=["paper", "released code", "default", "default, from layer 0", "default, over vectors"],
+)
+def test_every_parameter_learns_from_one_update(settings: dict[str, Any], objective: Objective) -> None:
+    torch.manual_seed(12)
+    network = make_network(**settings).train()
+    layers, proposals = network(inputs_of(network)._replace(gold=gold()))
+    result = objective(layers, proposals, gold())
+    result.total.backward()
+    assert result.surplus == 0
+    idle = [
+        name
+        for name, weight in network.named_parameters()
+        if weight.grad is None or not (weight.grad.any() or name.endswith(WITHOUT_EFFECT))
+    ]
+    assert idle == []
+
+
+def test_a_frozen_encoder_rests_while_the_rest_learns() -> None:
+    network = make("learned").train()
+    network.encoder.model.requires_grad_(False)
+    layers, proposals = network(inputs_of(network))
+    Objective()(layers, proposals, gold()).total.backward()
+    learning = {name.split(".")[0] for name, weight in network.named_parameters() if weight.grad is not None}
+    assert learning == {name.split(".")[0] for name, _ in network.named_parameters()} - {"encoder"}
+
+
+def test_vectors_from_elsewhere_get_a_gradient() -> None:
+    network = make("over vectors").train()
+    inputs = inputs_of(network)._replace(gold=gold())
+    vectors = inputs.vectors.clone().requires_grad_()
+    layers, proposals = network(inputs._replace(vectors=vectors))
+    Objective()(layers, proposals, gold()).total.backward()
+    assert vectors.grad[inputs.mask].any() and not vectors.grad[~inputs.mask].any()
+
+
+@pytest.mark.parametrize("supervised", [1, 2, 3])
+def test_supervised_layers_deliver_outputs_in_training_and_one_at_prediction(supervised: int) -> None:
+    network = make("learned", shared_layers=3, supervised_layers=supervised)
+    inputs = inputs_of(network)
+    (last,), _ = network(inputs)
+    network.train()
+    network.encoder.eval()  # the only part with dropout
+    layers, _ = network(inputs)
+    assert len(layers) == supervised
+    for text, length in enumerate(LENGTHS):
+        assert_alike(said(layers[-1], text, length), said(last, text, length))
+    for earlier in layers[:-1]:
+        assert not torch.allclose(earlier.entity.type, last.entity.type, atol=1e-4)
+
+
+def test_gold_spans_find_their_seeded_query() -> None:
+    """In training a proposed query is there for every gold item, and starts by pointing at it."""
+    torch.manual_seed(13)
+    network = make_network(queries="proposed", proposal_floor=0.9).train()
+    (out,), _ = network(inputs_of(network)._replace(gold=gold()))
+    for text, spans in enumerate([{(1, 1), (3, 5), (2, 3)}, {(1, 1)}, {(2, 2), (4, 4)}]):
+        pointers = (x[text][out.entity_mask[text]].argmax(-1) for x in (out.entity.start, out.entity.end))
+        assert set(zip(*(x.tolist() for x in pointers), strict=True)) == spans

@@ -1,0 +1,301 @@
+"""The objective: which losses there are, what weighs them, and who answers for repeated gold."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from builders import ENTITY_TYPES, make_targets, random_outputs, sure_spans
+from torch import Tensor
+
+from spacy_bispn.nn.objective import Losses, Objective, fill
+from spacy_bispn.nn.shapes import NULL, Outputs, Proposals, Spans, Targets
+
+TWO_ENTITIES = [(0, 0, 1), (2, 3, 2)]
+POSITIONS = 5
+
+
+def answering(entities: list[tuple[int, int, int]], relations: list[tuple[int, int, int]]) -> Outputs:
+    """One text's outputs, certain of what each query says; relations name places among `entities`."""
+    arguments = [[entities[ends[side]] for ends in relations] for side in (0, 1)]
+    return Outputs(
+        entity=sure_spans(entities, POSITIONS),
+        head=sure_spans(arguments[0], POSITIONS),
+        tail=sure_spans(arguments[1], POSITIONS),
+        relation=20.0 * torch.eye(3)[[kind for _, _, kind in relations]][None],
+        entity_mask=torch.ones(1, len(entities)).bool(),
+        relation_mask=torch.ones(1, len(relations)).bool(),
+        has_relation=torch.randn(1, len(entities)),
+        link=torch.randn(1, len(entities), len(relations)),
+    )
+
+
+def some_outputs(batch: int = 2, entities: int = 4, relations: int = 3) -> Outputs:
+    torch.manual_seed(3)
+    masks = (torch.ones(batch, n).bool() for n in (entities, relations, POSITIONS))
+    return random_outputs(*masks)
+
+
+def some_targets() -> Targets:
+    return make_targets([TWO_ENTITIES, [(1, 1, 3)]], [[(0, 1, 2), (1, 0, 1)], []])
+
+
+def link_targets(objective: Objective, out: Outputs, gold: Targets) -> Tensor:
+    """What linking is taught: its gradient is the probability minus the target."""
+    link = out.link.clone().requires_grad_()
+    objective([out._replace(link=link)], None, gold).parts["linking"].backward()
+    return (link.sigmoid() - link.grad).round().detach()[0].int()
+
+
+def relation_takers(objective: Objective, out: Outputs, gold: Targets) -> list[int]:
+    """What has-relation is taught, read off its gradient likewise."""
+    logits = out.has_relation.clone().requires_grad_()
+    objective([out._replace(has_relation=logits)], None, gold).parts["consistency"].backward()
+    return (logits.sigmoid() - logits.grad).round().detach()[0].int().tolist()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("alpha", -1.0, "at least 0"),
+        ("beta", float("nan"), "at least 0"),
+        ("inside", -0.5, "at least 0"),
+        ("entity_targets", -3, "at least 0"),
+        ("relation_targets", -1, "at least 0"),
+        ("proposals", -0.1, "at least 0"),
+        ("null_weight", -1.0, '"balanced"'),
+        ("null_weight", "even", '"balanced"'),
+        ("boundary", "hinge", "cross_entropy, binary, both"),
+        ("consistent_queries", "some", "all, matched"),
+    ],
+)
+def test_an_impossible_setting_is_named_with_its_value_and_a_way_out(
+    setting: str, value: object, expected: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        Objective(**{setting: value})
+    message = str(caught.value)
+    assert message.startswith(f"{setting} is {value!r}")  # what was given
+    assert expected in message  # what was expected
+    assert "give" in message or "choose" in message  # what to do
+
+
+def test_zero_is_a_weight() -> None:
+    Objective(alpha=0, beta=0, null_weight=0, inside=0, proposals=0)
+
+
+# Repetition of gold
+
+
+def test_gold_is_repeated_in_turn_until_the_number_is_reached() -> None:
+    filled = fill(some_targets(), entities=5, relations=3)
+    assert filled.entity.start.tolist() == [[0, 2, 0, 2, 0], [1, 1, 1, 1, 1]]
+    assert filled.entity.end.tolist() == [[0, 3, 0, 3, 0], [1, 1, 1, 1, 1]]
+    assert filled.entity.type.tolist() == [[1, 2, 1, 2, 1], [3, 3, 3, 3, 3]]
+    assert filled.relation.tolist() == [[2, 1, 2], [NULL] * 3]
+    assert filled.head.start.tolist() == [[0, 2, 0], [-1] * 3]
+    assert filled.tail.end.tolist() == [[3, 0, 3], [-1] * 3]
+
+
+def test_repeated_relations_keep_pointing_at_the_first_copy_of_an_entity() -> None:
+    filled = fill(some_targets(), entities=6, relations=4)
+    assert filled.head_entity.tolist() == [[0, 1, 0, 1], [-1] * 4]
+    assert filled.tail_entity.tolist() == [[1, 0, 1, 0], [-1] * 4]
+
+
+@pytest.mark.parametrize("total", [0, 1, 2])
+def test_filling_up_to_what_is_there_changes_nothing(total: int) -> None:
+    gold = make_targets([TWO_ENTITIES, TWO_ENTITIES], [[(0, 1, 2), (1, 0, 1)], [(1, 1, 1), (0, 0, 2)]])
+    assert_same(fill(gold, total, total), gold)
+
+
+def test_zero_leaves_the_padding_of_shorter_texts() -> None:
+    assert_same(fill(some_targets(), 0, 0), some_targets())
+
+
+def test_a_text_without_gold_stays_without() -> None:
+    nothing = make_targets([[], []], [[], []])
+    assert_same(fill(nothing, 4, 4), nothing)
+    filled = fill(make_targets([TWO_ENTITIES, []], [[(0, 1, 1)], []]), 3, 2)
+    assert filled.entity.type.tolist() == [[1, 2, 1], [NULL] * 3]
+    assert filled.relation.tolist() == [[1, 1], [NULL] * 2]
+
+
+def assert_same(one: Targets, other: Targets) -> None:
+    left, right = ([*x.entity, *x.head, *x.tail, *x[3:]] for x in (one, other))
+    assert [x.tolist() for x in left] == [x.tolist() for x in right]
+
+
+# Links
+
+
+def test_an_entity_query_is_linked_to_the_relations_its_entity_is_an_end_of() -> None:
+    out = answering([*TWO_ENTITIES, (4, 4, 3)], [(1, 0, 1), (2, 2, 2)])
+    gold = make_targets([[TWO_ENTITIES[1], (4, 4, 3), TWO_ENTITIES[0]]], [[(0, 2, 1), (1, 1, 2)]])
+    assert link_targets(Objective(), out, gold).tolist() == [[1, 0], [1, 0], [0, 1]]
+
+
+def test_every_copy_of_a_repeated_entity_is_linked_as_its_original() -> None:
+    once = answering([*TWO_ENTITIES, (4, 4, 3)], [(0, 1, 2), (1, 2, 1)])
+    twice = answering(
+        [*TWO_ENTITIES, (4, 4, 3), *TWO_ENTITIES, (4, 4, 3)], [(0, 1, 2), (1, 2, 1), (0, 1, 2), (1, 2, 1)]
+    )
+    gold = make_targets([[*TWO_ENTITIES, (4, 4, 3)]], [[(0, 1, 2), (1, 2, 1)]])
+    repeated = Objective(entity_targets=6, relation_targets=4)
+    expected = link_targets(Objective(), once, gold)
+    assert expected.tolist() == [[1, 0], [1, 1], [0, 1]]
+    assert torch.equal(link_targets(repeated, twice, gold), expected.repeat(2, 2))
+
+
+def test_a_copy_counts_as_taking_part_in_a_relation() -> None:
+    out = answering([*TWO_ENTITIES, (4, 4, 3), *TWO_ENTITIES, (4, 4, 3)], [(1, 0, 2)])
+    gold = make_targets([[*TWO_ENTITIES, (4, 4, 3)]], [[(1, 0, 2)]])
+    assert relation_takers(Objective(), out, gold) == [1, 1, 0, 0, 0, 0]
+    assert relation_takers(Objective(entity_targets=6), out, gold) == [1, 1, 0, 1, 1, 0]
+
+
+def test_unmatched_queries_are_linked_to_nothing() -> None:
+    out = answering([*TWO_ENTITIES, (4, 4, NULL)], [(0, 1, 2), (2, 2, NULL)])
+    gold = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
+    assert link_targets(Objective(), out, gold).tolist() == [[1, 0], [1, 0], [0, 0]]
+    nothing = make_targets([[]], [[]])
+    assert not link_targets(Objective(), out, nothing).any()
+    assert relation_takers(Objective(), out, nothing) == [0, 0, 0]
+
+
+# Parts and weights
+
+
+def test_the_total_is_the_weighted_sum_of_its_parts() -> None:
+    result = Objective(alpha=0.5, beta=0.25, inside=2.0)([some_outputs()], None, some_targets())
+    weights = {"consistency": 0.5, "linking": 0.25, "inside": 2.0}
+    assert set(result.parts) == {
+        "entity_type", "entity_boundary", "relation_type", "argument_type", "argument_boundary",
+        "consistency", "linking", "inside",
+    }  # fmt: skip
+    expected = sum(float(value) * weights.get(name, 1.0) for name, value in result.parts.items())
+    assert result.total.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("weight", "part"), [("alpha", "consistency"), ("beta", "linking")])
+def test_a_weight_of_zero_switches_its_part_off(weight: str, part: str) -> None:
+    with_it = Objective()([some_outputs()], None, some_targets())
+    without = Objective(**{weight: 0.0})([some_outputs()], None, some_targets())
+    assert set(with_it.parts) - set(without.parts) == {part}
+    expected = with_it.total.item() - 1e-4 * with_it.parts[part].item()
+    assert without.total.item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_every_supervised_layer_adds_its_losses() -> None:
+    out, gold = some_outputs(), some_targets()
+    one, three = Objective()([out], None, gold), Objective()([out, out, out], None, gold)
+    assert three.total.item() == pytest.approx(3 * one.total.item())
+    assert three.surplus == one.surplus
+
+
+def test_proposals_have_a_weight_of_their_own() -> None:
+    logits = torch.randn(2, 2, 3, 3)
+    gold, valid = logits > 0.5, logits < 1
+    proposals = Proposals(logits, gold, valid, logits, gold, valid)
+    without = Objective(proposals=3.0)([some_outputs()], None, some_targets())
+    with_them = Objective(proposals=3.0)([some_outputs()], proposals, some_targets())
+    expected = without.total.item() + 3 * with_them.parts["proposals"].item()
+    assert with_them.total.item() == pytest.approx(expected) and with_them.parts["proposals"] > 0
+
+
+def test_the_null_weight_scales_unmatched_queries_only() -> None:
+    def types(null_weight: float) -> float:
+        objective = Objective(null_weight=null_weight)
+        return objective([some_outputs()], None, some_targets()).parts["entity_type"].item()
+
+    assert types(0.0) > 0
+    assert types(0.5) - types(0.0) == pytest.approx((types(1.0) - types(0.0)) / 2)
+    assert types(1.0) > types(0.5)
+
+
+def test_a_balanced_null_weight_is_matched_over_unmatched_queries() -> None:
+    """3 of 8 entity queries and 2 of 6 relation queries find gold."""
+    found, gold = some_outputs(), some_targets()
+    balanced = Objective(null_weight="balanced")([found], None, gold).parts
+    entities, relations = (Objective(null_weight=w)([found], None, gold).parts for w in (3 / 5, 2 / 4))
+    assert balanced["entity_type"].item() == pytest.approx(entities["entity_type"].item())
+    for part in ("relation_type", "argument_type"):
+        assert balanced[part].item() == pytest.approx(relations[part].item())
+
+
+def test_a_balanced_null_weight_never_exceeds_one() -> None:
+    found, gold = some_outputs(entities=2, relations=2), some_targets()
+    balanced, one = (Objective(null_weight=w)([found], None, gold) for w in ("balanced", 1.0))
+    assert balanced.parts["entity_type"] == one.parts["entity_type"]
+
+
+def test_only_matched_queries_need_be_consistent_if_so_chosen() -> None:
+    out = answering([*TWO_ENTITIES, (4, 4, NULL)], [(0, 1, 2), (2, 0, NULL)])
+    stray = out._replace(head=Spans(*(x[:, [0, 0]] for x in out.head[:3])))
+    gold = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
+
+    def consistency(objective: Objective, found: Outputs) -> float:
+        return objective([found], None, gold).parts["consistency"].item()
+
+    matched = Objective(consistent_queries="matched")
+    assert consistency(matched, stray) == pytest.approx(consistency(matched, out))
+    assert abs(consistency(Objective(), stray) - consistency(Objective(), out)) > 1
+
+
+def test_certain_and_right_outputs_cost_next_to_nothing() -> None:
+    out = answering(TWO_ENTITIES, [(0, 1, 2)])
+    right = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
+    wrong = make_targets([[(0, 1, 1), (2, 3, 3)]], [[(1, 0, 2)]])
+    alike = Objective(alpha=0.0, beta=0.0)
+    assert alike([out], None, right).total < 1e-6
+    assert alike([out], None, wrong).total > 50
+
+
+def test_a_batch_costs_as_much_as_its_texts() -> None:
+    out, gold = some_outputs(), some_targets()
+    objective = Objective(entity_targets=3, null_weight=0.2, alpha=1.0)
+
+    def text(number: int, record: tuple) -> tuple:
+        cut = [text(number, x) if isinstance(x, tuple) else x[number : number + 1] for x in record]
+        return type(record)(*cut)
+
+    alone = [objective([text(number, out)], None, text(number, gold)).total.item() for number in (0, 1)]
+    assert objective([out], None, gold).total.item() == pytest.approx(sum(alone))
+
+
+def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
+    out = some_outputs()
+    kind = out.entity.type.clone().requires_grad_()
+    nothing = make_targets([[], []], [[], []])
+    objective = Objective(entity_targets=3, relation_targets=2, inside=1.0)
+    result = objective([out._replace(entity=out.entity._replace(type=kind))], None, nothing)
+    result.total.backward()
+    assert result.total.isfinite() and kind.grad.isfinite().all() and kind.grad.any()
+    assert result.surplus == 0
+
+
+# Surplus
+
+
+def surplus(objective: Objective, entities: int, relations: int) -> Losses:
+    return objective([some_outputs(entities=entities, relations=relations)], None, some_targets())
+
+
+def test_gold_without_a_query_is_counted() -> None:
+    assert surplus(Objective(), 4, 3).surplus == 0
+    assert surplus(Objective(), 1, 3).surplus == 1  # two entities, one query
+    assert surplus(Objective(), 1, 1).surplus == 2
+
+
+def test_copies_of_gold_are_no_surplus() -> None:
+    assert surplus(Objective(entity_targets=9, relation_targets=9), 4, 3).surplus == 0
+
+
+def test_copies_never_take_the_query_of_another_gold_item() -> None:
+    """Three queries all say the first entity; the second one is taught all the same."""
+    out = answering([TWO_ENTITIES[0]] * 3, [(0, 1, 1)])
+    kind = torch.zeros(1, 3, ENTITY_TYPES + 1, requires_grad=True)
+    gold = make_targets([TWO_ENTITIES], [[(0, 1, 1)]])
+    objective = Objective(alpha=0.0, beta=0.0, entity_targets=6)
+    objective([out._replace(entity=out.entity._replace(type=kind))], None, gold).total.backward()
+    taught = kind.grad[0].argmin(-1).tolist()
+    assert sorted(taught) == [1, 1, 2]

@@ -1,0 +1,196 @@
+"""Queries: learned slots, and spans and pairs that the text proposes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from builders import make_targets
+from torch import Tensor
+from torch.nn.functional import pad
+
+from spacy_bispn.nn.losses import proposal_loss
+from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
+from spacy_bispn.nn.shapes import Queries, Targets
+
+WIDTH = 8
+POINTABLE = torch.tensor([[0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]]).bool()
+
+
+def tokens() -> Tensor:
+    return torch.randn(*POINTABLE.shape, WIDTH, generator=torch.Generator().manual_seed(5))
+
+
+def proposer(entities: int = 9, relations: int = 9, floor: float = 0.01) -> ProposedQueries:
+    torch.manual_seed(6)
+    return ProposedQueries(entities, relations, WIDTH, 6, floor)
+
+
+def propose(module: ProposedQueries, gold: Targets | None = None) -> Queries:
+    queries, _ = module(tokens(), POINTABLE, gold)
+    return queries
+
+
+def spans(queries: Queries, text: int) -> list[tuple[int, int]]:
+    """The spans behind a text's entity queries."""
+    return [tuple(seed) for seed in queries.entity_seed[text][queries.entity_mask[text]].tolist()]
+
+
+def pairs(queries: Queries, text: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The pairs of spans behind a text's relation queries."""
+    there = queries.relation_mask[text]
+    ends = (queries.head_seed[text][there].tolist(), queries.tail_seed[text][there].tolist())
+    return [(tuple(head), tuple(tail)) for head, tail in zip(*ends, strict=True)]
+
+
+NOTHING_PROPOSED = 0.999  # a floor that no candidate of a fresh module reaches
+
+
+# Learned
+
+
+@pytest.mark.parametrize("positional", [False, True])
+def test_learned_queries_are_the_same_for_every_text(positional: bool) -> None:
+    module = LearnedQueries(4, 3, WIDTH, positional)
+    queries, proposals = module(tokens(), POINTABLE, None)
+    assert queries.entity.shape == (2, 4, WIDTH) and queries.relation.shape == (2, 3, WIDTH)
+    assert torch.equal(queries.entity[0], queries.entity[1])
+    assert queries.entity_mask.shape == (2, 4) and queries.relation_mask.shape == (2, 3)
+    assert queries.entity_mask.all() and queries.relation_mask.all()
+    assert queries.entity_mask.dtype == queries.relation_mask.dtype == torch.bool
+    assert proposals is None and queries.entity_seed is queries.head_seed is queries.tail_seed is None
+    assert module.position.shape == (7, WIDTH) if positional else module.position is None
+
+
+# Proposed
+
+
+def test_gold_spans_and_pairs_are_always_chosen_in_training() -> None:
+    gold = make_targets([[(1, 1, 1), (2, 4, 2)], [(1, 2, 3)]], [[(0, 1, 1), (1, 0, 2)], []])
+    queries = propose(proposer(floor=NOTHING_PROPOSED), gold)
+    assert sorted(spans(queries, 0)) == [(1, 1), (2, 4)] and spans(queries, 1) == [(1, 2)]
+    assert sorted(pairs(queries, 0)) == [((1, 1), (2, 4)), ((2, 4), (1, 1))] and pairs(queries, 1) == []
+
+
+def test_gold_comes_first_where_the_text_proposes_more_than_the_limit() -> None:
+    gold = make_targets([[(1, 1, 1), (2, 4, 2)], []], [[(1, 0, 1)], []])
+    queries = propose(proposer(entities=4, relations=2, floor=1e-6), gold)
+    assert {(1, 1), (2, 4)} < set(spans(queries, 0)) and len(spans(queries, 0)) == 4
+    assert ((2, 4), (1, 1)) in pairs(queries, 0) and len(pairs(queries, 0)) == 2
+
+
+def test_gold_beyond_the_limit_is_cut() -> None:
+    gold = make_targets([[(1, 1, 1), (2, 4, 2), (3, 3, 1)], []], [[(0, 1, 1), (1, 0, 1), (2, 2, 2)], []])
+    queries = propose(proposer(entities=2, relations=1, floor=1e-6), gold)
+    assert len(spans(queries, 0)) == 2 and set(spans(queries, 0)) < {(1, 1), (2, 4), (3, 3)}
+    assert len(pairs(queries, 0)) == 1
+
+
+def test_proposals_are_pointable_spans_that_end_where_they_start_or_later() -> None:
+    queries = propose(proposer(entities=40, floor=1e-9))
+    assert set(spans(queries, 0)) == {(i, j) for i in range(1, 5) for j in range(i, 5)}
+    assert set(spans(queries, 1)) == {(1, 1), (1, 2), (2, 2)}
+    assert len(spans(queries, 1)) == 2 * 3  # each candidate has two places
+
+
+def test_a_text_gets_its_likeliest_spans() -> None:
+    module = proposer(entities=3, floor=1e-9)
+    _, found = module(tokens(), POINTABLE, make_targets([[], []], [[], []]))
+    scores = found.span_logits.masked_fill(~found.span_valid, -torch.inf)
+    best = scores.flatten(1).topk(3).values
+    queries = propose(module)
+    for text in (0, 1):
+        for seed, score in zip(spans(queries, text), best[text], strict=True):
+            assert score in scores[text, :, seed[0], seed[1]]
+
+
+def test_the_same_span_with_two_types_gives_two_entity_queries() -> None:
+    gold = make_targets([[(2, 3, 1), (2, 3, 2)], []], [[(0, 1, 1)], []])
+    queries = propose(proposer(floor=NOTHING_PROPOSED), gold)
+    assert spans(queries, 0) == [(2, 3), (2, 3)]
+    first, second = queries.entity[0, :2]
+    assert not torch.allclose(first, second)
+    assert pairs(queries, 0) == [((2, 3), (2, 3))]
+
+
+def test_several_labels_on_one_pair_give_two_relation_queries() -> None:
+    gold = make_targets([[(1, 1, 1), (3, 4, 2)], []], [[(0, 1, 1), (0, 1, 2)], []])
+    queries = propose(proposer(floor=NOTHING_PROPOSED), gold)
+    assert pairs(queries, 0) == [((1, 1), (3, 4))] * 2
+    first, second = queries.relation[0, :2]
+    assert not torch.allclose(first, second)
+
+
+def test_an_entity_may_be_related_to_itself() -> None:
+    gold = make_targets([[(1, 1, 1), (3, 4, 2)], []], [[(1, 1, 1)], []])
+    assert pairs(propose(proposer(floor=NOTHING_PROPOSED), gold), 0) == [((3, 4), (3, 4))]
+
+
+def test_pairs_are_of_chosen_spans() -> None:
+    queries = propose(proposer(entities=40, relations=300, floor=1e-9))
+    for text in (0, 1):
+        chosen = set(spans(queries, text))
+        assert set(pairs(queries, text)) == {(head, tail) for head in chosen for tail in chosen}
+
+
+def test_a_span_chosen_for_its_second_place_only_takes_part_in_pairs() -> None:
+    module = proposer(entities=40, relations=300, floor=0.5)
+    with torch.no_grad():
+        module.span_bias.copy_(torch.tensor([[-30.0], [30.0]]).expand_as(module.span_bias))
+        module.pair_bias.fill_(30.0)
+    queries = propose(module)
+    assert set(spans(queries, 1)) == {(1, 1), (1, 2), (2, 2)}
+    assert len(set(pairs(queries, 1))) == 9
+
+
+def test_a_text_that_proposes_nothing_has_masked_queries_only() -> None:
+    queries = propose(proposer(floor=NOTHING_PROPOSED))
+    assert not queries.entity_mask.any() and not queries.relation_mask.any()
+    assert queries.entity.shape == queries.relation.shape == (2, 1, WIDTH)  # attention needs one place
+    assert queries.entity.isfinite().all() and queries.relation.isfinite().all()
+
+
+@pytest.mark.parametrize("floor", [0.01, NOTHING_PROPOSED])
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_and_the_rest_of_the_batch_change_nothing(floor: float, training: bool) -> None:
+    module = proposer(floor=floor)
+    entities, relations = [[(2, 4, 2)], [(1, 2, 3)]], [[(0, 0, 1)], [(0, 0, 2)]]
+    together = propose(module, make_targets(entities, relations) if training else None)
+    for text in (0, 1):
+        gold = make_targets(entities[text : text + 1], relations[text : text + 1]) if training else None
+        longer = pad(tokens()[text : text + 1], (0, 0, 0, 3)), pad(POINTABLE[text : text + 1], (0, 3))
+        alone, _ = module(*longer, gold)
+        assert spans(alone, 0) == spans(together, text) and pairs(alone, 0) == pairs(together, text)
+        for kind in ("entity", "relation"):
+            one, many = (
+                getattr(x, kind)[place][getattr(x, f"{kind}_mask")[place]]
+                for x, place in ((alone, 0), (together, text))
+            )
+            assert torch.allclose(one, many, atol=1e-6)
+
+
+def test_proposals_carry_their_gold_in_training_and_are_absent_at_prediction() -> None:
+    gold = make_targets([[(1, 1, 1), (2, 4, 2), (2, 4, 3)], []], [[(0, 0, 1)], []])
+    queries, proposals = proposer()(tokens(), POINTABLE, gold)
+    assert proposals.span_gold.nonzero().tolist() == [[0, 0, 1, 1], [0, 0, 2, 4], [0, 1, 2, 4]]
+    assert (proposals.span_valid | ~proposals.span_gold).all()
+    [(text, copy, head, tail)] = proposals.pair_gold.nonzero().tolist()
+    assert (text, copy) == (0, 0) and head == tail
+    assert queries.entity_seed[0, head].tolist() == [1, 1]
+    _, nothing = proposer()(tokens(), POINTABLE, None)
+    assert nothing is None
+
+
+def test_a_fresh_module_deems_every_candidate_unlikely() -> None:
+    gold = make_targets([[], []], [[], []])
+    _, found = proposer()(tokens(), POINTABLE, gold)
+    assert found.span_logits.sigmoid()[found.span_valid].mean() < 0.05
+
+
+def test_gold_teaches_the_scores_to_rise() -> None:
+    module = proposer()
+    gold = make_targets([[(1, 1, 1)], []], [[(0, 0, 1)], []])
+    _, found = module(tokens(), POINTABLE, gold)
+    logits = found.span_logits.detach().requires_grad_()
+    proposal_loss(logits, found.span_gold, found.span_valid).backward()
+    assert logits.grad[0, 0, 1, 1] < -0.5 and logits.grad[0, 0, 1, 2] > 0
+    assert not logits.grad[~found.span_valid].any()

@@ -1,0 +1,249 @@
+"""What stands on a Doc: entities, relations and scores, and that they survive all that spaCy does."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
+
+from spacy_bispn.annotations import KEY, flat, has_entities, has_relations, read, write
+from spacy_bispn.records import Entity, Extraction, Relation
+
+NLP = spacy.blank("en")
+TEXT = "IL-2 positive T cells bind 中文 ."
+IL2, CELLS, POSITIVE = Entity(0, 4, "GENE", 0.9), Entity(14, 21, "CELL", 0.5), Entity(0, 21, "CELL", 0.75)
+CHINESE = Entity(27, 29, "GENE", 0.25)
+NESTED = Extraction(
+    (IL2, POSITIVE, CELLS, CHINESE),
+    (
+        Relation(IL2, POSITIVE, "INHIBITS", 0.5),
+        Relation(IL2, POSITIVE, "BINDS", 0.25),
+        Relation(CHINESE, CHINESE, "BINDS", 0.125),
+    ),
+)
+
+
+def written(extraction: Extraction, text: str = TEXT) -> Doc:
+    doc = NLP.make_doc(text)
+    assert write(doc, extraction) == 0
+    return doc
+
+
+def scores(extraction: Extraction) -> list[float]:
+    """Scores, which equality does not see."""
+    return [item.score for item in (*extraction.entities, *extraction.relations)]
+
+
+def through_docbin(doc: Doc) -> Doc:
+    (back,) = DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(NLP.vocab)
+    return back
+
+
+JOURNEYS: dict[str, Callable[[Doc], Doc]] = {
+    "nothing": lambda doc: doc,
+    "to_bytes": lambda doc: Doc(NLP.vocab).from_bytes(doc.to_bytes()),
+    "to_bytes into another vocabulary": lambda doc: Doc(spacy.blank("en").vocab).from_bytes(doc.to_bytes()),
+    "to_dict": lambda doc: Doc(NLP.vocab).from_dict(doc.to_dict()),
+    "a default DocBin": through_docbin,
+    "copy": lambda doc: doc.copy(),
+    "pickle": lambda doc: pickle.loads(pickle.dumps(doc)),
+}
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize("extraction", [NESTED, Extraction((IL2,)), Extraction()])
+def test_what_is_written_is_read(extraction: Extraction, journey: str) -> None:
+    doc = JOURNEYS[journey](written(extraction))
+    assert read(doc) == Extraction(tuple(sorted(extraction.entities)), extraction.relations)
+    assert sorted(scores(read(doc))) == sorted(scores(extraction))
+    assert has_entities(doc) and has_relations(doc)
+    assert [(x.head.text, x.label, x.tail.text, x.score) for x in doc._.relations] == [
+        (TEXT[x.head.start : x.head.end], x.label, TEXT[x.tail.start : x.tail.end], x.score)
+        for x in extraction.relations
+    ]
+
+
+def test_a_copy_is_independent() -> None:
+    doc = written(NESTED)
+    copy = doc.copy()
+    copy._.relations = []
+    assert len(doc._.relations) == 3 and not copy._.relations
+
+
+def test_relations_are_between_spans_of_the_group() -> None:
+    doc = written(NESTED)
+    for relation in doc._.relations:
+        for span in (relation.head, relation.tail):
+            assert isinstance(span, Span) and span.doc is doc
+            assert span in list(doc.spans[KEY])
+
+
+def test_an_untouched_doc_says_nothing() -> None:
+    doc = NLP.make_doc(TEXT)
+    assert read(doc) == Extraction() and doc._.relations == ()
+    assert not has_entities(doc) and not has_relations(doc)
+
+
+def test_an_empty_doc_can_be_written_to() -> None:
+    doc = written(Extraction(), "")
+    assert read(doc) == Extraction() and doc._.relations == () and has_relations(doc)
+
+
+def test_entities_without_a_group_are_those_of_doc_ents() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 1, label="GENE")]
+    assert read(doc) == Extraction((IL2,))
+    assert has_entities(doc) and not has_relations(doc)
+    doc.ents = []
+    assert read(doc) == Extraction() and has_entities(doc), "there are none, as somebody said"
+
+
+# doc._.relations = ...
+
+
+def test_relations_can_be_given_between_doc_ents() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.ents = [Span(doc, 0, 1, label="GENE"), Span(doc, 2, 4, label="CELL")]
+    doc._.relations = [Relation(doc.ents[0], doc.ents[1], "INHIBITS")]
+    assert read(doc) == Extraction((IL2, CELLS), (Relation(IL2, CELLS, "INHIBITS"),))
+    assert doc._.relations[0].score == 1.0
+    assert [span.label_ for span in doc.ents] == ["GENE", "CELL"], "doc.ents stays as it is"
+
+
+def test_new_arguments_join_the_group() -> None:
+    doc = written(Extraction((IL2,)))
+    new = Span(doc, 0, 4, label="CELL")
+    doc._.relations = [Relation(doc.spans[KEY][0], new, "INHIBITS"), Relation(new, new, "BINDS")]
+    found = read(doc)
+    assert found == Extraction(
+        (IL2, POSITIVE), (Relation(IL2, POSITIVE, "INHIBITS"), Relation(POSITIVE, POSITIVE, "BINDS"))
+    )
+    assert [entity.score for entity in found.entities] == [0.9, 1.0], "old scores stay"
+
+
+def test_an_argument_without_a_label_is_the_entity_at_its_place() -> None:
+    doc = written(Extraction((IL2, CELLS)))
+    doc._.relations = [Relation(doc[0:1], doc.char_span(14, 21), "INHIBITS")]
+    assert read(doc) == Extraction((IL2, CELLS), (Relation(IL2, CELLS, "INHIBITS"),))
+
+
+def test_assigning_replaces_and_an_empty_list_says_that_there_are_none() -> None:
+    doc = written(NESTED)
+    doc._.relations = doc._.relations[:1]
+    assert len(doc._.relations) == 1
+    doc._.relations = []
+    assert doc._.relations == () and has_relations(doc) and len(read(doc).entities) == 4
+    untouched = NLP.make_doc(TEXT)
+    untouched._.relations = []
+    assert has_relations(untouched)
+
+
+@pytest.mark.parametrize("foreign", ["a span of another Doc", "no span"])
+def test_foreign_arguments_are_refused(foreign: str) -> None:
+    doc = written(Extraction((IL2,)))
+    span = doc.spans[KEY][0]
+    other = NLP.make_doc(TEXT)[0:1] if foreign == "a span of another Doc" else "IL-2"
+    with pytest.raises(ValueError, match=r"argument .*IL-2.*expected a Span of this Doc.*Span\(doc, start"):
+        doc._.relations = [Relation(span, other, "BINDS")]
+    assert doc._.relations == () and read(doc) == Extraction((IL2,)), "nothing has changed"
+
+
+def test_spans_appended_to_the_group_by_hand_are_entities() -> None:
+    doc = written(NESTED)
+    doc.spans[KEY].append(Span(doc, 6, 7, label="GENE"))
+    found = read(doc)
+    assert len(found.entities) == 5 and found.entities[-1].score == 1.0
+    assert found.relations == NESTED.relations
+
+
+def test_a_group_made_by_hand_needs_no_attributes() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.spans[KEY] = [Span(doc, 0, 1, label="GENE"), Span(doc, 0, 4, label="CELL")]
+    assert read(doc) == Extraction((IL2, POSITIVE))
+    assert has_entities(doc) and not has_relations(doc) and doc._.relations == ()
+    doc.spans["other"] = SpanGroup(doc, name="other", spans=[doc[0:2]])
+    assert read(doc) == Extraction((IL2, POSITIVE)), "other groups are other people's"
+
+
+# doc.ents
+
+
+@pytest.mark.parametrize(
+    ("entities", "expected"),
+    [
+        ([IL2, POSITIVE, CELLS], [IL2, CELLS]),  # the best one first, then what still fits
+        ([Entity(0, 4, "GENE", 0.5), Entity(0, 21, "CELL", 0.5), CELLS], [POSITIVE]),  # equal: the longest
+        ([Entity(0, 4, "GENE", 0.2), POSITIVE, CELLS, CHINESE], [POSITIVE, CHINESE]),
+        ([], []),
+    ],
+)
+def test_doc_ents_are_the_best_that_do_not_overlap(entities: list[Entity], expected: list[Entity]) -> None:
+    doc = written(Extraction(tuple(entities)))
+    assert [Entity(x.start_char, x.end_char, x.label_) for x in doc.ents] == expected
+    assert len(doc.spans[KEY]) == len(entities), "the group has them all"
+
+
+def test_doc_ents_can_be_left_alone() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.ents = [Span(doc, 1, 2, label="OTHER")]
+    write(doc, NESTED, ents=False)
+    assert [span.label_ for span in doc.ents] == ["OTHER"] and len(doc.spans[KEY]) == 4
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_entities_of_others_stay_and_a_second_pass_replaces_ours(others: bool) -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.ents = [Span(doc, 1, 2, label="OTHER")] if others else []
+    theirs = ["OTHER"] if others else []
+    write(doc, Extraction((IL2, POSITIVE, CHINESE)))
+    assert [x.label_ for x in doc.ents] == ["GENE", *theirs, "GENE"], "POSITIVE overlaps what is there"
+    write(doc, Extraction((CELLS,)))
+    assert [x.label_ for x in doc.ents] == [*theirs, "CELL"]
+    write(doc, Extraction())
+    assert [x.label_ for x in doc.ents] == theirs
+    assert all(token.ent_iob_ == "O" for token in doc if token.ent_type_ != "OTHER"), "no token is left open"
+
+
+def test_flat_keeps_what_it_is_told_to_keep() -> None:
+    doc = NLP.make_doc(TEXT)
+    kept, inside, after = doc[0:3], doc[1:2], doc[3:4]
+    assert flat([inside, after], [0.9, 0.1], [kept]) == [kept, after]
+
+
+# Tokens and characters
+
+
+@pytest.mark.parametrize(
+    ("entities", "tokens", "widened"),
+    [
+        ([Entity(0, 4, "GENE")], ["IL-2"], 0),
+        ([Entity(0, 2, "GENE")], ["IL-2"], 1),
+        ([Entity(3, 6, "GENE")], ["IL-2 positive"], 1),
+        ([Entity(0, 2, "GENE"), Entity(3, 4, "GENE")], ["IL-2"], 2),  # two become one
+        ([Entity(0, 2, "GENE"), Entity(3, 4, "CELL")], ["IL-2", "IL-2"], 2),
+        ([Entity(0, 99, "GENE")], [], 0),  # not of this text
+    ],
+)
+def test_spans_are_widened_to_tokens_and_counted(
+    entities: list[Entity], tokens: list[str], widened: int
+) -> None:
+    doc = NLP.make_doc(TEXT)
+    assert write(doc, Extraction(tuple(entities))) == widened
+    assert [span.text for span in doc.spans[KEY]] == tokens
+
+
+def test_what_becomes_equal_is_one_with_the_best_score() -> None:
+    left, right = Entity(0, 2, "GENE", 0.4), Entity(3, 4, "GENE", 0.8)
+    doc = NLP.make_doc(TEXT)
+    write(
+        doc,
+        Extraction(
+            (left, right, CELLS), (Relation(left, CELLS, "BINDS", 0.3), Relation(right, CELLS, "BINDS", 0.2))
+        ),
+    )
+    found = read(doc)
+    assert found == Extraction((IL2, CELLS), (Relation(IL2, CELLS, "BINDS"),))
+    assert scores(found) == [0.8, 0.5, 0.3]

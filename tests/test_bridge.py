@@ -1,0 +1,171 @@
+"""The seam between thinc and torch: what is saved and refused, steps of optimizers, vectors and gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import srsly
+import torch
+from pipelines import CNN, demo_texts, initialize, listening, make_nlp, make_text, optimizer, pipe_of, said, tiny
+from spacy.language import Language
+from thinc.api import SGD
+
+from spacy_bispn.bridge import FORMAT, NetworkShim, Reading
+
+PAIR = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
+
+
+def ready(config: dict[str, Any] | None = None) -> Language:
+    nlp = make_nlp(config)
+    initialize(nlp, [PAIR])
+    return nlp
+
+
+def shim_of(nlp: Language) -> NetworkShim:
+    return pipe_of(nlp).shim
+
+
+def saved(nlp: Language) -> dict[str, Any]:
+    message: dict[str, Any] = srsly.msgpack_loads(shim_of(nlp).to_bytes())
+    return message
+
+
+def weights(shim: NetworkShim) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in shim.require().state_dict().items()}
+
+
+def test_what_is_saved_is_plain_values_and_tensors() -> None:
+    message = saved(ready())
+    assert message["format"] == FORMAT
+    assert message["sizes"][1:] == [1, 1]
+    assert message["encoder"]["config"]["model_type"] == "bert"
+    assert {type(value) for value in message.values()} <= {int, float, list, dict, bytes}
+
+
+def test_the_epoch_is_saved_so_that_training_can_go_on() -> None:
+    nlp, other = ready(), ready()
+    pipe_of(nlp).update(initialize(nlp, [PAIR]))
+    shim_of(other).from_bytes(shim_of(nlp).to_bytes())
+    assert shim_of(other).epoch == 1.0
+
+
+def change_format(message: dict[str, Any]) -> None:
+    message["format"] = 99
+
+
+def truncate(message: dict[str, Any]) -> None:
+    message["weights"] = message["weights"][:-100]
+
+
+def scramble(message: dict[str, Any]) -> None:
+    message["weights"] = b"no tensors at all"
+
+
+def more_labels(message: dict[str, Any]) -> None:
+    message["sizes"][1] += 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (change_format, ["format 99", f"expected {FORMAT}", "install the version"]),
+        (truncate, ["weights do not fit", "expected the tensors", "load them with the config"]),
+        (scramble, ["weights do not fit", "expected the tensors", "load them with the config"]),
+        (more_labels, ["weights do not fit", "size mismatch", "load them with the config"]),
+    ],
+)
+def test_damaged_bytes_are_refused_and_nothing_changes(damage: Any, words: list[str]) -> None:
+    nlp = ready()
+    before, message = weights(shim_of(nlp)), saved(ready())
+    damage(message)
+    with pytest.raises(ValueError) as error:
+        shim_of(nlp).from_bytes(srsly.msgpack_dumps(message))
+    assert all(word in str(error.value) for word in words)
+    assert all(torch.equal(value, before[name]) for name, value in weights(shim_of(nlp)).items())
+    assert nlp(PAIR.text).text == PAIR.text
+
+
+def test_weights_of_another_config_are_refused() -> None:
+    data = shim_of(ready(tiny({"feedforward": 64}))).to_bytes()
+    with pytest.raises(ValueError, match=r"do not fit the model of this config.*load them with the config"):
+        shim_of(make_nlp(tiny({"feedforward": 32}))).from_bytes(data)
+
+
+def test_bytes_cut_short_are_refused() -> None:
+    nlp = ready()
+    with pytest.raises(ValueError):
+        shim_of(nlp).from_bytes(shim_of(nlp).to_bytes()[:-1000])
+    assert nlp(PAIR.text).text == PAIR.text
+
+
+def test_our_optimizer_takes_the_whole_network_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp, sgd = ready(), optimizer()
+    steps = []
+    step = sgd.step_module
+    monkeypatch.setattr(sgd, "step_module", lambda *args: (steps.append(args[2]), step(*args)))
+    for _ in range(2):
+        pipe_of(nlp).update(initialize(nlp, [PAIR]) if not steps else [], sgd=sgd)
+    assert steps == [1.0, 1.0], "the schedule goes by passes over the training data"
+
+
+def test_another_optimizer_steps_parameter_by_parameter() -> None:
+    nlp = ready()
+    shim = shim_of(nlp)
+    before = weights(shim)
+    pipe_of(nlp).update(initialize(nlp, [PAIR]))
+    before = weights(shim)
+    gradients = {name: weight.grad.clone() for name, weight in shim.require().named_parameters()}
+    shim.finish_update(SGD(0.1, L2=0.0, grad_clip=0.0, use_averages=False))
+    after = dict(shim.require().named_parameters())
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(after[name].data, before[name] - 0.1 * gradient, msg=name)
+    assert all(weight.grad is None for weight in after.values())
+
+
+def test_a_step_without_gradients_changes_nothing() -> None:
+    shim = shim_of(ready())
+    before = weights(shim)
+    for sgd in (optimizer(), SGD(0.1)):
+        shim.finish_update(sgd)
+    assert all(torch.equal(value, before[name]) for name, value in weights(shim).items())
+
+
+def test_mixed_precision_needs_a_gpu_to_matter() -> None:
+    nlp = ready(tiny({"mixed_precision": True}))
+    examples = initialize(nlp, [PAIR])
+    mixed, plain = [], []
+    for found, flag in ((mixed, True), (plain, False)):
+        shim_of(nlp).mixed_precision = flag
+        found += [said(nlp(PAIR.text)), pipe_of(nlp).update(examples)]
+    if shim_of(nlp).device.type == "cpu":
+        assert mixed == plain
+
+
+def test_a_network_without_weights_says_what_to_do() -> None:
+    with pytest.raises(ValueError, match=r"no weights yet, expected .*nlp.initialize\(get_examples\) or load"):
+        shim_of(make_nlp()).require()
+
+
+def test_gradients_of_overlapping_windows_add_up_on_their_tokens() -> None:
+    nlp = make_nlp(listening(CNN))
+    pipe = pipe_of(nlp)
+    initialize(nlp, demo_texts(2))
+    pipe.shim.cut = (8, 3)
+    doc = nlp.make_doc(" ".join("abcdefghijkl"))
+    reading = Reading(pipe.model, [doc], is_train=True)
+    batch = list(range(len(reading.windows)))
+    assert [window.ids.tolist() for window in reading.windows] == [[*range(8)], [*range(5, 12)]]
+    inputs = reading.inputs(batch)
+    assert inputs.ids is None and inputs.vectors is not None
+    torch.testing.assert_close(inputs.vectors[1, :7], torch.as_tensor(reading.vectors[0][5:12]))
+    reading.collect(batch, torch.ones_like(inputs.vectors))
+    assert reading.gradients[0][:, 0].tolist() == [1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1]
+
+
+def test_a_window_never_exceeds_what_the_encoder_has_positions_for() -> None:
+    encoder = {"@misc": "spacy-bispn.RandomEncoder.v1", "width": 48, "heads": 4, "layers": 1, "positions": 32}
+    nlp = ready(tiny({"encoder": encoder, "window": 256, "overlap": 64}))
+    piecer = shim_of(nlp).piecer()
+    assert (piecer.window, piecer.overlap) == (32, 16)
+    assert nlp("Tem2 binds Dal92. " * 20).text

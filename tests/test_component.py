@@ -1,0 +1,544 @@
+"""The component as spaCy calls it: from `add_pipe` to a pipeline that is loaded in another process."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+import torch
+from pipelines import (
+    CNN,
+    LISTENER,
+    PUNCTUATION,
+    demo_texts,
+    initialize,
+    listening,
+    make_examples,
+    make_nlp,
+    make_text,
+    optimizer,
+    pipe_of,
+    said,
+    scores,
+    tiny,
+    train,
+)
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Adam
+
+from spacy_bispn import annotations
+from spacy_bispn.records import AnnotatedText
+
+STEPS = 90
+KINASE = make_text("KV-487 activates Tem2.", [("KV-487", "PROTEIN"), ("Tem2", "PROTEIN")], [(0, 1, "ACTIVATES")])
+SILENT = make_text("Nothing binds here.", [("here", "CELL")], [])
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[AnnotatedText]:
+    return demo_texts()
+
+
+@pytest.fixture(scope="module")
+def trained(texts: list[AnnotatedText]) -> Language:
+    """A pipeline that knows the demo's first sentences by heart. Tests leave it as it is."""
+    nlp = make_nlp()
+    train(nlp, initialize(nlp, texts), STEPS)
+    return nlp
+
+
+@pytest.fixture(params=["own encoder", "listener"])
+def config(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return tiny() if request.param == "own encoder" else listening(CNN)
+
+
+def weights(nlp: Language, name: str = "bispn") -> dict[str, torch.Tensor]:
+    network = pipe_of(nlp, name).shim.require()
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+def test_works_without_any_setting(texts: list[AnnotatedText]) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bispn")
+    initialize(nlp, texts[:2])
+    doc = nlp(texts[0].text)
+    assert "bispn" in doc.spans
+    assert isinstance(doc._.relations, tuple)
+
+
+@pytest.mark.slow
+def test_learns_a_few_sentences_by_heart(config: dict[str, Any], texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(config)
+    examples = initialize(nlp, texts)
+    history = train(nlp, examples, STEPS)
+    assert history[-1] < history[0] / 10
+    assert scores(nlp, examples) == (1.0, 1.0)
+    for example in examples:
+        assert said(nlp(example.reference.text)) == said(example.reference)
+
+
+def test_nested_entities_stand_in_the_group_and_the_best_of_them_in_ents(
+    trained: Language, texts: list[AnnotatedText]
+) -> None:
+    for text in texts:
+        doc = trained(text.text)
+        taken = [token.i for ent in doc.ents for token in ent]
+        assert len(taken) == len(set(taken))
+        assert {(ent.start, ent.end) for ent in doc.ents} <= {(x.start, x.end) for x in doc.spans["bispn"]}
+    assert len(doc.ents) < len(doc.spans["bispn"]), "the last sentence has a name within a name"
+    assert all(0 <= score <= 1 for score in doc.spans["bispn"].attrs["scores"])
+
+
+def test_labels_come_from_the_data(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp()
+    initialize(nlp, texts)
+    entity = {x.label for text in texts for x in text.extraction.entities}
+    relation = {x.label for text in texts for x in text.extraction.relations}
+    assert pipe_of(nlp).label_data == {"entity": sorted(entity), "relation": sorted(relation)}
+    assert pipe_of(nlp).labels == (*sorted(entity), *sorted(relation))
+
+
+def test_labels_may_be_given(texts: list[AnnotatedText], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labels = {"entity": ["CELL", "PROTEIN"], "relation": ["BINDS", "EXPRESSED_IN"]}
+    srsly.write_json(tmp_path / "labels.json", labels)
+    nlp = make_nlp()
+    given = {"labels": {"@readers": "spacy.read_labels.v1", "path": str(tmp_path / "labels.json")}}
+    nlp.config["initialize"]["components"]["bispn"] = given
+    initialize(nlp, texts)
+    assert pipe_of(nlp).label_data == labels
+    unseen = sum(x.label == "CHEMICAL" for text in texts for x in text.extraction.entities)
+    assert f"{unseen} gold items have the label 'CHEMICAL'" in caplog.text
+    assert "add it to the labels file" in caplog.text
+    losses = nlp.update(make_examples(nlp, texts), sgd=optimizer())
+    assert losses["bispn"] > 0, "texts with unknown labels are learnt from without them"
+
+
+@pytest.mark.parametrize("labels", [["PROTEIN"], {"entity": ["PROTEIN"]}, {}])
+def test_labels_of_another_shape_are_refused(labels: Any) -> None:
+    nlp = make_nlp()
+    examples = make_examples(nlp, [KINASE])
+    with pytest.raises(ValueError, match=r"the labels given are .*expected .*entity, relation.*spacy init labels"):
+        pipe_of(nlp).initialize(lambda: examples, nlp=nlp, labels=labels)
+
+
+def test_gold_without_relations_is_refused(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp()
+    examples = make_examples(nlp, texts[:2])
+    for example in examples:
+        del example.reference.spans["bispn"]
+    with pytest.raises(ValueError, match=r"none of the 2 training texts.*expected\s+doc._.relations.*bispn convert"):
+        nlp.initialize(lambda: examples)
+
+
+def test_a_text_that_says_nothing_about_relations_is_not_learnt_from(caplog: pytest.LogCaptureFixture) -> None:
+    nlp = make_nlp()
+    examples = make_examples(nlp, [KINASE, SILENT])
+    del examples[1].reference.spans["bispn"]
+    nlp.initialize(lambda: examples)
+    assert "1 of 2 training texts say nothing about relations" in caplog.text
+    before = weights(nlp)
+    assert nlp.update(examples[1:], sgd=optimizer())["bispn"] == 0.0
+    assert same(weights(nlp), before)
+    examples[1].reference._.relations = []
+    assert nlp.update(examples[1:], sgd=optimizer())["bispn"] > 0.0
+
+
+def test_gold_that_no_window_sees_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    nlp = make_nlp(tiny({"window": 8, "overlap": 2}))
+    far = make_text(f"Tem2 {'x ' * 30}binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
+    initialize(nlp, [far, KINASE])
+    assert "1 of 2 gold relations lie in no window" in caplog.text
+    assert "model.window" in caplog.text
+
+
+def test_update_takes_neither_losses_nor_an_optimizer_for_granted(config: dict[str, Any]) -> None:
+    nlp = make_nlp(config)
+    examples = initialize(nlp, [KINASE])
+    before, pipe = weights(nlp), pipe_of(nlp)
+    for sgd in (None, False):
+        assert pipe.update(examples, sgd=sgd)["bispn"] > 0
+    assert same(weights(nlp), before), "gradients wait for finish_update"
+    pipe.finish_update(optimizer())
+    assert not same(weights(nlp), before)
+    losses = {"other": 1.0}
+    assert pipe.update(examples, sgd=optimizer(), losses=losses) is losses
+    assert losses["other"] == 1.0
+
+
+def test_losses_and_gradients_of_sub_batches_add_up(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(objective={"null_weight": 1.0}))  # "balanced" looks at the batch
+    examples = initialize(nlp, texts[:4])
+    pipe = pipe_of(nlp)
+    network = pipe.shim.require()
+    whole = pipe.update(examples)
+    gradients = {name: weight.grad.clone() for name, weight in network.named_parameters()}
+    network.zero_grad()
+    parts: dict[str, float] = {}
+    for example in examples:
+        pipe.update([example], losses=parts)
+    assert parts["bispn"] == pytest.approx(whole["bispn"], rel=1e-5)
+    for name, weight in network.named_parameters():
+        torch.testing.assert_close(weight.grad, gradients[name], rtol=1e-3, atol=1e-3, msg=name)
+
+
+def test_empty_docs_and_no_docs_are_no_obstacle(config: dict[str, Any]) -> None:
+    nlp = make_nlp(config)
+    initialize(nlp, [KINASE])
+    empty = [Example(Doc(nlp.vocab), Doc(nlp.vocab)), Example(nlp.make_doc("  "), nlp.make_doc("  "))]
+    for example in empty:
+        example.reference._.relations = []
+    before, sgd = weights(nlp), optimizer()
+    assert pipe_of(nlp).update([], sgd=sgd) == pipe_of(nlp).update(empty, sgd=sgd) == {"bispn": 0.0}
+    assert same(weights(nlp), before)
+    mixed = nlp.update([*empty, *make_examples(nlp, [KINASE])], sgd=sgd)
+    assert mixed["bispn"] > 0
+    assert pipe_of(nlp).predict([]) == []
+    assert [len(doc.spans["bispn"]) for doc in nlp.pipe(["", " "])] == [0, 0]
+
+
+def test_predicting_before_initialize_says_what_to_do(config: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"no weights yet, expected an initialized.*call nlp.initialize"):
+        make_nlp(config)("KV-487 activates Tem2.")
+
+
+def test_initialize_again_starts_anew() -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, [KINASE])
+    first = weights(nlp)
+    train(nlp, examples, 3)
+    assert pipe_of(nlp).shim.epoch == 3.0
+    initialize(nlp, [KINASE])
+    assert same(weights(nlp), first)
+    assert pipe_of(nlp).shim.epoch == 0.0, "or the optimizer's schedule would have run out"
+
+
+# Saving and loading
+
+
+def by_disk(nlp: Language, folder: Path) -> Language:
+    nlp.to_disk(folder / "nlp")
+    return spacy.load(folder / "nlp")
+
+
+def by_bytes(nlp: Language, folder: Path) -> Language:
+    return spacy.util.load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+
+
+def by_component_disk(nlp: Language, folder: Path) -> Language:
+    pipe_of(nlp).to_disk(folder / "pipe")
+    fresh = spacy.util.load_model_from_config(nlp.config)
+    pipe_of(fresh).from_disk(folder / "pipe")
+    return fresh
+
+
+def by_component_bytes(nlp: Language, folder: Path) -> Language:
+    fresh = spacy.util.load_model_from_config(nlp.config)
+    pipe_of(fresh).from_bytes(pipe_of(nlp).to_bytes())
+    return fresh
+
+
+def by_source(nlp: Language, folder: Path) -> Language:
+    fresh = spacy.blank("en", config=PUNCTUATION)
+    fresh.add_pipe("bispn", source=nlp)
+    return fresh
+
+
+def forbid_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a model file must not be able to run code")
+
+    for module, name in [(pickle, "dumps"), (pickle, "loads"), (torch, "save"), (torch, "load")]:
+        monkeypatch.setattr(module, name, refuse)
+
+
+@pytest.mark.parametrize("way", [by_disk, by_bytes, by_component_disk, by_component_bytes, by_source])
+def test_comes_back_as_it_was(
+    way: Callable[[Language, Path], Language],
+    trained: Language,
+    texts: list[AnnotatedText],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forbid_pickle(monkeypatch)
+    again = way(trained, tmp_path)
+    for left, right in zip(*(nlp.pipe(text.text for text in texts) for nlp in (trained, again)), strict=True):
+        assert said(left) == said(right)
+        assert left.spans["bispn"].attrs["scores"] == pytest.approx(right.spans["bispn"].attrs["scores"])
+    assert pipe_of(again).labels == pipe_of(trained).labels
+
+
+def test_an_untrained_component_comes_back_untrained(tmp_path: Path) -> None:
+    again = by_disk(make_nlp(), tmp_path)
+    with pytest.raises(ValueError, match="no weights yet"):
+        again("KV-487 activates Tem2.")
+
+
+LOAD = """
+import sys, spacy
+nlp = spacy.load(sys.argv[1])
+doc = nlp(sys.argv[2])
+print([[x.head.text, x.label, x.tail.text] for x in doc._.relations])
+"""
+
+
+@pytest.mark.slow
+def test_loads_in_another_process_without_network(
+    trained: Language, texts: list[AnnotatedText], tmp_path: Path
+) -> None:
+    trained.to_disk(tmp_path / "nlp")
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "nlp"), texts[0].text]
+    closed = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "none"), "https_proxy": "http://127.0.0.1:9"}
+    result = subprocess.run(command, env=os.environ | closed, capture_output=True, text=True, check=True)
+    here = [[x.head.text, x.label, x.tail.text] for x in trained(texts[0].text)._.relations]
+    assert here and result.stdout.strip() == str(here)
+
+
+# Streams and processes
+
+
+def test_batches_do_not_change_answers(trained: Language, texts: list[AnnotatedText]) -> None:
+    many = [text.text for text in texts] + ["", "KV-487 activates Tem2.", " ".join(text.text for text in texts)]
+    alone = [said(trained(text)) for text in many]
+    for size in (1, 3, 100):
+        assert [said(doc) for doc in trained.pipe(many, batch_size=size)] == alone
+    assert [said(doc) for doc in trained.pipe(reversed(many))] == alone[::-1]
+
+
+def test_windows_are_batched_by_length(trained: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    shim = pipe_of(trained).shim
+    predict, shapes = shim.predict, []
+
+    def watch(inputs: Any, *thresholds: float) -> Any:
+        shapes.append(tuple(inputs.ids.shape))
+        return predict(inputs, *thresholds)
+
+    monkeypatch.setattr(shim, "predict", watch)
+    monkeypatch.setattr(pipe_of(trained), "batch_pieces", 100)
+    list(trained.pipe(["a " * 60, "a", "a " * 62, "a a"]))
+    assert len(shapes) == 3 and shapes[0] == (2, 4), "the short texts share a batch, without padding to the long"
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_answers(trained: Language, texts: list[AnnotatedText]) -> None:
+    many = [text.text for text in texts]
+    alone = [(said(doc), doc.spans["bispn"].attrs) for doc in trained.pipe(many)]
+    both = [(said(doc), doc.spans["bispn"].attrs) for doc in trained.pipe(many, n_process=2, batch_size=2)]
+    for (left, left_attrs), (right, right_attrs) in zip(alone, both, strict=True):
+        assert left == right
+        assert left_attrs["scores"] == pytest.approx(right_attrs["scores"])
+
+
+# Beside other components
+
+
+def test_a_frozen_component_does_not_learn(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, texts[:2])
+    before = weights(nlp)
+    with nlp.select_pipes(disable=["bispn"]):
+        nlp.update(examples, sgd=optimizer())
+    nlp.update(examples, sgd=optimizer(), exclude=["bispn"])
+    assert same(weights(nlp), before)
+
+
+def test_annotates_for_the_next_component_while_training(trained: Language, texts: list[AnnotatedText]) -> None:
+    nlp = spacy.blank("en", config=PUNCTUATION)
+    nlp.add_pipe("bispn", source=trained)
+    seen: list[int] = []
+
+    @Language.component("looks_at_relations")
+    def look(doc: Doc) -> Doc:
+        seen.append(len(doc._.relations))
+        return doc
+
+    nlp.add_pipe("looks_at_relations")
+    examples = make_examples(nlp, texts[:2])
+    nlp.update(examples, sgd=None, exclude=["bispn"], annotates=["bispn", "looks_at_relations"])
+    assert seen == [len(text.extraction.relations) for text in texts[:2]]
+
+
+def test_a_frozen_encoder_rests_and_then_learns(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(frozen_epochs=2))
+    examples = initialize(nlp, texts[:4])
+    sgd, shim = optimizer(), pipe_of(nlp).shim
+    start = weights(nlp)
+    encoder = [name for name in start if name.startswith("encoder.")]
+
+    def epoch() -> None:
+        for half in (examples[:2], examples[2:]):
+            nlp.update(half, sgd=sgd)
+
+    epoch()
+    pipe_of(nlp).update(examples[:1])
+    assert all(param.grad is None for param in shim.require().encoder.parameters()), "nor is a gradient computed"
+    epoch()
+    assert all(torch.equal(weights(nlp)[name], start[name]) for name in encoder)
+    assert not same(weights(nlp), start), "all else learns"
+    epoch()
+    changed = [name for name in encoder if not torch.equal(weights(nlp)[name], start[name])]
+    assert any("query" in name for name in changed) and any("embeddings" in name for name in changed)
+
+
+def test_may_have_another_name(texts: list[AnnotatedText], tmp_path: Path) -> None:
+    nlp = make_nlp(name="interactions")
+    examples = initialize(nlp, texts[:2])
+    losses = nlp.update(examples, sgd=optimizer())
+    assert list(losses) == ["interactions"]
+    again = by_disk(nlp, tmp_path)
+    assert again.pipe_names == ["interactions"]
+    assert pipe_of(again, "interactions").labels == pipe_of(nlp, "interactions").labels
+
+
+def test_two_models_in_one_pipeline_are_saved_apart(texts: list[AnnotatedText], tmp_path: Path) -> None:
+    nlp = make_nlp()
+    nlp.add_pipe("bispn", name="second", config=tiny())
+    train(nlp, initialize(nlp, texts[:2]), 2)
+    again = by_disk(nlp, tmp_path)
+    for name in ("bispn", "second"):
+        assert same(weights(again, name), weights(nlp, name))
+    assert not same(weights(again), weights(again, "second"))
+
+
+@pytest.mark.slow
+def test_listens_to_a_shared_tok2vec(texts: list[AnnotatedText], tmp_path: Path) -> None:
+    nlp = spacy.blank("en", config=PUNCTUATION)
+    nlp.add_pipe("tok2vec", config={"model": CNN})
+    nlp.add_pipe("bispn", config=listening(LISTENER))
+    examples = initialize(nlp, texts)
+    before = nlp.get_pipe("tok2vec").model.to_bytes()
+    train(nlp, examples, STEPS)
+    assert nlp.get_pipe("tok2vec").model.to_bytes() != before, "the gradient reaches the shared component"
+    assert scores(nlp, examples) == (1.0, 1.0)
+    again = by_disk(nlp, tmp_path)
+    assert scores(again, examples) == (1.0, 1.0)
+    again.replace_listeners("tok2vec", "bispn", ["model.tok2vec"])
+    again.remove_pipe("tok2vec")
+    assert scores(again, examples) == (1.0, 1.0), "the component may take the sublayer with it"
+
+
+def test_the_gradient_reaches_a_sublayer() -> None:
+    nlp = make_nlp(listening(CNN))
+    examples = initialize(nlp, [KINASE])
+    tok2vec = pipe_of(nlp).model.get_ref("tok2vec")
+    before = tok2vec.to_bytes()
+    nlp.update(examples, sgd=optimizer())
+    assert tok2vec.to_bytes() != before
+
+
+# What can be said
+
+
+@pytest.mark.slow
+def test_learns_self_relations_and_several_labels_on_one_pair() -> None:
+    both = make_text(
+        "Tem2 dimers bind Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "A"), (0, 1, "B"), (0, 0, "SELF")]
+    )
+    one = make_text("Keldal78 meets Paltem31.", [("Keldal78", "P"), ("Paltem31", "P")], [(1, 0, "A")])
+    nlp = make_nlp()
+    examples = initialize(nlp, [both, one])
+    train(nlp, examples, STEPS)
+    for example in examples:
+        assert said(nlp(example.reference.text)) == said(example.reference)
+
+
+@pytest.mark.slow
+def test_symmetric_relations_are_learnt_both_ways_and_stored_once() -> None:
+    turned = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(1, 0, "BINDS")])
+    nlp = make_nlp(tiny(symmetric_labels=["BINDS"]))
+    examples = initialize(nlp, [turned])
+    train(nlp, examples, STEPS)
+    doc = nlp(turned.text)
+    (relation,) = doc._.relations
+    assert (relation.head.text, relation.tail.text) == ("Tem2", "Dal92"), "the earlier one is the head"
+    assert nlp.evaluate(examples)["rel_micro_f"] == 1.0
+
+
+def test_symmetric_labels_are_labels() -> None:
+    nlp = make_nlp(tiny(symmetric_labels=["BINDS"]))
+    with pytest.raises(ValueError, match=r"symmetric_labels has BINDS, expected .*\(ACTIVATES\): correct"):
+        initialize(nlp, [KINASE])
+
+
+@pytest.mark.parametrize("setting", ["entity_queries", "relation_queries"])
+def test_more_gold_than_queries_is_refused_by_initialize(setting: str) -> None:
+    nlp = make_nlp(tiny({setting: 1}))
+    three = make_text(
+        "Tem2, Dal92, EG-75.", [("Tem2", "P"), ("Dal92", "P"), ("EG-75", "P")], [(0, 1, "B"), (1, 2, "B"), (0, 2, "B")]
+    )
+    with pytest.raises(ValueError) as error:
+        initialize(nlp, [KINASE, three] if setting == "relation_queries" else [three])
+    message = str(error.value)
+    for words in (f"{setting} is 1", "3 gold items", f"raise model.{setting} to at least 3", "'Tem2, Dal92, EG-75.'"):
+        assert words in message
+
+
+@pytest.mark.parametrize("queries", ["proposed", "learned"])
+def test_more_gold_than_queries_is_counted_by_update(queries: str) -> None:
+    few = {"entity_queries": 2, "relation_queries": 1, "queries": queries, "positional_queries": False}
+    nlp = make_nlp(tiny(few))
+    initialize(nlp, [KINASE])
+    more = make_text(
+        "Tem2 activates Dal92, EG-75.",
+        [("Tem2", "PROTEIN"), ("Dal92", "PROTEIN"), ("EG-75", "PROTEIN")],
+        [(0, 1, "ACTIVATES"), (0, 2, "ACTIVATES")],
+    )
+    losses = nlp.update(make_examples(nlp, [more, KINASE]), sgd=optimizer())
+    assert losses["bispn_surplus"] == 2.0
+
+
+# Settings
+
+
+def test_thresholds_are_read_when_predicting(trained: Language, texts: list[AnnotatedText]) -> None:
+    nlp = spacy.blank("en", config=PUNCTUATION)
+    nlp.add_pipe("bispn", source=trained)
+    pipe = pipe_of(nlp)
+    kept = pipe.cfg
+    try:
+        counts = []
+        for threshold in (0.5, 1.0):
+            pipe.cfg = kept | {"relation_threshold": threshold}  # as `spacy find-threshold` does
+            counts.append(len(nlp(texts[0].text)._.relations))
+        assert counts == [len(texts[0].extraction.relations), 0]
+        pipe.cfg = kept | {"type_threshold": 1.0}
+        assert len(nlp(texts[0].text).spans["bispn"]) == 0
+    finally:
+        pipe.cfg = kept
+
+
+@pytest.mark.slow
+def test_learns_with_any_thinc_optimizer() -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, [KINASE])
+    history = train(nlp, examples, 60, Adam(2e-3))
+    assert history[-1] < history[0] / 10
+    assert scores(nlp, examples) == (1.0, 1.0)
+
+
+def test_a_loss_that_is_no_number_stops_the_training() -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, [KINASE])
+    with torch.no_grad():
+        next(pipe_of(nlp).shim.require().spans.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"the loss is nan, expected a finite.*learning rates.*KV-487"):
+        pipe_of(nlp).update(examples)
+
+
+def test_relations_end_in_the_group(trained: Language, texts: list[AnnotatedText]) -> None:
+    for doc in trained.pipe(text.text for text in texts):
+        members = list(doc.spans[annotations.KEY])
+        assert all(x.head in members and x.tail in members for x in doc._.relations)
