@@ -79,8 +79,13 @@ def _list(marked: Sequence[tuple[str, str]]) -> str:
 
 
 def _entities(doc: Doc) -> str:
-    options = {"spans_key": annotations.KEY}
-    return str(displacy.render(doc, style="span", options=options, jupyter=False))
+    group = doc.spans.get(annotations.KEY, ())
+    if not len(group):  # displaCy would warn
+        return f"<p>{escape(doc.text)}</p>"
+    # displaCy escapes texts, but no labels
+    spans = [{"start_token": x.start, "end_token": x.end, "label": escape(x.label_)} for x in group]
+    parsed = {"text": doc.text, "spans": spans, "tokens": [token.text for token in doc]}
+    return str(displacy.render(parsed, style="span", manual=True, jupyter=False))
 
 
 def _arcs(doc: Doc) -> str:
@@ -93,7 +98,7 @@ def _arcs(doc: Doc) -> str:
         if doc[token : span.start].text:
             words.append({"text": _shorten(doc[token : span.start].text), "tag": ""})
         place |= {inside: len(words) for inside in range(span.start, span.end)}
-        words.append({"text": span.text, "tag": span.label_})
+        words.append({"text": span.text, "tag": escape(span.label_)})
         token = span.end
     arcs = [arc for relation in doc._.relations if (arc := _arc(relation, place))]
     if not arcs:
@@ -114,7 +119,8 @@ def _arc(relation: Relation[Span], place: dict[int, int]) -> dict[str, Any] | No
     if head is None or tail is None or head == tail:
         return None
     direction = "right" if head < tail else "left"
-    return {"start": min(head, tail), "end": max(head, tail), "label": relation.label, "dir": direction}
+    ends = {"start": min(head, tail), "end": max(head, tail)}
+    return {**ends, "label": escape(relation.label), "dir": direction}
 
 
 def _shorten(text: str, longest: int = 22) -> str:

@@ -37,7 +37,8 @@ def hold_out(
     """
     if not 0 < share < 1:
         raise ValueError(f"the share held out is {share}, expected one between 0 and 1: 0.1 is usual.")
-    chosen = set(random.Random(seed).sample(range(len(texts)), round(share * len(texts))))
+    count = min(max(round(share * len(texts)), 1), len(texts))  # at least one, to choose models by
+    chosen = set(random.Random(seed).sample(range(len(texts)), count))
     rest = [text for index, text in enumerate(texts) if index not in chosen]
     return rest, [text for index, text in enumerate(texts) if index in chosen]
 

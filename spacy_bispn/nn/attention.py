@@ -7,27 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int, dropout: float = 0.0
-) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
     """Multi-head scaled dot-product attention over the keys that `mask` allows.
 
     Shape: query (B, Q, d), key and value (B, K, d), mask (B, K) bool -> (B, Q, d).
     A member of the batch without any allowed key attends to all of them, so that nothing is NaN.
+    No dropout on the probabilities: it rules out the fused kernel, and states have their own.
     """
     usable = mask | ~mask.any(dim=-1, keepdim=True)
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=usable[:, None, None, :], dropout_p=dropout)
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=usable[:, None, None, :])
     return mixed.transpose(1, 2).flatten(2)
 
 
 class Attention(nn.Module):
     """Projections around `attend`; the keys may come from somewhere else than the queries."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.dropout = dropout
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -39,8 +37,7 @@ class Attention(nn.Module):
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         """As `forward`, for tensors that are projected already."""
-        dropout = self.dropout if self.training else 0.0
-        mixed: Tensor = self.output(attend(query, key, value, mask, self.heads, dropout))
+        mixed: Tensor = self.output(attend(query, key, value, mask, self.heads))
         return mixed
 
 

@@ -17,11 +17,11 @@ class SharedBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.one_way = OneWayAttention(width, heads, dropout)
+        self.one_way = OneWayAttention(width, heads)
         self.one_way_norm = nn.LayerNorm(width)
         self.feed = FeedForward(width, hidden, dropout)
         self.feed_norm = nn.LayerNorm(width)
-        self.among = Attention(width, heads, dropout)
+        self.among = Attention(width, heads)
         self.among_norm = nn.LayerNorm(width)
         self.query_feed = FeedForward(width, hidden, dropout)
         self.query_feed_norm = nn.LayerNorm(width)
@@ -56,9 +56,9 @@ class QueryBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.cross = Attention(width, heads, dropout)
+        self.cross = Attention(width, heads)
         self.cross_norm = nn.LayerNorm(width)
-        self.among = Attention(width, heads, dropout)
+        self.among = Attention(width, heads)
         self.among_norm = nn.LayerNorm(width)
         self.feed = FeedForward(width, hidden, dropout)
         self.feed_norm = nn.LayerNorm(width)

@@ -81,8 +81,7 @@ class OneWayEncoder(nn.Module):
 
     def _run_layer(self, layer: Any, states: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
         attention = layer.attention.self
-        dropout = attention.dropout.p if self.training else 0.0
-        mixed = attend(attention.query(states), key, value, mask, self.heads, dropout)
+        mixed = attend(attention.query(states), key, value, mask, self.heads)
         attended = layer.attention.output(mixed, states)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out

@@ -112,7 +112,8 @@ class Objective:
         arguments = ((out.head, gold.head), (out.tail, gold.tail))
         parts["argument_type"] = sum(
             (
-                losses.type_loss(spans.type, out.relation_mask, relation, target.type, relation_null)
+                # an unmatched relation query still has two real entities as its ends: they are not null
+                losses.type_loss(spans.type, out.relation_mask, relation, target.type, torch.zeros(()))
                 for spans, target in arguments
             ),
             start=torch.zeros(()),

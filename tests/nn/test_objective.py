@@ -29,9 +29,9 @@ def answering(entities: list[tuple[int, int, int]], relations: list[tuple[int, i
     )
 
 
-def some_outputs(batch: int = 2, entities: int = 4, relations: int = 3) -> Outputs:
-    torch.manual_seed(3)
-    masks = (torch.ones(batch, n).bool() for n in (entities, relations, POSITIONS))
+def some_outputs(entities: int = 4, relations: int = 3, seed: int = 3) -> Outputs:
+    torch.manual_seed(seed)
+    masks = (torch.ones(2, n).bool() for n in (entities, relations, POSITIONS))
     return random_outputs(*masks)
 
 
@@ -185,11 +185,12 @@ def test_a_weight_of_zero_switches_its_part_off(weight: str, part: str) -> None:
     assert without.total.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_every_supervised_layer_adds_its_losses() -> None:
-    out, gold = some_outputs(), some_targets()
-    one, three = Objective()([out], None, gold), Objective()([out, out, out], None, gold)
-    assert three.total.item() == pytest.approx(3 * one.total.item())
-    assert three.surplus == one.surplus
+def test_every_supervised_layer_is_matched_by_itself_and_adds_its_losses() -> None:
+    layers, gold = [some_outputs(entities=1, seed=seed) for seed in (3, 4, 5)], some_targets()
+    alone = [Objective()([out], None, gold) for out in layers]
+    together = Objective()(layers, None, gold)
+    assert together.total.item() == pytest.approx(sum(result.total.item() for result in alone))
+    assert together.surplus == alone[-1].surplus == 1  # gold is counted once, not once a layer
 
 
 def test_proposals_have_a_weight_of_their_own() -> None:
