@@ -11,7 +11,7 @@ import typer
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    gpu: Annotated[str, typer.Argument(help="GPU, or -1 for the CPU")],
+    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
     """spaCy's evaluation, and the publishers' where the corpus has its own conventions."""

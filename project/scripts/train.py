@@ -11,7 +11,7 @@ def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
     encoder: Annotated[str, typer.Argument(help="Hub name or folder of the pretrained encoder")],
-    gpu: Annotated[str, typer.Argument(help="GPU, or -1 for the CPU")],
+    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
 ) -> None:
     """Train on corpus/NAME/train.spacy, choose on corpus/NAME/dev.spacy."""
     options = {

@@ -65,14 +65,15 @@ class ProposedQueries(nn.Module):
         self.end_score = nn.Linear(hidden, COPIES, bias=False)
         self.width = nn.Embedding(WIDTHS, width)
         self.span_copy = nn.Embedding(COPIES, width)
-        self.span_seed = nn.Linear(2 * width, width)
+        self.span_seed = nn.Linear(3 * width, width)
         self.span_norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
         self.tail = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
         self.pair = Biaffine(hidden, hidden, hidden, COPIES)
         self.pair_bias = nn.Parameter(torch.full((COPIES,), prior))
         self.pair_copy = nn.Embedding(COPIES, width)
-        self.pair_seed = nn.Linear(2 * width, width)
+        self.between_score = nn.Linear(width, COPIES, bias=False)
+        self.pair_seed = nn.Linear(3 * width, width)
         self.pair_norm = nn.LayerNorm(width)
 
     def forward(
@@ -83,11 +84,14 @@ class ProposedQueries(nn.Module):
         span_gold = None if gold is None else count_spans(gold.entity, span_logits)
         chosen, entity_mask = choose(span_logits, span_valid, span_gold, self.floor, self.entity_limit)
         copy, start, end = unravel(chosen, tokens.shape[1])
-        entity = self._span_states(tokens, copy, start, end)
+        sums = running_sum(tokens)
+        entity = self._span_states(tokens, sums, copy, start, end)
         entity_seed = torch.stack([start, end], dim=-1)
 
+        between = mean_between(sums, start, end)
         pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
         pair_logits = pair_logits + self.pair_bias[:, None, None]
+        pair_logits = pair_logits + self.between_score(between).movedim(-1, 1)
         first = entity_mask & (copy == 0)
         pair_valid = (first[:, :, None] & first[:, None, :])[:, None].expand_as(pair_logits)
         pair_gold = None if gold is None else count_pairs(gold, entity_seed, pair_valid)
@@ -95,8 +99,9 @@ class ProposedQueries(nn.Module):
             pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit
         )
         copy, head, tail = unravel(chosen, entity.shape[1])
-        ends = torch.cat([rows(entity, head), rows(entity, tail)], dim=-1)
-        relation = self.pair_norm(self.pair_seed(ends) + self.pair_copy(copy))
+        context = rows(between.flatten(1, 2), head * entity.shape[1] + tail)
+        parts = torch.cat([rows(entity, head), rows(entity, tail), context], dim=-1)
+        relation = self.pair_norm(self.pair_seed(parts) + self.pair_copy(copy))
 
         queries = Queries(
             entity, relation, entity_mask, relation_mask,
@@ -119,10 +124,13 @@ class ProposedQueries(nn.Module):
         valid = pointable[:, :, None] & pointable[:, None, :] & (distance >= 0)
         return logits, valid[:, None].expand_as(logits)
 
-    def _span_states(self, tokens: Tensor, copy: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        ends = torch.cat([rows(tokens, start), rows(tokens, end)], dim=-1)
+    def _span_states(
+        self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor
+    ) -> Tensor:
+        inside = (rows(sums, end + 1) - rows(sums, start)) / (end - start + 1)[..., None]
+        parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
-        states: Tensor = self.span_norm(self.span_seed(ends) + extra)
+        states: Tensor = self.span_norm(self.span_seed(parts) + extra)
         return states
 
 
@@ -149,6 +157,25 @@ def choose(
 def unravel(flat: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
     """Copy, row and column of flat indices into (C, side, side). Shape: each (B, Q)."""
     return flat // (side * side), flat // side % side, flat % side
+
+
+def running_sum(tokens: Tensor) -> Tensor:
+    """Sums of all tokens before each position. Shape: (B, P, d) -> (B, P + 1, d)."""
+    return torch.nn.functional.pad(tokens.float().cumsum(1), (0, 0, 1, 0))
+
+
+def mean_between(sums: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Mean of the tokens between each two spans, 0 where there are none.
+
+    Shape: sums (B, P + 1, d), start and end (B, K) -> (B, K, K, d).
+    """
+    first = torch.minimum(end[:, :, None], end[:, None, :]) + 1
+    last = torch.maximum(start[:, :, None], start[:, None, :])
+    count = (last - first).clamp(min=0)
+    side = start.shape[1]
+    inner = rows(sums, last.flatten(1)) - rows(sums, first.flatten(1))
+    inner = inner / count.flatten(1)[..., None].clamp(min=1)
+    return inner.masked_fill((count == 0).flatten(1)[..., None], 0.0).unflatten(1, (side, side))
 
 
 def rows(states: Tensor, index: Tensor) -> Tensor:

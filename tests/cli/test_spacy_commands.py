@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,8 +28,12 @@ dev = null
 lang = "en"
 pipeline = ["bispn"]
 
+[components]
+
 [components.bispn]
 factory = "bispn"
+
+[corpora]
 
 [corpora.train]
 @readers = "spacy-bispn.Corpus.v1"
@@ -54,12 +59,12 @@ size = 4
 """
 
 
-def run(*words: object) -> str:
+def run(*words: object, code: int = 0) -> str:
     """A command's output; a command that fails fails the test with what it said."""
     command = [sys.executable, "-m", "spacy", *(str(word) for word in words)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    assert result.returncode == code, result.stdout + result.stderr
+    return re.sub("\x1b\\[[0-9;]*m", "", result.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +120,9 @@ def test_debug_model(folder: Path, paths: list[object]) -> None:
 
 
 def test_debug_data(folder: Path, paths: list[object]) -> None:
-    assert "12 training docs" in run("debug", "data", folder / "config.cfg", *paths)
+    said = run("debug", "data", folder / "config.cfg", *paths, code=1)
+    assert "12 training docs" in said and "Pipeline can be initialized with data" in said
+    assert re.findall("✘ (.*)", said) == ["Low number of examples to train a new pipeline (12)", "1 error"]
 
 
 def test_labels_are_written_and_used(folder: Path, model: Path) -> None:
@@ -160,9 +167,8 @@ def test_assemble_with_a_sourced_component(folder: Path, model: Path) -> None:
 def test_a_frozen_component_stays_as_it_is_in_training(folder: Path, model: Path, paths: list[object]) -> None:
     config = Config().from_disk(folder / "config.cfg", interpolate=False)
     config["components"]["bispn"] = {"source": str(model)}
-    ner = {"factory": "spancat"}
-    config["components"]["spancat"] = {**ner, "spans_key": "bispn_copy"}
-    config["nlp"]["pipeline"] = ["bispn", "spancat"]
+    config["components"]["ner"] = {"factory": "ner"}
+    config["nlp"]["pipeline"] = ["bispn", "ner"]
     config["training"] |= {"frozen_components": ["bispn"], "annotating_components": ["bispn"], "max_steps": 2}
     config["training"]["eval_frequency"] = 2
     config.to_disk(folder / "frozen.cfg")

@@ -45,7 +45,7 @@ def test_a_text_without_any_key_gets_finite_states_and_gradients() -> None:
 
 
 def test_one_way_attention_lets_no_token_see_a_query() -> None:
-    module = OneWayAttention(6, 2, 0.0)
+    module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     there = torch.ones(2, 3).bool()
     seen, answered = module(tokens, queries, MASK, there)
@@ -57,7 +57,7 @@ def test_one_way_attention_lets_no_token_see_a_query() -> None:
 
 
 def test_one_way_attention_is_attention_under_a_mask_of_two_halves() -> None:
-    module = OneWayAttention(6, 2, 0.0)
+    module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     query_mask = torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()
     seen, answered = module(tokens, queries, MASK, query_mask)
@@ -69,7 +69,7 @@ def test_one_way_attention_is_attention_under_a_mask_of_two_halves() -> None:
 
 
 def test_masked_tokens_and_queries_are_seen_by_nobody() -> None:
-    module = OneWayAttention(6, 2, 0.0)
+    module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     query_mask = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
     seen, answered = module(tokens, queries, MASK, query_mask)
@@ -77,14 +77,6 @@ def test_masked_tokens_and_queries_are_seen_by_nobody() -> None:
     seen_then, answered_then = module(*noise, MASK, query_mask)
     assert torch.allclose(seen[MASK], seen_then[MASK], atol=1e-6)
     assert torch.allclose(answered[query_mask], answered_then[query_mask], atol=1e-6)
-
-
-def test_dropout_rests_outside_training() -> None:
-    module = Attention(6, 2, 0.5)
-    states = torch.randn(2, 4, 6)
-    still = [module.eval()(states, states, states, MASK) for _ in range(2)]
-    moving = [module.train()(states, states, states, MASK) for _ in range(2)]
-    assert torch.equal(*still) and not torch.equal(*moving)
 
 
 def test_feed_forward_keeps_the_width() -> None:

@@ -37,7 +37,7 @@ def make(name: str, **settings: Any) -> Network:
             if weight_name in ("queries.span_bias", "queries.pair_bias"):
                 weight.zero_()
             elif weight.dim() > 1 and not weight_name.startswith("encoder"):
-                weight *= 2
+                weight *= 1.5
     return network
 
 
@@ -153,24 +153,43 @@ def test_without_labels_nothing_is_likely() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if NETWORKS[name]["queries"] == "learned"])
-def test_permuting_the_entity_queries_permutes_what_they_say(name: str) -> None:
+def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
     network = make(name)
     inputs = inputs_of(network)
     (before,), _ = network(inputs)
-    order = torch.tensor([3, 0, 4, 2, 1])
+    entity, relation = torch.tensor([3, 0, 4, 2, 1]), torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
-        network.queries.entity.copy_(network.queries.entity[order])
+        network.queries.entity.copy_(network.queries.entity[entity])
+        network.queries.relation.copy_(network.queries.relation[relation])
         if network.queries.position is not None:
-            network.queries.position[:5] = network.queries.position[order]
+            order = torch.cat([entity, relation + len(entity)])
+            network.queries.position.copy_(network.queries.position[order])
     (after,), _ = network(inputs)
+
+    def permuted(spans: Spans, order: Tensor) -> Spans:
+        return Spans(*(x if x is None else x[:, order] for x in spans))
+
     expected = before._replace(
-        entity=Spans(*(x if x is None else x[:, order] for x in before.entity)),
-        has_relation=before.has_relation[:, order],
-        link=before.link[:, order],
+        entity=permuted(before.entity, entity),
+        head=permuted(before.head, relation),
+        tail=permuted(before.tail, relation),
+        relation=before.relation[:, relation],
+        has_relation=before.has_relation[:, entity],
+        link=before.link[:, entity][:, :, relation],
     )
     for text, length in enumerate(LENGTHS):
         assert_alike(said(after, text, length), said(expected, text, length))
     assert not torch.allclose(before.entity.type, after.entity.type, atol=1e-4)
+    assert not torch.allclose(before.relation, after.relation, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["learned", "learned, split before"])
+def test_links_are_scored_between_states_of_the_shared_decoder(name: str) -> None:
+    network = make(name)
+    states: list[Tensor] = []
+    network.shared[-1].register_forward_hook(lambda module, given, result: states.append(result[1]))
+    (out,), _ = network(inputs_of(network))
+    torch.testing.assert_close(out.link, network.link(states[0][:, :5], states[0][:, 5:9])[:, 0])
 
 
 @each_network
@@ -266,11 +285,20 @@ def test_supervised_layers_deliver_outputs_in_training_and_one_at_prediction(sup
         assert not torch.allclose(earlier.entity.type, last.entity.type, atol=1e-4)
 
 
-def test_gold_spans_find_their_seeded_query() -> None:
+def test_gold_finds_its_seeded_queries() -> None:
     """In training a proposed query is there for every gold item, and starts by pointing at it."""
     torch.manual_seed(13)
     network = make_network(queries="proposed", proposal_floor=0.9).train()
     (out,), _ = network(inputs_of(network)._replace(gold=gold()))
-    for text, spans in enumerate([{(1, 1), (3, 5), (2, 3)}, {(1, 1)}, {(2, 2), (4, 4)}]):
-        pointers = (x[text][out.entity_mask[text]].argmax(-1) for x in (out.entity.start, out.entity.end))
-        assert set(zip(*(x.tolist() for x in pointers), strict=True)) == spans
+
+    def pointed(spans: Spans, mask: Tensor, text: int) -> list[tuple[int, ...]]:
+        pointers = (x[text][mask[text]].argmax(-1).tolist() for x in (spans.start, spans.end))
+        return list(zip(*pointers, strict=True))
+
+    one, two, three, four, five = (1, 1), (3, 5), (2, 3), (2, 2), (4, 4)
+    entities = [{one, two, three}, {one}, {four, five}]
+    relations = [{(one, two), (two, three)}, {(one, one)}, {(five, four), (four, five)}]
+    for text in range(3):
+        assert set(pointed(out.entity, out.entity_mask, text)) == entities[text]
+        ends = (pointed(spans, out.relation_mask, text) for spans in (out.head, out.tail))
+        assert set(zip(*ends, strict=True)) == relations[text]

@@ -149,6 +149,15 @@ def test_a_text_that_proposes_nothing_has_masked_queries_only() -> None:
     assert queries.entity.isfinite().all() and queries.relation.isfinite().all()
 
 
+def test_masked_queries_hold_finite_numbers() -> None:
+    """Attention weighs them with 0, which does not help against NaN."""
+    every_span = make_targets([[(i, j, 1) for i in range(1, 5) for j in range(i, 5)], []], [[], []])
+    for floor, gold in ((0.01, None), (NOTHING_PROPOSED, every_span)):
+        queries = propose(proposer(entities=40, relations=300, floor=floor), gold)
+        assert not queries.entity_mask.all()
+        assert queries.entity.isfinite().all() and queries.relation.isfinite().all()
+
+
 @pytest.mark.parametrize("floor", [0.01, NOTHING_PROPOSED])
 @pytest.mark.parametrize("training", [False, True])
 def test_padding_and_the_rest_of_the_batch_change_nothing(floor: float, training: bool) -> None:
