@@ -198,7 +198,9 @@ def check(settings: dict[str, Any]) -> None:
             f"0.01 is a good start."
         )
     if not 0 <= settings["dropout"] < 1:
-        raise ValueError(f"dropout is {settings['dropout']}, expected a share from 0 to below 1: 0.1 is usual.")
+        raise ValueError(
+            f"dropout is {settings['dropout']}, expected a share from 0 to below 1: 0.1 is usual."
+        )
     if settings["positional_queries"] and settings["queries"] != "learned":
         raise ValueError(
             'positional_queries is true with queries = "proposed", expected learned ones: '
@@ -219,7 +221,9 @@ def init(model: Model[Any, Any], X: Any = None, Y: Any = None) -> None:
         shim.create(model.attrs["source"].load(doc.text for doc in X), 0, *Y)
 
 
-def forward(model: Model[Any, Any], docs: list[Doc], is_train: bool) -> tuple[list[Outputs], Callable[[Any], Any]]:
+def forward(
+    model: Model[Any, Any], docs: list[Doc], is_train: bool
+) -> tuple[list[Outputs], Callable[[Any], Any]]:
     """Outputs of each window of some Docs, unfiltered, for those who look at the model alone.
 
     The component trains and predicts through `bridge.Reading`, which keeps windows and gold together.

@@ -269,8 +269,8 @@ def check_labels(labels: Any) -> dict[str, list[str]]:
     kinds = ("entity", "relation")
     if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in kinds):
         raise ValueError(
-            f"the labels given are {str(labels)[:80]}, expected an object with a list of labels under each of "
-            f"{', '.join(kinds)}: write them with `spacy init labels`."
+            f"the labels given are {str(labels)[:80]}, expected an object with a list of labels under "
+            f"each of {', '.join(kinds)}: write them with `spacy init labels`."
         )
     return {kind: [str(label) for label in labels[kind]] for kind in kinds}
 

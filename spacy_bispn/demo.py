@@ -31,7 +31,7 @@ from spacy_bispn.demo_grammar import (
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 SYMMETRIC = ("BINDS",)
-SIZES: Mapping[str, int] = MappingProxyType({"train": 1000, "dev": 150, "test": 200, "unseen": 200})
+SIZES: Mapping[str, int] = MappingProxyType({"train": 2000, "dev": 150, "test": 200, "unseen": 200})
 
 _WORDS = range(8, 36)
 _ENTITIES = range(1, 9)

@@ -61,7 +61,9 @@ def demo_texts(count: int = 8) -> list[AnnotatedText]:
     return generate(sizes={"train": count})["train"]
 
 
-def make_text(text: str, entities: Sequence[tuple[str, str]], relations: Sequence[tuple[int, int, str]]) -> AnnotatedText:
+def make_text(
+    text: str, entities: Sequence[tuple[str, str]], relations: Sequence[tuple[int, int, str]]
+) -> AnnotatedText:
     """Gold by first occurrence: entities as (mention, label), relations as (head, tail, label) by index."""
     found = [Entity(text.index(words), text.index(words) + len(words), label) for words, label in entities]
     linked = [Relation(found[head], found[tail], label) for head, tail, label in relations]

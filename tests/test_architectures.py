@@ -90,7 +90,9 @@ def test_a_setting_that_does_not_exist() -> None:
 
 
 def test_heads_divide_the_encoder_s_width() -> None:
-    with pytest.raises(ValueError, match=r"heads is 5, but the encoder's width is 48: choose a number that divides"):
+    with pytest.raises(
+        ValueError, match=r"heads is 5, but the encoder's width is 48: choose a number that divides"
+    ):
         initialize(make_nlp(tiny({"heads": 5})), demo_texts(1))
 
 
@@ -113,7 +115,12 @@ def test_a_missing_encoder_folder(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     with pytest.raises(ValueError) as error:
         initialize(make_nlp(pretrained(missing)), demo_texts(1))
-    for words in (str(missing), "neither a folder nor reachable", "expected a hub name or a folder", "correct `name`"):
+    for words in (
+        str(missing),
+        "neither a folder nor reachable",
+        "expected a hub name or a folder",
+        "correct `name`",
+    ):
         assert words in str(error.value)
 
 
@@ -121,9 +128,15 @@ def test_a_missing_encoder_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({}, ["a folder without a model", "config.json", "correct `name`"]),
-        ({"config.json": '{"model_type": "gpt2"}'}, ["is a gpt2 model", "expected one of bert", "choose a model"]),
-        ({"config.json": '{"model_type": "bert"}'}, ["expected a hub name or a folder with config.json", "correct"]),
+        ({}, ["a folder without a", "model, expected", "config.json", "correct `name`"]),
+        (
+            {"config.json": '{"model_type": "gpt2"}'},
+            ["is a gpt2 model", "expected one of bert", "choose a model"],
+        ),
+        (
+            {"config.json": '{"model_type": "bert"}'},
+            ["expected a hub name or a folder with config.json", "correct"],
+        ),
     ],
 )
 def test_a_wrong_encoder_folder(tmp_path: Path, content: dict[str, str], words: list[str]) -> None:

@@ -42,7 +42,11 @@ def nlp(request: pytest.FixtureRequest) -> Language:
     """Hardly trained, and without thresholds: says as much as it can."""
     cut = {"window": 128, "overlap": 32}
     learned = {"queries": "learned", "positional_queries": False, "entity_queries": 12, "relation_queries": 8}
-    configs = {"pieces": tiny(cut, **ZERO), "tokens": listening(CNN, **ZERO), "learned": tiny(cut | learned, **ZERO)}
+    configs = {
+        "pieces": tiny(cut, **ZERO),
+        "tokens": listening(CNN, **ZERO),
+        "learned": tiny(cut | learned, **ZERO),
+    }
     made = make_nlp(configs[request.param])
     train(made, initialize(made, demo_texts(6)), 10)
     if request.param != "learned":

@@ -91,7 +91,7 @@ def test_a_split_depends_neither_on_the_other_splits_nor_on_how_much_of_it_is_as
 
 def test_splits_have_the_sizes_asked_for():
     assert {split: len(texts) for split, texts in CORPUS.items()} == dict(SIZES)
-    assert SIZES == {"train": 1000, "dev": 150, "test": 200, "unseen": 200}
+    assert SIZES == {"train": 2000, "dev": 150, "test": 200, "unseen": 200}
 
 
 def test_an_unknown_split_is_an_error():

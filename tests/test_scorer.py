@@ -56,7 +56,9 @@ def test_what_is_missing_counts(example: Example) -> None:
 
 def test_nested_entities_count(example: Example) -> None:
     predicted = bare(make_nlp(), example.reference)
-    predicted.set_ents([Span(predicted, ent.start, ent.end, label=ent.label_) for ent in example.reference.ents])
+    predicted.set_ents(
+        [Span(predicted, ent.start, ent.end, label=ent.label_) for ent in example.reference.ents]
+    )
     scores = score([Example(predicted, example.reference)])
     assert scores["ents_r"] == 0.75, "of a pipeline that only sets doc.ents, those that do not overlap"
 
@@ -96,7 +98,9 @@ def test_tokens_of_the_prediction_may_differ(example: Example) -> None:
 
 
 @pytest.mark.parametrize(("symmetric", "found"), [([], 0.0), (["BINDS"], 1.0)])
-def test_symmetric_labels_come_from_the_component(example: Example, symmetric: list[str], found: float) -> None:
+def test_symmetric_labels_come_from_the_component(
+    example: Example, symmetric: list[str], found: float
+) -> None:
     nlp = make_nlp(tiny(symmetric_labels=symmetric))
     turned = copied(example)
     (relation,) = turned.predicted._.relations

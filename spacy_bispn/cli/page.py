@@ -104,7 +104,9 @@ def _arcs(doc: Doc) -> str:
     if not arcs:
         return ""
     options = {"compact": True, "distance": 170, "word_spacing": 30}
-    drawn = displacy.render({"words": words, "arcs": arcs}, style="dep", manual=True, options=options, jupyter=False)
+    drawn = displacy.render(
+        {"words": words, "arcs": arcs}, style="dep", manual=True, options=options, jupyter=False
+    )
     return f'<div class="arcs">{drawn}</div>'
 
 

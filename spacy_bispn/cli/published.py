@@ -26,7 +26,9 @@ def published_command(
     fold: Annotated[int, typer.Option(help="Which fold, counted from 0")] = 0,
     part: Annotated[str, typer.Option(help="'train' or 'test' part of the fold")] = "test",
     output: Annotated[Path | None, typer.Option(help="JSON file for the scores")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Predictions in BioRelEx's official format")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions in BioRelEx's official format")
+    ] = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Predict a corpus file from its raw text and score it as its publishers do."""

@@ -74,7 +74,7 @@ class QueryBlock(nn.Module):
 
 
 class SetDecoder(nn.Module):
-    """A linear view of the tokens (eq 2, 10) and a few blocks over it; without blocks, the identity."""
+    """A linear view of the tokens (eq 2, 10) and a few blocks over it; without blocks, only the norm."""
 
     def __init__(self, blocks: list[QueryBlock], width: int, view: bool) -> None:
         super().__init__()

@@ -36,6 +36,11 @@ class OneWayEncoder(nn.Module):
         super().__init__()
         self.model = model
         config: Any = model.config
+        if getattr(config, "position_embedding_type", "absolute") != "absolute":
+            raise ValueError(
+                f"the encoder has {config.position_embedding_type!r} positions, expected 'absolute': "
+                f"choose a model whose config.json says so."
+            )
         self.width: int = config.hidden_size
         self.heads: int = config.num_attention_heads
         self.depth: int = config.num_hidden_layers

@@ -142,7 +142,6 @@ def _between(entity: Spans, argument: Spans, reverse: bool) -> Tensor:
 def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:
     """Shape: distance (B, N, M), candidates (B, N) bool, weight (B, M) -> (): weighted sum of minima."""
     usable = distance.masked_fill(~candidates[..., None], torch.inf).amin(dim=1)
-    weight = weight * candidates.any(dim=-1, keepdim=True)
     return (torch.where(usable.isfinite(), usable, 0.0) * weight).sum()
 
 

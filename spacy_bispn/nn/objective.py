@@ -77,7 +77,8 @@ class Objective:
 
     def __call__(self, layers: list[Outputs], proposals: Proposals | None, targets: Targets) -> Losses:
         """Match and weigh every supervised layer; the last layer's outputs are those of prediction."""
-        filled = fill(targets, self.entity_targets, self.relation_targets)
+        queries = (layers[-1].entity_mask.sum(1), layers[-1].relation_mask.sum(1))
+        filled = fill(targets, self.entity_targets, self.relation_targets, queries)
         originals = (targets.entity.type != NULL).sum(1)
         matches = match(*_matching_problem(layers, filled))
         parts: dict[str, Tensor] = {}
@@ -193,13 +194,16 @@ def _matching_problem(
     return costs, query_masks, gold_masks
 
 
-def fill(targets: Targets, entities: int, relations: int) -> Targets:
+def fill(
+    targets: Targets, entities: int, relations: int, queries: tuple[Tensor, Tensor] | None = None
+) -> Targets:
     """Repeat the gold items of each text in turn until there are so many; 0 changes nothing.
 
+    `queries` holds each text's numbers of entity and relation queries, (B,) each: copies stop there.
     `head_entity` and `tail_entity` keep pointing at the first copy of an entity.
     """
-    entity = _turns(targets.entity.type, entities)
-    relation = _turns(targets.relation, relations)
+    entity = _turns(targets.entity.type, entities, queries and queries[0])
+    relation = _turns(targets.relation, relations, queries and queries[1])
     return Targets(
         entity=_take_spans(targets.entity, *entity),
         head=_take_spans(targets.head, *relation),
@@ -210,12 +214,15 @@ def fill(targets: Targets, entities: int, relations: int) -> Targets:
     )
 
 
-def _turns(types: Tensor, total: int) -> tuple[Tensor, Tensor]:
+def _turns(types: Tensor, total: int, queries: Tensor | None) -> tuple[Tensor, Tensor]:
     """Which gold item stands at each place after repetition, and whether one does: (B, N') each."""
     size = types.shape[1]
     count = (types != NULL).sum(1, keepdim=True)
     place = torch.arange(max(size, total) if size else 0, device=types.device).expand(len(types), -1)
-    return place % count.clamp(min=1), (place < count.clamp(min=total)) & (count > 0)
+    wanted = count.clamp(min=total)
+    if queries is not None:
+        wanted = count.maximum(queries[:, None].clamp(max=total))
+    return place % count.clamp(min=1), (place < wanted) & (count > 0)
 
 
 def _take(values: Tensor, index: Tensor, used: Tensor, empty: int) -> Tensor:

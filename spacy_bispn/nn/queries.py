@@ -92,7 +92,9 @@ class ProposedQueries(nn.Module):
         pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
         pair_logits = pair_logits + self.pair_bias[:, None, None]
         pair_logits = pair_logits + self.between_score(between).movedim(-1, 1)
-        first = entity_mask & (copy == 0)
+        same = (entity_seed[:, :, None] == entity_seed[:, None]).all(-1)
+        has_first = (same & (entity_mask & (copy == 0))[:, None]).any(-1)
+        first = entity_mask & ((copy == 0) | ~has_first)
         pair_valid = (first[:, :, None] & first[:, None, :])[:, None].expand_as(pair_logits)
         pair_gold = None if gold is None else count_pairs(gold, entity_seed, pair_valid)
         chosen, relation_mask = choose(
@@ -127,7 +129,8 @@ class ProposedQueries(nn.Module):
     def _span_states(
         self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor
     ) -> Tensor:
-        inside = (rows(sums, end + 1) - rows(sums, start)) / (end - start + 1)[..., None]
+        size = (end - start + 1).clamp(min=1)  # masked places may hold spans that end before they start
+        inside = (rows(sums, end + 1) - rows(sums, start)) / size[..., None]
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
         states: Tensor = self.span_norm(self.span_seed(parts) + extra)

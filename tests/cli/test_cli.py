@@ -154,7 +154,10 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
         (["-f", "conll"], ["'conll'", "biorelex, jsonl, spert", "Choose one"]),
         (["-f", "spert"], ["expected a list", "Check the file's format"]),
         (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
-        (["-f", "spert", "--splits", "SOURCE", "--part", "dev"], ["'dev'", "'train' or 'test'", "correct --part"]),
+        (
+            ["-f", "spert", "--splits", "SOURCE", "--part", "dev"],
+            ["'dev'", "'train' or 'test'", "correct --part"],
+        ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
     ],
 )
@@ -193,14 +196,28 @@ def test_published_scores_biorelex(run: Run, tmp_path: Path, model: Path) -> Non
     result = run("published", model, source, "--output", output, "--predictions", predictions)
     assert "official_relation_f" in result.output
     scores = json.loads(output.read_text("utf8"))
-    assert scores.keys() >= {"official_mention_f", "official_relation_f", "ents_f", "rel_micro_f", "bispn_coherence"}
+    assert scores.keys() >= {
+        "official_mention_f",
+        "official_relation_f",
+        "ents_f",
+        "rel_micro_f",
+        "bispn_coherence",
+    }
     (sentence,) = json.loads(predictions.read_text("utf8"))
     assert (sentence["id"], sentence["text"]) == ("b1", BIORELEX[0]["text"])
     assert sentence["entities"]
 
 
 def test_published_scores_spert(run: Run, tmp_path: Path, model: Path) -> None:
-    run("published", model, write(tmp_path / "in.json", SPERT), "-f", "spert", "--output", tmp_path / "scores.json")
+    run(
+        "published",
+        model,
+        write(tmp_path / "in.json", SPERT),
+        "-f",
+        "spert",
+        "--output",
+        tmp_path / "scores.json",
+    )
     scores = json.loads((tmp_path / "scores.json").read_text("utf8"))
     assert scores["ents_macro_f"] == scores["rel_macro_f"] == 0.0, "the model knows none of these labels"
 
@@ -242,7 +259,8 @@ def shown_as(gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, s
     ends = [("Tem2", "P"), ("Dal92", "P")]
     nlp = make_nlp()
     (one,), (other,) = (
-        make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)]) for relations in (gold, predicted)
+        make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)])
+        for relations in (gold, predicted)
     )
     return text_of(render_page([Example(other.reference, one.reference)], "title"))
 
@@ -265,7 +283,9 @@ def test_page_escapes_what_it_shows() -> None:
 
 def test_page_draws_nested_ends_as_the_outermost() -> None:
     text = make_text(
-        "the Tem2 antibody binds Dal92", [("Tem2", "P"), ("Tem2 antibody", "C"), ("Dal92", "P")], [(0, 2, "B"), (1, 2, "B")]
+        "the Tem2 antibody binds Dal92",
+        [("Tem2", "P"), ("Tem2 antibody", "C"), ("Dal92", "P")],
+        [(0, 2, "B"), (1, 2, "B")],
     )
     (example,) = make_examples(make_nlp(), [text])
     ends = [end for relation in example.reference._.relations for end in (relation.head, relation.tail)]

@@ -75,7 +75,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     docbin, _ = to_docbin(nlp, demo_texts(12))
     for part in ("train", "dev"):
         docbin.to_disk(place / f"{part}.spacy")
-    config = Config().from_str(BASE, interpolate=False).merge({"components": {"bispn": tiny()}, **PUNCTUATION})
+    config = (
+        Config().from_str(BASE, interpolate=False).merge({"components": {"bispn": tiny()}, **PUNCTUATION})
+    )
     config.to_disk(place / "base.cfg")
     run("init", "fill-config", place / "base.cfg", place / "config.cfg")
     return place
@@ -107,7 +109,9 @@ def test_fill_config_adds_every_setting(folder: Path) -> None:
     assert filled["objective"]["@misc"] == "spacy-bispn.Objective.v1"
     assert {"ents_f", "rel_micro_f", "bispn_coherence"} <= config["training"]["score_weights"].keys()
     run("init", "fill-config", folder / "config.cfg", folder / "again.cfg")
-    assert (folder / "again.cfg").read_text() == (folder / "config.cfg").read_text(), "nothing is left to fill"
+    assert (folder / "again.cfg").read_text() == (folder / "config.cfg").read_text(), (
+        "nothing is left to fill"
+    )
 
 
 def test_debug_config(folder: Path, paths: list[object]) -> None:
@@ -149,7 +153,9 @@ def test_evaluate_writes_the_scores(folder: Path, model: Path) -> None:
 def test_find_threshold(folder: Path, model: Path) -> None:
     said = run("find-threshold", model, folder / "dev.spacy", "bispn", "type_threshold", "ents_f", "-n", 3)
     rows = [line.split() for line in said.splitlines()]
-    tried = {float(row[0]): float(row[1]) for row in rows if len(row) == 2 and row[0] in ("0.0", "0.5", "1.0")}
+    tried = {
+        float(row[0]): float(row[1]) for row in rows if len(row) == 2 and row[0] in ("0.0", "0.5", "1.0")
+    }
     assert tried.keys() == {0.0, 0.5, 1.0}
     assert tried[1.0] == 0.0, "nothing is that sure"
 
@@ -164,7 +170,9 @@ def test_assemble_with_a_sourced_component(folder: Path, model: Path) -> None:
     assert said[0] == said[1]
 
 
-def test_a_frozen_component_stays_as_it_is_in_training(folder: Path, model: Path, paths: list[object]) -> None:
+def test_a_frozen_component_stays_as_it_is_in_training(
+    folder: Path, model: Path, paths: list[object]
+) -> None:
     config = Config().from_disk(folder / "config.cfg", interpolate=False)
     config["components"]["bispn"] = {"source": str(model)}
     config["components"]["ner"] = {"factory": "ner"}
