@@ -173,8 +173,12 @@ def make_build(
 
 def check(settings: dict[str, Any]) -> None:
     """Raises ValueError where a setting is impossible: what was given, expected, what to do."""
-    least = {"entity_queries": 1, "relation_queries": 1, "shared_layers": 1, "supervised_layers": 1,
-             "entity_layers": 0, "relation_layers": 0, "heads": 1, "feedforward": 1, "query_layer": -1}  # fmt: skip
+    least = {
+        **dict.fromkeys(("entity_queries", "relation_queries", "shared_layers", "supervised_layers"), 1),
+        **dict.fromkeys(("heads", "feedforward"), 1),
+        **dict.fromkeys(("entity_layers", "relation_layers"), 0),
+        "query_layer": -1,
+    }
     for name, minimum in least.items():
         if settings[name] < minimum:
             raise ValueError(

@@ -24,7 +24,7 @@ from .targets import Placement, WindowGold, make_targets, place
 
 
 @Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
-                  default_config=DEFAULTS, default_score_weights=SCORE_WEIGHTS)  # fmt: skip
+                  default_config=DEFAULTS, default_score_weights=SCORE_WEIGHTS)  # type: ignore[untyped-decorator]  # fmt: skip
 def make_bispn(
     nlp: Language,
     name: str,

@@ -26,6 +26,9 @@ ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
 """
 
 
+PALETTE = ("#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#ffed6f")
+
+
 def page_command(
     model: Annotated[str, typer.Argument(help="Trained pipeline")],
     data: Annotated[Path, typer.Argument(help="A .spacy file with gold", exists=True)],
@@ -85,7 +88,8 @@ def _entities(doc: Doc) -> str:
     # displaCy escapes texts, but no labels
     spans = [{"start_token": x.start, "end_token": x.end, "label": escape(x.label_)} for x in group]
     parsed = {"text": doc.text, "spans": spans, "tokens": [token.text for token in doc]}
-    return str(displacy.render(parsed, style="span", manual=True, jupyter=False))
+    colors = {x["label"]: PALETTE[sum(map(ord, x["label"])) % len(PALETTE)] for x in spans}
+    return str(displacy.render(parsed, style="span", manual=True, options={"colors": colors}, jupyter=False))
 
 
 def _arcs(doc: Doc) -> str:
@@ -103,7 +107,7 @@ def _arcs(doc: Doc) -> str:
     arcs = [arc for relation in doc._.relations if (arc := _arc(relation, place))]
     if not arcs:
         return ""
-    options = {"compact": True, "distance": 170, "word_spacing": 30}
+    options = {"compact": True, "distance": 190, "word_spacing": 30, "offset_x": 90}
     drawn = displacy.render(
         {"words": words, "arcs": arcs}, style="dep", manual=True, options=options, jupyter=False
     )

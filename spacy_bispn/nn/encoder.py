@@ -47,7 +47,7 @@ class OneWayEncoder(nn.Module):
         if not -1 <= query_layer < self.depth:
             raise ValueError(
                 f"query_layer is {query_layer}, but the encoder has {self.depth} layers: "
-                f"choose a value from 0 (the paper) to {self.depth - 1}, or -1 (queries enter at the shared decoder)."
+                f"choose 0 (the paper) to {self.depth - 1}, or -1 (queries enter at the shared decoder)."
             )
         self.query_layer = self.depth if query_layer == -1 else query_layer
 

@@ -178,7 +178,8 @@ def mean_between(sums: Tensor, start: Tensor, end: Tensor) -> Tensor:
     side = start.shape[1]
     inner = rows(sums, last.flatten(1)) - rows(sums, first.flatten(1))
     inner = inner / count.flatten(1)[..., None].clamp(min=1)
-    return inner.masked_fill((count == 0).flatten(1)[..., None], 0.0).unflatten(1, (side, side))
+    means: Tensor = inner.masked_fill((count == 0).flatten(1)[..., None], 0.0).unflatten(1, (side, side))
+    return means
 
 
 def rows(states: Tensor, index: Tensor) -> Tensor:
