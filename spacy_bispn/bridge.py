@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ from .pretrained import Encoder, rebuild
 FORMAT = 1  # raised when what `to_bytes` writes changes
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
 Build = Callable[["Encoder | None", int, int, int], Network]
+
+# a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class Trained(NamedTuple):

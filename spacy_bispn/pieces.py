@@ -96,7 +96,8 @@ class Piecer:
             for offsets in tokens:
                 yield np.arange(len(offsets)), offsets
         else:
-            for encoded in self.tokenizer.encode_batch(list(texts), add_special_tokens=False):
+            for text in texts:  # one by one: threads of a batch would not survive a fork
+                encoded = self.tokenizer.encode(text, add_special_tokens=False)
                 yield np.asarray(encoded.ids, dtype=np.int64), encoded.offsets
 
     def _cut(self, text: int, ids: Ints, offsets: Ints) -> list[Window]:

@@ -97,7 +97,7 @@ def test_heads_divide_the_encoder_s_width() -> None:
 
 
 def test_queries_enter_at_a_layer_that_exists() -> None:
-    with pytest.raises(ValueError, match=r"query_layer is 7, but the encoder has 2 layers: choose a value"):
+    with pytest.raises(ValueError, match=r"query_layer is 7, but the encoder has 2 layers: choose 0"):
         initialize(make_nlp(tiny({"query_layer": 7})), demo_texts(1))
 
 
