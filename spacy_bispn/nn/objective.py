@@ -123,6 +123,11 @@ class Objective:
             (losses.boundary_loss(spans, relation, target, self.boundary) for spans, target in arguments),
             start=torch.zeros(()),
         )
+        if self.inside and out.entity.inside is None:
+            raise ValueError(
+                f"inside is {self.inside}, but the network has no third pointer: set the model's "
+                f"inside_pointer = true, or the objective's inside = 0."
+            )
         if self.inside:
             parts["inside"] = sum(
                 (

@@ -308,3 +308,10 @@ def test_copies_never_take_the_query_of_another_gold_item() -> None:
     objective([out._replace(entity=out.entity._replace(type=kind))], None, gold).total.backward()
     taught = kind.grad[0].argmin(-1).tolist()
     assert sorted(taught) == [1, 1, 2]
+
+
+def test_a_weight_for_a_pointer_that_is_not_there_is_an_error() -> None:
+    out = some_outputs()
+    without = out._replace(entity=out.entity._replace(inside=None))
+    with pytest.raises(ValueError, match=r"inside is 2.0, .*no third pointer: set .*inside_pointer = true"):
+        Objective(inside=2.0)([without], None, some_targets())
