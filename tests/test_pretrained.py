@@ -21,6 +21,7 @@ from transformers import (
     RobertaConfig,
 )
 
+from spacy_bispn.demo import generate
 from spacy_bispn.pieces import Piecer
 from spacy_bispn.pretrained import (
     Encoder,
@@ -225,3 +226,9 @@ def test_plain_tokenizers_keep_their_pieces() -> None:
     expected = tokenizer.encode(TEXTS[0]).ids
     tokenizer.enable_truncation(2)
     assert plain(tokenizer.to_str()).encode(TEXTS[0]).ids == expected
+
+
+def test_the_same_texts_always_give_the_same_vocabulary() -> None:
+    texts = [text.text for text in generate(sizes={"train": 40})["train"]]
+    first, *others = [learn_wordpieces(texts, 300).get_vocab() for _ in range(4)]
+    assert all(other == first for other in others)
