@@ -53,12 +53,13 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.encoder: Encoder | None = None
         self.sizes = (0, 0, 0)
         self.epoch = 0.0
+        self.since = 0.0  # the epoch at which the weights were created or loaded
 
     def create(self, encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> None:
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
-        self.epoch = 0.0
+        self.epoch = self.since = 0.0
         self.network = self.build(encoder, *self.sizes).to(self.device)
 
     def piecer(self) -> Piecer:
@@ -97,7 +98,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
         """Prediction without gradients: only the queries above their thresholds."""
         network = self.require().eval()
-        with self._precision():
+        with self.precision():
             return network.predict(inputs, entity_threshold, relation_threshold)
 
     def begin_update(self, inputs: Inputs) -> tuple[Trained, Callable[[Tensor], Tensor | None]]:
@@ -108,7 +109,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require().train()
         if inputs.vectors is not None:
             inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
-        with self._precision():
+        with self.precision():
             trained = Trained(*network(inputs))
 
         def backprop(loss: Tensor) -> Tensor | None:
@@ -117,7 +118,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
         return trained, backprop
 
-    def _precision(self) -> AbstractContextManager[Any]:
+    def precision(self) -> AbstractContextManager[Any]:
+        """bf16 on a GPU, where the settings ask for it."""
         on_gpu = self.device.type == "cuda"
         return torch.autocast("cuda", torch.bfloat16, enabled=self.mixed_precision and on_gpu)
 
@@ -125,7 +127,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """One step of our own AdamW, or of any other thinc optimizer parameter by parameter."""
         network = self.require()
         if isinstance(optimizer, AdamW):
-            optimizer.step_module(self.id, network, self.epoch)
+            optimizer.step_module(self.id, network, self.epoch, self.since)
             return
         ops = NumpyOps()
         for name, weight in network.named_parameters():
@@ -173,7 +175,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
                 f"the saved weights do not fit the model of this config, expected the tensors of "
                 f"{type(network).__name__}: load them with the config they were saved with ({error})."
             ) from error
-        self.encoder, self.sizes, self.epoch = encoder, tuple(message["sizes"]), message["epoch"]
+        self.encoder, self.sizes = encoder, tuple(message["sizes"])
+        self.epoch = self.since = message["epoch"]
         self.network = network.to(self.device)
         return self
 

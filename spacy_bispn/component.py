@@ -281,9 +281,14 @@ def report_losses(name: str, report: Placement) -> None:
         missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)
         if missing:
             util.logger.warning(
-                "[%s] %d of %d gold %s lie in no window and are not learnt from: "
-                "a larger model.window or model.overlap sees more.", name, missing, total, kind,
+                "[%s] %d of %d gold %s lie in no window, or have an end with an unknown label, and are not "
+                "learnt from: a larger model.window or model.overlap sees more.", name, missing, total, kind,
             )  # fmt: skip
+    if report.widened_entities:
+        util.logger.warning(
+            "[%s] %d of %d gold entities end inside a wordpiece and are taught as the whole piece: "
+            "an encoder with smaller pieces tells them apart.", name, report.widened_entities, report.entities,
+        )  # fmt: skip
     for label, count in report.unknown_labels.items():
         util.logger.warning(
             "[%s] %d gold items have the label %r, which is not among the labels given and is ignored: "

@@ -18,7 +18,8 @@ from .records import AnnotatedText, Entity, Extraction, Relation
 def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     """A Doc with gold, and one line for each entity and relation that its tokens cannot hold.
 
-    Gold spans are never widened: an entity that ends inside a token is left out with its relations.
+    Gold spans are never widened: an entity that ends inside a token is left out with its relations. If the
+    tokens do not give the text, the Doc has no annotation.
     """
     doc = nlp.make_doc(text.text) if text.words is None else Doc(nlp.vocab, words=list(text.words))
     if doc.text.rstrip() != text.text.rstrip():
@@ -45,12 +46,16 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
 
 
 def to_docbin(nlp: Language, texts: Iterable[AnnotatedText]) -> tuple[DocBin, list[str]]:
-    """All texts as a default DocBin, and what could not be placed, each line with its text's id."""
+    """All texts as a default DocBin, and what could not be placed, each line with its text's id.
+
+    A text that its tokens do not give is left out.
+    """
     docbin = DocBin()
     problems: list[str] = []
     for text in texts:
         doc, lost = to_doc(nlp, text)
-        docbin.add(doc)
+        if has_entities(doc):
+            docbin.add(doc)
         problems += [f"{text.id}: {line}" for line in lost]
     return docbin, problems
 

@@ -176,7 +176,8 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
             found = _find(end, emitted, decoding)
             if found is not None:  # an added end is there for the next one to see
                 ends.append(emitted.setdefault(found, found))
-        if len(ends) == 2:
+        # two different ends may have come to one entity: that was no relation of it with itself
+        if len(ends) == 2 and (ends[0] != ends[1] or relation.head == relation.tail):
             head, tail = sorted(ends) if relation.label in labels.symmetric else ends
             relations.append(replace(relation, head=head, tail=tail))
     return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))

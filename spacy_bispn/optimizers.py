@@ -85,17 +85,19 @@ class AdamW(Optimizer):  # type: ignore[misc]
         self._learners: dict[str | int, _Learner] = {}
         self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
 
-    def step_module(self, key: str | int, module: torch.nn.Module, epoch: float) -> None:
+    def step_module(self, key: str | int, module: torch.nn.Module, epoch: float, since: float = 0.0) -> None:
         """Change the weights of `module` once and set its gradients to None.
 
         key: what identifies the module from step to step, such as the id of its shim.
         epoch: passes over the training data so far, with their fraction.
+        since: the epoch at which this training of the module began, above 0 if it was trained before. A
+            loaded state brings its own, so that a resumed training stays on its schedule.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
         gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit.
         """
         if key not in self._learners:
-            self._learners[key] = self._claim(key, module)
+            self._learners[key] = self._claim(key, module, since)
         learner = self._learners[key]
         learner.follow(module, betas=(self.b1, self.b2), eps=self.eps, decay=self.L2)
         trained = {name: param for name, param in learner.params.items() if param.grad is not None}
@@ -103,10 +105,11 @@ class AdamW(Optimizer):  # type: ignore[misc]
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
         if self.grad_clip:
             torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip)
-        learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
+        unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
+        learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
 
     def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
-        """The learning rates at `epoch`, for an encoder that began to learn at epoch `unfrozen`."""
+        """The learning rates at `epoch` of a training whose encoder began to learn at epoch `unfrozen`."""
         return {
             "encoder": self.encoder_rate * self._share(epoch, unfrozen),
             "decoder": self.learn_rate * self._share(epoch, 0.0),
@@ -123,7 +126,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
             return (epoch - start) / (peak - start)
         return (self.epochs - epoch) / (self.epochs - peak)
 
-    def _claim(self, key: str | int, module: torch.nn.Module) -> _Learner:
+    def _claim(self, key: str | int, module: torch.nn.Module, since: float) -> _Learner:
         """The saved state that belongs to a new module, or a fresh one."""
         # Numbers differ between processes while the order of the modules does not; names are lasting.
         for learner in self._saved:
@@ -132,7 +135,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
                 self._saved.remove(learner)
                 learner.key = key
                 return learner
-        return _Learner(key)
+        return _Learner(key, since)
 
     def to_bytes(self) -> bytes:
         """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
@@ -160,7 +163,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
     def _dump(self) -> tuple[list[dict[str, Any]], bytes]:
         learners = [*self._learners.values(), *self._saved]
-        scalars = [{"key": learner.key, "unfrozen": learner.unfrozen} for learner in learners]
+        names = ("key", "since", "unfrozen")
+        scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
             f"{index}/{kind}/{name}": tensor.contiguous()
             for index, learner in enumerate(learners)
@@ -180,9 +184,10 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
 @dataclass(eq=False)
 class _Learner:
-    """One module under training: torch's optimizer for it, and when its encoder began to learn."""
+    """One module under training: torch's optimizer for it, and when it and its encoder began to learn."""
 
     key: str | int
+    since: float
     unfrozen: float | None = None
     saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
     adam: torch.optim.AdamW | None = None

@@ -21,12 +21,14 @@ class Placement:
 
     `entities` and `relations` count items with a known label, placed or not; a relation is unplaced
     too where the model does not know the label of an argument. The others are in `unknown_labels`.
+    `widened_entities` end inside a piece and are taught as whole pieces.
     """
 
     entities: int = 0
     relations: int = 0
     unplaced_entities: int = 0
     unplaced_relations: int = 0
+    widened_entities: int = 0
     unknown_labels: dict[str, int] = field(default_factory=dict)
 
     def note_label(self, label: str) -> None:
@@ -58,12 +60,18 @@ def place(
         usable.append(Extraction(entities, tuple(x for x in relations if {x.head, x.tail} <= there)))
     shares = [_share(window, usable[window.text]) for window in windows]
     seen_entities: set[tuple[int, Entity]] = set()
+    widened: set[tuple[int, Entity]] = set()
     seen_relations: set[tuple[int, Relation[Entity]]] = set()
     for window, share in zip(windows, shares, strict=True):
         seen_entities.update((window.text, entity) for entity, _ in share.entities)
         seen_relations.update((window.text, relation) for relation in share.relations)
+        widened.update(
+            (window.text, entity) for entity, (first, last) in share.entities
+            if window.start[first] < entity.start or entity.end < window.end[last]
+        )  # fmt: skip
     report.unplaced_entities = report.entities - len(seen_entities)
     report.unplaced_relations = report.relations - len(seen_relations)
+    report.widened_entities = len(widened)
     return shares, report
 
 

@@ -371,6 +371,22 @@ def test_a_frozen_component_does_not_learn(texts: list[AnnotatedText]) -> None:
     assert same(weights(nlp), before)
 
 
+def test_a_trained_component_that_is_loaded_trains_on_with_a_schedule_of_its_own(
+    texts: list[AnnotatedText],
+) -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, texts[:2])
+    train(nlp, examples, 2, optimizer(epochs=2))
+    before = weights(nlp)
+    train(nlp, examples, 1, optimizer(epochs=2))
+    assert same(weights(nlp), before), "its schedule has ended"
+    again = make_nlp()
+    initialize(again, texts[:2])
+    again.from_bytes(nlp.to_bytes())
+    train(again, examples, 1, optimizer(epochs=2))
+    assert not same(weights(again), before)
+
+
 def test_annotates_for_the_next_component_while_training(
     trained: Language, texts: list[AnnotatedText]
 ) -> None:

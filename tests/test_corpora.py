@@ -83,6 +83,8 @@ def test_words_that_are_not_the_text_are_a_problem() -> None:
     doc, problems = to_doc(NLP, text)
     assert problems == ["the tokens give another text: 'A likes B '"]
     assert not has_entities(doc)
+    docbin, lines = to_docbin(NLP, [text])
+    assert len(docbin) == 0 and lines == [f"x: {problems[0]}"], "nothing is learnt from another text"
 
 
 def test_problems_of_a_corpus_name_their_texts() -> None:

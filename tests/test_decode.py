@@ -350,16 +350,24 @@ NEAR, SAME, FAR = Entity(2, 5, "GENE", 0.7), Entity(2, 4, "CELL", 0.7), Entity(2
 )
 @pytest.mark.parametrize("as_head", [True, False])
 def test_coherence(end: Entity, snap: Entity | None, add: Entity, drop: Entity | None, as_head: bool) -> None:
-    ends = (end, LONG) if as_head else (LONG, end)
-    given_ = Extraction((GENE, LONG), (Relation(*ends, "INHIBITS", 0.6),))
+    other = Entity(12, 15, "CELL", 0.9)
+    ends = (end, other) if as_head else (other, end)
+    given_ = Extraction((GENE, LONG, other), (Relation(*ends, "INHIBITS", 0.6),))
     for coherence, expected in {"snap": snap, "add": add, "drop": drop}.items():
         found = cohere(given_, LABELS, Decoding(coherence=coherence))
-        assert found.entities == tuple(sorted({GENE, LONG, *([add] if coherence == "add" else [])}))
+        assert found.entities == tuple(sorted({GENE, LONG, other, *([add] if coherence == "add" else [])}))
         if expected is None:
             assert found.relations == ()
         else:
-            relation = Relation(*((expected, LONG) if as_head else (LONG, expected)), "INHIBITS")
+            relation = Relation(*((expected, other) if as_head else (other, expected)), "INHIBITS")
             assert found.relations == (relation,) and found.relations[0].score == 0.6
+
+
+def test_two_ends_that_snap_to_one_entity_are_no_relation_of_it_with_itself() -> None:
+    inside = Entity(4, 9, "GENE")
+    links = (Relation(inside, LONG, "INHIBITS", 0.6), Relation(inside, inside, "BINDS", 0.6))
+    found = cohere(Extraction((LONG,), links), LABELS, Decoding(coherence="snap"))
+    assert found.relations == (Relation(LONG, LONG, "BINDS"),), "one that was meant so stays"
 
 
 def test_snapping_prefers_overlap_then_label_then_score() -> None:

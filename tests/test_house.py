@@ -24,7 +24,7 @@ FLOORS = {
     6: ["architectures", "defaults"],
     7: ["component"],
     8: ["corpora"],
-    9: ["cli"],
+    9: ["bench", "cli"],
 }
 NN_FLOORS = {
     0: ["shapes"],

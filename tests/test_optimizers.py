@@ -197,6 +197,29 @@ def test_resuming_equals_never_stopping(way: str, stop: int, tmp_path: Any) -> N
     assert_same(straight, resumed)
 
 
+def test_a_trained_module_starts_a_schedule_of_its_own() -> None:
+    net = make_net()
+    optimizer = create_adamw(**RATES, epochs=10, warmup=0.2)
+    used = []
+    for epoch in (10.0, 11.0, 12.0, 20.0):
+        backward(net)
+        optimizer.step_module(1, net, epoch, since=10.0)
+        used.append({group["role"]: group["lr"] for group in optimizer._learners[1].adam.param_groups})
+    assert used == [optimizer.rates(epoch) for epoch in (0.0, 1.0, 2.0, 10.0)]
+
+
+def test_a_resumed_training_stays_on_the_schedule_it_was_on() -> None:
+    net = make_net()
+    first = create_adamw(**RATES, epochs=10)
+    backward(net)
+    first.step_module(1, net, 4.0, since=2.0)
+    second = create_adamw(**RATES, epochs=10).from_bytes(first.to_bytes())
+    backward(net)
+    second.step_module(1, net, 5.0, since=4.0)  # the weights were saved, and loaded, at epoch 4
+    used = {group["role"]: group["lr"] for group in second._learners[1].adam.param_groups}
+    assert used["decoder"] == second.rates(3.0)["decoder"]
+
+
 def test_modules_claim_their_state_by_name_or_in_order() -> None:
     first = create_adamw(**RATES, epochs=9)
     for key, seed in ((5, 1), ("named", 2), (9, 3)):

@@ -124,6 +124,14 @@ def test_unknown_labels_are_counted_and_left_out() -> None:
     assert shares[0].relations == [Relation(A, B, "BINDS")]
 
 
+def test_entities_that_end_inside_a_piece_are_counted() -> None:
+    made = Piecer(None, (0, 0, 0), 8, 0).windows(["insulins"], [[(0, 7), (7, 8)]])
+    whole, part = Entity(0, 7, "GENE"), Entity(2, 7, "GENE")
+    shares, report = place(made, [Extraction((whole, part))], LABELS)
+    assert report == Placement(entities=2, widened_entities=1)
+    assert shares[0].entities == [(whole, (0, 0)), (part, (0, 0))], "taught as the whole piece"
+
+
 def test_a_relation_without_its_entities_is_unplaced() -> None:
     _, report = place(windows("x" * 8), [Extraction((A,), (Relation(A, B, "BINDS"),))], LABELS)
     assert report == Placement(entities=1, relations=1, unplaced_relations=1)

@@ -8,33 +8,37 @@ from typing import Annotated
 import typer
 
 
-def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
-    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
-) -> None:
+def evaluate(corpus: str, corpora: Path, model: str, gpu: str, fold: int, metrics: Path) -> None:
     """spaCy's evaluation, and the publishers' where the corpus has its own conventions."""
-    model = f"training/{corpus}/model-best"
     spacy = [sys.executable, "-m", "spacy"]
-    Path("metrics").mkdir(exist_ok=True)
+    metrics.mkdir(parents=True, exist_ok=True)
     names = {"test": corpus, "unseen": f"{corpus}_unseen"}
     for part, name in names.items():
         data = Path("corpus", corpus, f"{part}.spacy")
         if data.exists():
-            output = ("--output", f"metrics/{name}.json", "--gpu-id", gpu)
+            output = ("--output", str(metrics / f"{name}.json"), "--gpu-id", gpu)
             subprocess.run([*spacy, "evaluate", model, str(data), *output], check=True)
-    output = ("--output", f"metrics/{corpus}_published.json", "--gpu-id", gpu)
+    output = ("--output", str(metrics / f"{corpus}_published.json"), "--gpu-id", gpu)
     published = [*spacy, "bispn", "published", model]
     if corpus == "biorelex":
         gold = str(corpora / corpus / "dev.json")
-        predictions = ("--predictions", "metrics/biorelex_predictions.json")
+        predictions = ("--predictions", str(metrics / "biorelex_predictions.json"))
         subprocess.run([*published, gold, "--format", "biorelex", *predictions, *output], check=True)
     elif corpus == "ade":
         splits = corpora / corpus / "splits.json"
         chosen = ("--splits", str(splits), "--fold", str(fold)) if splits.exists() else ()
         gold = str(corpora / corpus / ("ade_full.json" if chosen else f"ade_split_{fold}_test.json"))
         subprocess.run([*published, gold, "--format", "spert", *chosen, *output], check=True)
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
+    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
+    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
+) -> None:
+    """Score the best model of a corpus."""
+    evaluate(corpus, corpora, f"training/{corpus}/model-best", gpu, fold, Path("metrics"))
 
 
 if __name__ == "__main__":

@@ -72,21 +72,21 @@ class Network(nn.Module):
 
     def forward(self, inputs: Inputs) -> tuple[list[Outputs], Proposals | None]:
         """All supervised layers' outputs, the final layer last, and the proposals in training."""
-        tokens, queries, proposals = self._encode(inputs)
-        layers = self._decode(tokens, queries, inputs)
-        return [self._head(decoded, queries, inputs.pointable) for decoded in layers], proposals
+        tokens, queries, proposals = self.encode(inputs)
+        layers = self.decode(tokens, queries, inputs)
+        return [self.point(decoded, queries, inputs.pointable) for decoded in layers], proposals
 
     @torch.inference_mode()
     def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
         """Types first; pointers only for the queries whose label is likelier than its threshold."""
-        tokens, queries, _ = self._encode(inputs)
-        decoded = self._decode(tokens, queries, inputs)[-1]
+        tokens, queries, _ = self.encode(inputs)
+        decoded = self.decode(tokens, queries, inputs)[-1]
         entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
         relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
         decoded, queries = keep(decoded, queries, *entity, *relation)
-        return self._head(decoded, queries, inputs.pointable, links=False)
+        return self.point(decoded, queries, inputs.pointable, links=False)
 
-    def _encode(self, inputs: Inputs) -> tuple[Tensor, Queries, Proposals | None]:
+    def encode(self, inputs: Inputs) -> tuple[Tensor, Queries, Proposals | None]:
         """Eq 1. Tokens first: no token sees a query, so that queries may come from the text."""
         passed = self._tokens(inputs)
         tokens: Tensor = self.project(passed.states)
@@ -108,7 +108,7 @@ class Network(nn.Module):
         assert inputs.vectors is not None
         return TokenPass(inputs.vectors, [], [])
 
-    def _decode(self, tokens: Tensor, queries: Queries, inputs: Inputs) -> list[Decoded]:
+    def decode(self, tokens: Tensor, queries: Queries, inputs: Inputs) -> list[Decoded]:
         relation, relation_mask = queries.relation, queries.relation_mask
         position: Tensor | None = self.queries.position
         if self.split_before:
@@ -148,7 +148,7 @@ class Network(nn.Module):
             shared_entity, shared_relation[:, :relation_count],
         )  # fmt: skip
 
-    def _head(
+    def point(
         self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True
     ) -> Outputs:
         """Eq 4-6 for entities, heads and tails alike; eq 13, 19 and 23-26."""

@@ -1,0 +1,105 @@
+"""Write what stands in metrics/ and the training logs into the tables of a Markdown file.
+
+A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose figures exist are replaced.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+METRICS, TRAINING = Path("metrics"), Path("training")
+STRICT = {"entities": "ents_f", "entities, boundaries": "ents_boundary_f",
+          "relations": "rel_micro_f", "relations, boundaries": "rel_boundary_f"}  # fmt: skip
+PUBLISHED = {
+    "biorelex": {"official mentions": "official_mention_f", "official relations": "official_relation_f"},
+    "ade": {"entities, macro": "ents_macro_f", "relations, macro": "rel_macro_f"},
+}
+
+
+def main(
+    document: Annotated[Path, typer.Argument(help="The Markdown file", exists=True)],
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+) -> None:
+    """Replace the tables of a corpus: scores, learning curve, ablation, decoding."""
+    tables = {"scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding}
+    text = document.read_text("utf8")
+    for kind, make in tables.items():
+        name = f"{corpus} {kind}"
+        block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        rows = make(corpus) if block.search(text) else []
+        if rows:
+            table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+            text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+            msg.good(f"{name}: {len(rows) - 2} rows")
+    document.write_text(text, "utf8")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Rows of a Markdown table; none without any content."""
+    return [header, ["---"] * len(header), *rows] if rows else []
+
+
+def percent(scores: dict[str, Any], keys: Sequence[str]) -> list[str]:
+    """Scores from 0 to 1 as percentages."""
+    return ["" if scores.get(key) is None else f"{100 * scores[key]:.1f}" for key in keys]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one where there is no file."""
+    return srsly.read_json(path) if path.exists() else {}  # type: ignore[no-any-return]
+
+
+def scores(corpus: str) -> list[Sequence[str]]:
+    """The test files' scores."""
+    published = PUBLISHED.get(corpus, {})
+    found = {part: read(METRICS / f"{corpus}{part}.json") for part in ("", "_unseen")}
+    extra = read(METRICS / f"{corpus}_published.json")
+    rows = [
+        [part.strip("_") or "test", *percent(one, list(STRICT.values())), *percent(extra, list(published.values()))]
+        for part, one in found.items() if one
+    ]  # fmt: skip
+    return table(["test set", *STRICT, *published], rows)
+
+
+def curve(corpus: str) -> list[Sequence[str]]:
+    """Development scores as training went on; the log has percentages."""
+    log = TRAINING / corpus / "log.jsonl"
+    lines = list(srsly.read_jsonl(log)) if log.exists() else []
+    rows = [
+        [str(line["epoch"]), str(line["step"]), *(f"{line['scores'][key]:.1f}" for key in STRICT.values())]
+        for line in lines if line["step"]
+    ]  # fmt: skip
+    return table(["epoch", "steps", *STRICT], rows)
+
+
+def ablation(corpus: str) -> list[Sequence[str]]:
+    """Every variant on the development set and on the test file."""
+    published = PUBLISHED.get(corpus, {})
+    rows = []
+    for file in sorted(METRICS.glob(f"ablation/{corpus}/*/variant.json"), key=lambda path: int(path.parent.name)):
+        variant = read(file)
+        test = read(file.parent / f"{corpus}.json")
+        extra = read(file.parent / f"{corpus}_published.json")
+        rows.append([
+            variant["name"], *percent(variant["development"], ["ents_f", "rel_micro_f"]),
+            *percent(test, list(STRICT.values())), *percent(extra, list(published.values())),
+            f"{variant['minutes']:.0f}",
+        ])  # fmt: skip
+    development = ["development: entities", "relations"]
+    return table(["variant", *development, *(f"test: {name}" for name in STRICT), *published, "minutes"], rows)
+
+
+def decoding(corpus: str) -> list[Sequence[str]]:
+    """One trained model under other settings of decoding, on the development set."""
+    found = read(METRICS / f"{corpus}_decoding.json")
+    rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
+    return table(["setting", *STRICT], rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,132 @@
+"""The bench: what it measures, that it changes nothing, and what it refuses to measure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+import torch
+from pipelines import demo_texts, initialize, make_examples, make_nlp, said, tiny
+from spacy.language import Language
+from spacy.tokens import DocBin
+
+from spacy_bispn.bench.__main__ import measure
+from spacy_bispn.bench.clock import Stopwatch, in_turns, summarize
+from spacy_bispn.bench.measure import all_queries, bispn_of, check_answers, floor, growth, training
+
+ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
+
+
+@pytest.fixture(scope="module")
+def nlp() -> Language:
+    """Untrained, but without thresholds, so that there are answers to compare."""
+    nlp = make_nlp(tiny({"queries": "learned", "entity_queries": 6, "relation_queries": 4}, **ZERO))
+    initialize(nlp, [text for text in demo_texts(4) if len(text.extraction.relations) <= 2][:2])
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def proposing() -> Language:
+    nlp = make_nlp(tiny())
+    initialize(nlp, demo_texts(16))
+    return nlp
+
+
+def test_medians_stand_beside_their_spread() -> None:
+    assert summarize([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0}
+
+
+def test_works_take_turns_and_the_first_round_does_not_count() -> None:
+    calls: list[str] = []
+    seconds = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
+    assert calls == ["a", "b"] * 3
+    assert {name: len(values) for name, values in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_a_stopwatch_times_its_functions_and_puts_them_back() -> None:
+    class Owner:
+        def work(self) -> int:
+            return sum(range(10000))
+
+    before = Owner.work
+    with Stopwatch({"part": [(Owner, "work")], "idle": []}) as watch:
+        assert Owner().work() == sum(range(10000))
+    assert Owner.work is before
+    assert watch.seconds["part"] > 0 and watch.seconds["idle"] == 0
+
+
+def test_the_floor_is_the_bare_encoder_in_batches_of_eight(
+    proposing: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = bispn_of(proposing)
+    docs = [example.reference for example in make_examples(proposing, demo_texts(12))]
+    model = pipe.shim.require().encoder.model
+    sizes: list[int] = []
+    forward = model.forward
+    monkeypatch.setattr(model, "forward", lambda **given: sizes.append(len(given["input_ids"])) or forward(**given))
+    floor(pipe, docs)()
+    assert sizes == [8, 4]
+
+
+def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    assert any(entities for entities, _ in (said(nlp(text)) for text in texts))
+    check_answers(nlp, texts, 4)
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has None as score of .*, expected"):
+        check_answers(nlp, texts, 4)
+
+
+def test_every_query_is_used_where_growth_asks_for_it(proposing: Language) -> None:
+    pipe = bispn_of(proposing)
+    queries = pipe.shim.require().queries
+    kept = (queries.entity_limit, queries.relation_limit, queries.floor)
+    with all_queries(pipe, 7):
+        assert (queries.entity_limit, queries.relation_limit, queries.floor) == (7, 7, float("-inf"))
+    assert (queries.entity_limit, queries.relation_limit, queries.floor) == kept
+
+
+def test_training_steps_are_measured_without_training(proposing: Language) -> None:
+    pipe = bispn_of(proposing)
+    docs = [example.reference for example in make_examples(proposing, demo_texts(16))]
+    before = {name: value.clone() for name, value in pipe.shim.require().state_dict().items()}
+    found = training(proposing, docs, 1)
+    assert all(torch.equal(value, before[name]) for name, value in pipe.shim.require().state_dict().items())
+    assert set(found) == {"encoder learning", "encoder frozen"}
+    parts = found["encoder learning"]["parts"]
+    assert {"forward", "match", "losses", "backward", "optimizer"} <= set(parts)
+    assert min(parts.values()) >= 0
+    assert pipe.frozen_epochs == 0 and any(p.requires_grad for p in pipe.shim.encoder.model.parameters())
+
+
+@pytest.mark.slow
+def test_growth_covers_lengths_queries_sentences_and_batches(proposing: Language) -> None:
+    docs = [example.reference for example in make_examples(proposing, demo_texts(16))]
+    found = growth(proposing, docs, 1)
+    assert list(found) == ["length", "queries", "sentences", "batch"]
+    assert all(size["seconds"]["median"] > 0 for sizes in found.values() for size in sizes.values())
+
+
+def test_too_few_texts_and_pipelines_without_the_component_are_refused(proposing: Language) -> None:
+    docs = [example.reference for example in make_examples(proposing, demo_texts(4))]
+    with pytest.raises(ValueError, match=r"holds 4 texts, expected at least 16: raise --limit"):
+        measure(proposing, docs, 1)
+    with pytest.raises(ValueError, match=r"has no component, expected a trained 'bispn' with an encoder"):
+        bispn_of(spacy.blank("en"))
+
+
+@pytest.mark.slow
+def test_the_command_prints_tables_and_writes_json(proposing: Language, tmp_path: Path) -> None:
+    proposing.to_disk(tmp_path / "model")
+    DocBin(docs=[x.reference for x in make_examples(proposing, demo_texts(16))]).to_disk(tmp_path / "d.spacy")
+    command = [sys.executable, "-m", "spacy_bispn.bench", str(tmp_path / "model"), str(tmp_path / "d.spacy")]
+    options = ["--rounds", "1", "--output", str(tmp_path / "bench.json")]
+    result = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    assert "sentences a second" in result.stdout and "floor batches" in result.stdout
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert figures["infer"]["batch 8"]["of_floor"]["median"] > 0
+    assert {"prediction", "training"} == set(figures["memory"])
