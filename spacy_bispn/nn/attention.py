@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class Rows(NamedTuple):
+    """The real members of a padded batch, so that work on single members is done for those alone.
+
+    Texts differ much in their number of queries: padding would be half of all. Shape: index (R,) long,
+    places in the flattened (B, Q); size (B, Q).
+    """
+
+    index: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Rows:
+        """Where `mask` is true. Shape: (B, Q) bool."""
+        return cls(mask.flatten().nonzero()[:, 0], (mask.shape[0], mask.shape[1]))
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """Shape: (B, Q, d) -> (R, d)."""
+        return padded.flatten(0, 1).index_select(0, self.index)
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """Shape: (R, d) -> (B, Q, d), with zeros where nothing is."""
+        empty = rows.new_zeros(self.size[0] * self.size[1], rows.shape[-1])
+        return empty.index_copy(0, self.index, rows).unflatten(0, self.size)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
@@ -31,29 +58,34 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """Shape: query (B, Q, d), key and value (B, K, d), mask (B, K) -> (B, Q, d)."""
-        return self.mix(self.query(query), self.key(key), self.value(value), mask)
+    def over(self, queries: Tensor, rows: Rows, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Queries attend to tokens. Shape: queries (R, d), tokens (B, P, d), mask (B, P) -> (R, d)."""
+        mixed = attend(rows.pad(self.query(queries)), self.key(tokens), self.value(tokens), mask, self.heads)
+        out: Tensor = self.output(rows.pack(mixed))
+        return out
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        """As `forward`, for tensors that are projected already."""
-        mixed: Tensor = self.output(attend(query, key, value, mask, self.heads))
-        return mixed
+    def within(self, where: Tensor, value: Tensor, rows: Rows, mask: Tensor) -> Tensor:
+        """Queries attend to each other. Shape: where and value (R, d), mask (B, Q) -> (R, d)."""
+        parts = (self.query(where), self.key(where), self.value(value))
+        mixed = attend(*(rows.pad(part) for part in parts), mask, self.heads)
+        out: Tensor = self.output(rows.pack(mixed))
+        return out
 
 
 class OneWayAttention(Attention):
     """Tokens attend to tokens, queries to tokens and queries: no token ever sees a query (eq 1)."""
 
-    def forward(  # type: ignore[override]
-        self, tokens: Tensor, queries: Tensor, token_mask: Tensor, query_mask: Tensor
+    def forward(
+        self, tokens: Tensor, queries: Tensor, rows: Rows, token_mask: Tensor, query_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Shape: tokens (B, P, d), queries (B, Q, d) -> the same two."""
+        """Shape: tokens (B, P, d), queries (R, d) -> the same two."""
         key, value = self.key(tokens), self.value(tokens)
-        new_tokens = self.mix(self.query(tokens), key, value, token_mask)
-        key = torch.cat([key, self.key(queries)], dim=1)
-        value = torch.cat([value, self.value(queries)], dim=1)
+        seen = attend(self.query(tokens), key, value, token_mask, self.heads)
+        key = torch.cat([key, rows.pad(self.key(queries))], dim=1)
+        value = torch.cat([value, rows.pad(self.value(queries))], dim=1)
         mask = torch.cat([token_mask, query_mask], dim=1)
-        return new_tokens, self.mix(self.query(queries), key, value, mask)
+        mixed = attend(rows.pad(self.query(queries)), key, value, mask, self.heads)
+        return self.output(seen), self.output(rows.pack(mixed))
 
 
 class FeedForward(nn.Sequential):
@@ -66,5 +98,5 @@ class FeedForward(nn.Sequential):
 
 
 def averaged(states: Tensor, position: Tensor | None) -> Tensor:
-    """Content averaged with a positional embedding, where there is one. Shape: (B, Q, d)."""
+    """Content averaged with a positional embedding, where there is one. Shape: (R, d)."""
     return states if position is None else (states + position) / 2

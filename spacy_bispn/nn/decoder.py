@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .attention import Attention, FeedForward, OneWayAttention, averaged
+from .attention import Attention, FeedForward, OneWayAttention, Rows, averaged
 
 
 class SharedBlock(nn.Module):
@@ -31,14 +31,15 @@ class SharedBlock(nn.Module):
         self,
         tokens: Tensor,
         queries: Tensor,
+        rows: Rows,
         token_mask: Tensor,
         query_mask: Tensor,
         position: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Shape: tokens (B, P, d), queries and position (B, Q, d) -> tokens, queries."""
+        """Shape: tokens (B, P, d), queries and position (R, d) -> tokens, queries."""
         normed = self.one_way_norm(averaged(queries, position))
         seen_by_tokens, seen_by_queries = self.one_way(
-            self.one_way_norm(tokens), normed, token_mask, query_mask
+            self.one_way_norm(tokens), normed, rows, token_mask, query_mask
         )
         tokens = tokens + self.dropout(seen_by_tokens)
         queries = queries + self.dropout(seen_by_queries)
@@ -46,7 +47,7 @@ class SharedBlock(nn.Module):
         queries = queries + self.dropout(self.feed(self.feed_norm(queries)))
         value = self.among_norm(queries)
         where = averaged(value, position)
-        queries = queries + self.dropout(self.among(where, where, value, query_mask))
+        queries = queries + self.dropout(self.among.within(where, value, rows, query_mask))
         queries = queries + self.dropout(self.query_feed(self.query_feed_norm(queries)))
         return tokens, queries
 
@@ -64,11 +65,13 @@ class QueryBlock(nn.Module):
         self.feed_norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, queries: Tensor, view: Tensor, token_mask: Tensor, query_mask: Tensor) -> Tensor:
-        """Shape: queries (B, Q, d), view (B, P, d) -> (B, Q, d)."""
-        queries = queries + self.dropout(self.cross(self.cross_norm(queries), view, view, token_mask))
+    def forward(
+        self, queries: Tensor, rows: Rows, view: Tensor, token_mask: Tensor, query_mask: Tensor
+    ) -> Tensor:
+        """Shape: queries (R, d), view (B, P, d) -> (R, d)."""
+        queries = queries + self.dropout(self.cross.over(self.cross_norm(queries), rows, view, token_mask))
         normed = self.among_norm(queries)
-        queries = queries + self.dropout(self.among(normed, normed, normed, query_mask))
+        queries = queries + self.dropout(self.among.within(normed, normed, rows, query_mask))
         fed: Tensor = queries + self.dropout(self.feed(self.feed_norm(queries)))
         return fed
 
@@ -87,9 +90,11 @@ class SetDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Shape: queries (B, Q, d), tokens (B, P, d) -> queries (B, Q, d), view (B, P, d)."""
         view = self.view(tokens)
+        rows = Rows.of(query_mask)
+        states = rows.pack(queries)
         for block in self.blocks:
-            queries = block(queries, view, token_mask, query_mask)
-        return self.norm(queries), view
+            states = block(states, rows, view, token_mask, query_mask)
+        return rows.pad(self.norm(states)), view
 
 
 class Split(nn.Module):

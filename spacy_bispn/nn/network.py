@@ -7,11 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .attention import Rows
 from .decoder import SetDecoder, SharedBlock, Split
 from .encoder import OneWayEncoder, TokenPass
 from .heads import SpanHead
 from .queries import LearnedQueries, ProposedQueries, rows
-from .shapes import NULL, Inputs, Outputs, Proposals, Queries
+from .shapes import NULL, Inputs, Outputs, Proposals, Queries, Spans
 
 
 class Decoded(NamedTuple):
@@ -115,13 +116,15 @@ class Network(nn.Module):
             relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
         states = torch.cat([queries.entity, relation], dim=1)
         mask = torch.cat([queries.entity_mask, relation_mask], dim=1)
+        rows = Rows.of(mask)
         if position is not None:
-            position = self._spread(position, queries).expand_as(states)
+            position = rows.pack(self._spread(position, queries).expand_as(states))
+        states = rows.pack(states)
         layers = []
         for index, block in enumerate(self.shared):
-            tokens, states = block(tokens, states, inputs.mask, mask, position)
+            tokens, states = block(tokens, states, rows, inputs.mask, mask, position)
             if index >= len(self.shared) - (self.supervised_layers if self.training else 1):
-                layers.append(self._decode_sets(tokens, states, queries, inputs.mask))
+                layers.append(self._decode_sets(tokens, rows.pad(states), queries, inputs.mask))
         return layers
 
     def _spread(self, position: Tensor, queries: Queries) -> Tensor:
@@ -152,11 +155,19 @@ class Network(nn.Module):
         self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True
     ) -> Outputs:
         """Eq 4-6 for entities, heads and tails alike; eq 13, 19 and 23-26."""
-        view = decoded.relation_view
+        entity = self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed)
+        seeds = (queries.head_seed, queries.tail_seed)
+        # heads and tails together, so that the tokens are projected once for both
+        arguments = self.spans(
+            torch.cat([decoded.head, decoded.tail], dim=1), decoded.relation_view, pointable,
+            None if seeds[0] is None or seeds[1] is None else torch.cat([seeds[0], seeds[1]], dim=1),
+        )  # fmt: skip
+        halves = [(None, None) if part is None else part.chunk(2, dim=1) for part in arguments]
+        head, tail = (Spans(*side) for side in zip(*halves, strict=True))
         return Outputs(
-            entity=self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed),
-            head=self.spans(decoded.head, view, pointable, queries.head_seed),
-            tail=self.spans(decoded.tail, view, pointable, queries.tail_seed),
+            entity=entity,
+            head=head,
+            tail=tail,
             relation=self.relation_type(decoded.relation).float(),
             entity_mask=queries.entity_mask,
             relation_mask=queries.relation_mask,

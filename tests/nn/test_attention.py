@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, attend, averaged
+from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, Rows, attend, averaged
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
+QUERIES = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
+ROWS = Rows.of(QUERIES)
 
 
 def slow_attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
@@ -44,39 +46,62 @@ def test_a_text_without_any_key_gets_finite_states_and_gradients() -> None:
     assert torch.allclose(found[0], attend(query, key, value, MASK, heads=2)[0], atol=1e-6)
 
 
+def test_rows_hold_the_real_members_in_order() -> None:
+    padded = torch.arange(12.0).view(2, 3, 2)
+    assert ROWS.pack(padded).tolist() == [[0.0, 1.0], [2.0, 3.0], [6.0, 7.0], [10.0, 11.0]]
+    assert torch.equal(ROWS.pad(ROWS.pack(padded)), padded * QUERIES[..., None])
+
+
+def test_a_batch_without_any_real_member_has_no_rows() -> None:
+    rows = Rows.of(torch.zeros(2, 3).bool())
+    assert rows.pack(torch.randn(2, 3, 6)).shape == (0, 6)
+    assert rows.pad(torch.zeros(0, 6)).tolist() == torch.zeros(2, 3, 6).tolist()
+
+
+def project(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
+    """Plain attention with a module's projections, on padded tensors."""
+    return module.output(attend(module.query(query), module.key(key), module.value(key), mask, module.heads))
+
+
+def test_queries_attend_to_tokens_and_to_each_other() -> None:
+    module = Attention(6, 2)
+    tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
+    packed = ROWS.pack(queries)
+    over, among = module.over(packed, ROWS, tokens, MASK), module.within(packed, packed, ROWS, QUERIES)
+    assert torch.allclose(over, project(module, queries, tokens, MASK)[QUERIES], atol=1e-6)
+    assert torch.allclose(among, project(module, queries, queries, QUERIES)[QUERIES], atol=1e-6)
+
+
 def test_one_way_attention_lets_no_token_see_a_query() -> None:
     module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     there = torch.ones(2, 3).bool()
-    seen, answered = module(tokens, queries, MASK, there)
+    rows = Rows.of(there)
+    seen, answered = module(tokens, rows.pack(queries), rows, MASK, there)
     changed = queries.clone()
     changed[:, 1] += 1
-    seen_then, answered_then = module(tokens, changed, MASK, there)
+    seen_then, answered_then = module(tokens, rows.pack(changed), rows, MASK, there)
     assert torch.equal(seen, seen_then)
-    assert (answered - answered_then).abs().amin(dim=(0, 2)).min() > 0  # every query sees every query
+    assert (answered - answered_then).abs().amax(dim=1).min() > 0  # every query sees every query
 
 
 def test_one_way_attention_is_attention_under_a_mask_of_two_halves() -> None:
     module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
-    query_mask = torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()
-    seen, answered = module(tokens, queries, MASK, query_mask)
-    everything = torch.cat([tokens, queries], dim=1)
-    mask = torch.cat([MASK, query_mask], dim=1)
-    whole = Attention.forward(module, everything, everything, everything, mask)
-    assert torch.allclose(answered, whole[:, 4:], atol=1e-6)
-    assert torch.allclose(seen, Attention.forward(module, tokens, tokens, tokens, MASK), atol=1e-6)
+    seen, answered = module(tokens, ROWS.pack(queries), ROWS, MASK, QUERIES)
+    whole = project(module, queries, torch.cat([tokens, queries], dim=1), torch.cat([MASK, QUERIES], dim=1))
+    assert torch.allclose(answered, whole[QUERIES], atol=1e-6)
+    assert torch.allclose(seen, project(module, tokens, tokens, MASK), atol=1e-6)
 
 
 def test_masked_tokens_and_queries_are_seen_by_nobody() -> None:
     module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
-    query_mask = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
-    seen, answered = module(tokens, queries, MASK, query_mask)
-    noise = torch.where(MASK[..., None], tokens, 99.0), torch.where(query_mask[..., None], queries, -99.0)
-    seen_then, answered_then = module(*noise, MASK, query_mask)
+    seen, answered = module(tokens, ROWS.pack(queries), ROWS, MASK, QUERIES)
+    noise = torch.where(MASK[..., None], tokens, 99.0), torch.where(QUERIES[..., None], queries, -99.0)
+    seen_then, answered_then = module(noise[0], ROWS.pack(noise[1]), ROWS, MASK, QUERIES)
     assert torch.allclose(seen[MASK], seen_then[MASK], atol=1e-6)
-    assert torch.allclose(answered[query_mask], answered_then[query_mask], atol=1e-6)
+    assert torch.allclose(answered, answered_then, atol=1e-6)
 
 
 def test_feed_forward_keeps_the_width() -> None:
