@@ -387,6 +387,24 @@ def test_a_trained_component_that_is_loaded_trains_on_with_a_schedule_of_its_own
     assert not same(weights(again), before)
 
 
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_training_that_stopped_and_went_on_equals_one_that_never_stopped(
+    texts: list[AnnotatedText], stop: int
+) -> None:
+    settings = {"epochs": 5}
+    straight, stopped = (make_nlp(tiny(frozen_epochs=2)) for _ in range(2))
+    for nlp, steps in ((straight, 5), (stopped, stop)):
+        sgd = optimizer(**settings)
+        train(nlp, initialize(nlp, texts[:4]), steps, sgd)
+    weights_then, state_then = stopped.to_bytes(), sgd.to_bytes()
+
+    resumed = make_nlp(tiny(frozen_epochs=2))
+    resumed.from_bytes(weights_then)
+    sgd = optimizer(**settings).from_bytes(state_then)
+    train(resumed, make_examples(resumed, texts[:4]), 5 - stop, sgd)
+    assert same(weights(resumed), weights(straight))
+
+
 def test_annotates_for_the_next_component_while_training(
     trained: Language, texts: list[AnnotatedText]
 ) -> None:
