@@ -67,11 +67,12 @@ def spaces_after(text: str, words: Sequence[str]) -> list[bool] | None:
     """Whether a space follows each word where the words spell the text; None if they do not."""
     spaces: list[bool] = []
     at = 0
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for number, word in enumerate(words):
         if not text.startswith(word, at):
             return None
         at += len(word)
         # A space that the next word begins with is not the one between them.
+        following = words[number + 1] if number + 1 < len(words) else ""
         spaces.append(text.startswith(" " + following, at))
         at += spaces[-1]
     return spaces if at == len(text) else None

@@ -4,6 +4,8 @@
      "entities": [{"id": 7, "label": "protein", "start_offset": 0, "end_offset": 3},
                   {"id": 8, "label": "chemical", "start_offset": 10, "end_offset": 13}],
      "relations": [{"id": 9, "from_id": 7, "to_id": 8, "type": "binds"}]}
+
+Offsets count characters, ends exclusive.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""GLiREL's JSON Lines: one text a line, in tokens, ends included.
+"""GLiREL's JSON Lines: one text a line.
 
     {"tokenized_text": ["ORC", "binds", "ATP"],
      "ner": [[0, 0, "protein", "ORC"], [2, 2, "chemical", "ATP"]],
      "relations": [{"head": {"mention": "ORC", "position": [0, 0], "type": "protein"},
                     "tail": {"mention": "ATP", "position": [2, 2], "type": "chemical"},
                     "relation_text": "binds"}]}
+
+Positions count tokens, ends included.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
       {"id": "a", "type": "labels", "value": {"start": 0, "end": 3, "text": "ORC", "labels": ["protein"]}},
       {"id": "b", "type": "labels", "value": {"start": 10, "end": 13, "text": "ATP", "labels": ["chemical"]}},
       {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right", "labels": ["binds"]}]}]}]
+
+Offsets count characters, ends exclusive.
 """
 
 from __future__ import annotations
