@@ -16,7 +16,7 @@ from spacy_bispn.converters import (
     get_writer,
 )
 
-each_format = pytest.mark.parametrize("form", FORMATS)
+each_format = pytest.mark.parametrize("form", ITEMS)
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def documented():
     sections = dict(section.split("\n", 1) for section in page.split("\n## ")[1:])
     return {
         name: " ".join(re.search(r"```(?:json|python)\n(.*?)```", sections[name], re.S).group(1).split())
-        for name in FORMATS
-        if name in sections
+        for name in ITEMS
     }
 
 
@@ -140,7 +139,7 @@ def test_a_truncated_file_is_no_smaller_corpus(save, form, cut):
 
 
 @each_format
-@pytest.mark.parametrize("other", FORMATS)
+@pytest.mark.parametrize("other", ITEMS)
 def test_a_file_of_another_format_is_refused(save, form, other):
     if form != other:
         with pytest.raises(ConversionError, match=r"corpus\.data, .*: found .*, expected"):
@@ -173,7 +172,7 @@ def test_a_lenient_reader_skips_and_reports_what_it_cannot_read(save, form):
     assert f"{skipped} items that could not be read" in str(report)
 
 
-@pytest.mark.parametrize("form", sorted(set(FORMATS) - set(LISTS)))
+@pytest.mark.parametrize("form", sorted(ITEMS.keys() - set(LISTS)))
 def test_a_lenient_reader_skips_lines_that_cannot_be_parsed(save, form):
     content = encode(form, [ITEMS[form]])
     conversion = get_format(form)(save(content + content[:20] + "\n" + content), lenient=True)
@@ -209,13 +208,15 @@ def test_two_texts_with_one_id_are_a_problem(save, form):
 
 
 def test_formats_are_found_by_name():
+    assert ITEMS.keys() <= set(FORMATS)
+    assert all(get_format(name) for name in FORMATS) and all(get_writer(name) for name in WRITERS)
     with pytest.raises(ValueError, match=r"'conll', expected one of: .*spert.*\. Choose one"):
         get_format("conll")
     with pytest.raises(ValueError, match=r"'conll', expected one of: .*spert.*\. Choose one"):
         get_writer("conll")
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", ["biorelex", "jsonl", "prodigy", "spert"])
 def test_what_cannot_be_written_leaves_no_file(tmp_path, save, form):
     texts = get_format("prodigy")(save(encode("prodigy", [ITEMS["prodigy"]]))).texts
     get_writer(form)(tmp_path / "new" / "good", texts)
