@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -149,7 +149,9 @@ def first_item(path: Path) -> Any:
         return path
     content = read_text(path)
     line = content.strip().split("\n", 1)[0].strip()
-    for parse, part in ((json.loads, content), (json.loads, line), (ast.literal_eval, line)):
+    parsers: list[tuple[Callable[[str], Any], str]]
+    parsers = [(json.loads, content), (json.loads, line), (ast.literal_eval, line)]
+    for parse, part in parsers:
         try:
             value = parse(part)
         except UNREADABLE:
