@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Annotated
 
@@ -40,9 +39,9 @@ def read_docs(source: Path) -> list[Doc]:
     for file in find_files(source):
         try:
             docs += DocBin().from_disk(file).get_docs(Vocab())
-        except zlib.error as error:
+        except ValueError as error:
             raise ValueError(
-                f"{file}: found no DocBin ({error}), expected a .spacy file. Convert it with "
+                f"{file}: found no DocBin, expected a .spacy file. Convert it with "
                 f"`spacy bispn convert` first, or predict with `spacy apply`."
             ) from error
     if not docs:

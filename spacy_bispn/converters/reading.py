@@ -63,9 +63,9 @@ class Place:
             raise self.error(f"{key!r}: {show(item[key])}", f"a value of type {kind.__name__}", advice)
         return item[key]  # type: ignore[no-any-return]
 
-    def row(self, value: Any, *kinds: type, of: type = list) -> list[Any]:
+    def row(self, value: Any, *kinds: type, of: type[Sequence[Any]] = list) -> list[Any]:
         """`value`, which must be a list (or another sequence, `of`) of exactly these JSON types."""
-        if type(value) is not of or [type(cell) for cell in value] != list(kinds):
+        if not isinstance(value, of) or [type(cell) for cell in value] != list(kinds):
             names = ", ".join(kind.__name__ for kind in kinds)
             raise self.error(show(value), f"a {of.__name__} of [{names}]", "Change the value.")
         return list(value)
