@@ -104,10 +104,12 @@ def detect(path: Path) -> str:
     item = first_item(path)
     hits = [name for name in FORMATS if _module(name).recognizes(item)]
     if len(hits) != 1:
-        keys = f"the keys {', '.join(map(repr, item))}" if isinstance(item, dict) and item else show(item)
+        found = "a folder" if isinstance(item, Path) else show(item)
+        if isinstance(item, dict) and item:
+            found = f"the keys {', '.join(map(repr, item))}"
         fitting = f", which fits {' and '.join(hits)}" if hits else ""
         raise ConversionError(
-            f"{path}, first item: found {keys}{fitting}, expected an item of one of the formats: "
+            f"{path}, first item: found {found}{fitting}, expected an item of one of the formats: "
             f"{', '.join(FORMATS)}. Pass --format with the name of the format."
         )
     return hits[0]
