@@ -12,7 +12,19 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from .annotations import KEY, has_entities, has_relations, read, write
-from .records import AnnotatedText, Entity, Extraction, Relation
+from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
+
+
+def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
+    """A Doc without annotation; the corpus's own tokens where it prescribes them."""
+    if text.words is None:
+        return nlp.make_doc(text.text)
+    return Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
+
+
+def to_text(doc: Doc, text_id: str) -> AnnotatedText:
+    """What a Doc says, with its tokens as words: the inverse of `to_doc`."""
+    return AnnotatedText(text_id, doc.text, read(doc), tuple(token.text for token in doc))
 
 
 def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
@@ -21,7 +33,7 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     Gold spans are never widened: an entity that ends inside a token is left out with its relations. If the
     tokens do not give the text, the Doc has no annotation.
     """
-    doc = nlp.make_doc(text.text) if text.words is None else Doc(nlp.vocab, words=list(text.words))
+    doc = unlabelled(nlp, text)
     if doc.text.rstrip() != text.text.rstrip():
         return doc, [f"the tokens give another text: {doc.text[:60]!r}"]
     fits: list[Entity] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -43,7 +44,8 @@ class Extraction:
 class AnnotatedText:
     """One unit of a corpus: a text and its gold extraction.
 
-    `words` is set where the corpus prescribes its own tokens; `text` is then `" ".join(words)`.
+    `words` is set where the corpus prescribes its own tokens: they spell `text`, with at most one
+    space after each.
     """
 
     id: str
@@ -59,3 +61,18 @@ class Labels:
     entity: tuple[str, ...] = ()
     relation: tuple[str, ...] = ()
     symmetric: tuple[str, ...] = ()
+
+
+def spaces_after(text: str, words: Sequence[str]) -> list[bool] | None:
+    """Whether a space follows each word where the words spell the text; None if they do not."""
+    spaces: list[bool] = []
+    at = 0
+    for number, word in enumerate(words):
+        if not text.startswith(word, at):
+            return None
+        at += len(word)
+        # A space that the next word begins with is not the one between them.
+        following = words[number + 1] if number + 1 < len(words) else ""
+        spaces.append(text.startswith(" " + following, at))
+        at += spaces[-1]
+    return spaces if at == len(text) else None

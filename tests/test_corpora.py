@@ -13,8 +13,8 @@ from spacy.util import registry
 
 from spacy_bispn import demo
 from spacy_bispn.annotations import has_entities, has_relations, read, write
-from spacy_bispn.corpora import bare, create_reader, cut, find_files, part_bounds, to_doc, to_docbin
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.corpora import bare, create_reader, cut, find_files, part_bounds, to_doc, to_docbin, to_text
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 NLP = spacy.blank("en")
 PUNCTUATION = {"nlp": {"tokenizer": {"@tokenizers": "spacy-bispn.PunctuationTokenizer.v1"}}}
@@ -59,6 +59,40 @@ def test_a_doc_has_the_gold_of_its_text() -> None:
 def test_prescribed_words_are_the_tokens() -> None:
     doc, problems = to_doc(NLP, gold("A don't .B .", words=True))
     assert [token.text for token in doc] == ["A", "don't", ".B", "."] and not problems
+
+
+def test_words_need_no_space_between_them() -> None:
+    text = AnnotatedText("x", "A-B  C ", Extraction(), ("A", "-", "B", " ", "C"))
+    doc, problems = to_doc(NLP, text)
+    assert (doc.text, [token.text for token in doc]) == (text.text, list(text.words or ())) and not problems
+
+
+@pytest.mark.parametrize("text", ["", " ", "A  B.\n C ", "don't A-B"])
+def test_a_doc_gives_its_text_back(text: str) -> None:
+    doc = NLP(text)
+    assert to_text(doc, "x") == AnnotatedText("x", text, Extraction(), tuple(token.text for token in doc))
+    again, problems = to_doc(NLP, to_text(doc, "x"))
+    assert again.text == text and not problems
+    assert [token.text for token in again] == [token.text for token in doc]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "spaces"),
+    [
+        ("", [], []),
+        ("A B", ["A", "B"], [True, False]),
+        ("A-B ", ["A", "-", "B"], [False, False, True]),
+        ("A  B", ["A", " ", "B"], [True, False, False]),
+        ("A B", ["A", " ", "B"], [False, False, False]),
+        ("A  B", ["A", "B"], None),
+        ("AB", ["A"], None),
+        ("A", ["A", "B"], None),
+    ],
+)
+def test_words_spell_a_text_with_at_most_one_space_after_each(
+    text: str, words: list[str], spaces: list[bool] | None
+) -> None:
+    assert spaces_after(text, words) == spaces
 
 
 def test_a_text_without_gold_says_that_there_is_none() -> None:

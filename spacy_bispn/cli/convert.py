@@ -11,21 +11,31 @@ import typer
 from spacy.language import Language
 from wasabi import msg
 
-from ..converters import FORMATS
+from ..converters import FORMATS, Rules
 from ..corpora import to_docbin
 from ..records import AnnotatedText
-from .sources import hold_out, read_source
+from .sources import AUTO, hold_out, read_source
 
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 SHOWN = 5
 
 
 def convert_command(
-    source: Annotated[Path, typer.Argument(help="Corpus file", exists=True, dir_okay=False)],
+    source: Annotated[Path, typer.Argument(help="Corpus file, or folder of a corpus", exists=True)],
     output: Annotated[Path, typer.Argument(help="The .spacy file to write")],
-    form: Annotated[str, typer.Option("--format", "-f", help=f"One of {', '.join(FORMATS)}")] = "jsonl",
+    form: Annotated[
+        str, typer.Option("--format", "-f", help=f"{AUTO}: by the content; or {', '.join(FORMATS)}")
+    ] = AUTO,
     lang: Annotated[str, typer.Option(help="Language code")] = "en",
     punctuation: Annotated[bool, typer.Option(help="Make every punctuation mark its own token")] = False,
+    symmetric: Annotated[
+        list[str] | None, typer.Option(help="Relation label without a direction (repeatable)")
+    ] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option(help="Relation label that says there is none (repeatable)")
+    ] = None,
+    lenient: Annotated[bool, typer.Option(help="Skip and report items that cannot be read")] = False,
+    level: Annotated[str | None, typer.Option(help="'sentence' or 'document' of a DyGIE file")] = None,
     splits: Annotated[Path | None, typer.Option(help="Folds of a SpERT file, as JSON")] = None,
     fold: Annotated[int, typer.Option(help="Which fold, counted from 0")] = 0,
     part: Annotated[str, typer.Option(help="'train' or 'test' part of the fold")] = "train",
@@ -35,8 +45,16 @@ def convert_command(
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
+    # Only what was asked for: a format has negative labels of its own.
+    rules = Rules()
+    if symmetric:
+        rules["symmetric"] = tuple(symmetric)
+    if negative:
+        rules["negative"] = tuple(negative)
+    if lenient:
+        rules["lenient"] = True
     try:
-        conversion = read_source(source, form, splits, fold, part)
+        conversion = read_source(source, form, splits, fold, part, level, **rules)
         texts = conversion.texts
         held: list[AnnotatedText] = []
         if dev is not None:
@@ -48,16 +66,17 @@ def convert_command(
     problems = write(nlp, texts, output)
     if dev is not None:
         problems += write(nlp, held, dev)
-    msg.info(f"{source.name}: {conversion.report}")
-    described = [f"{text}: {what}" for text, what in conversion.report.problems]
-    for line in problems[:SHOWN]:
+    found = conversion.report
+    msg.info(f"{source.name}: {found}")
+    for line in [*found.errors[:SHOWN], *problems[:SHOWN]]:
         msg.warn(line)
+    if found.errors:
+        msg.warn(f"{len(found.errors)} items could not be read and are missing from the output")
     if problems:
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
-        counts = {key: value for key, value in vars(conversion.report).items() if key != "problems"}
-        srsly.write_json(report, {**counts, "source": described, "unplaced": problems})
+        srsly.write_json(report, {**found.as_json(), "unplaced": problems})
 
 
 def write(nlp: Language, texts: list[AnnotatedText], path: Path) -> list[str]:

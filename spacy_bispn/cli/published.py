@@ -13,9 +13,10 @@ from wasabi import msg
 from .. import annotations
 from ..converters.biorelex import SYMMETRIC, official_scores, to_official
 from ..converters.spert import strict_macro
+from ..corpora import unlabelled
 from ..records import AnnotatedText, Extraction
 from ..scoring import score_extractions
-from .sources import read_source, unlabelled
+from .sources import read_source
 
 
 def published_command(

@@ -5,27 +5,50 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from spacy.language import Language
-from spacy.tokens import Doc
-
-from ..converters import Conversion, get_format
+from ..converters import Conversion, Rules, detect, get_format
 from ..converters.spert import read_fold
 from ..records import AnnotatedText
 
+AUTO = "auto"
 
-def read_source(path: Path, form: str, splits: Path | None, fold: int, part: str) -> Conversion:
+
+def read_source(
+    path: Path,
+    form: str,
+    splits: Path | None = None,
+    fold: int = 0,
+    part: str = "train",
+    level: str | None = None,
+    **rules: Unpack[Rules],
+) -> Conversion:
     """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
 
-    Raises ValueError for an unknown format or part, ConversionError for malformed input.
+    form: a format, or "auto" for the one that the file's content fits. level: "sentence" or "document",
+    for the format "dygie".
+
+    Raises ValueError for an unknown format, part or level, ConversionError for malformed input and
+    where no text is left.
     """
-    if splits is None:
-        return get_format(form)(path)
-    if form != "spert":
-        raise ValueError(f"folds were given with the format {form!r}, expected 'spert': leave out --splits.")
+    form = detect(path) if form == AUTO else form
+    for option, value, owner in (("--splits", splits, "spert"), ("--level", level, "dygie")):
+        if value is not None and form != owner:
+            raise ValueError(
+                f"{option} was given with the format {form!r}, expected {owner!r}: leave out {option}."
+            )
     if part not in ("train", "test"):
         raise ValueError(f"the part is {part!r}, expected 'train' or 'test': correct --part.")
-    return read_fold(path, splits, fold, "train" if part == "train" else "test")
+    if splits is not None:
+        conversion = read_fold(path, splits, fold, "train" if part == "train" else "test", **rules)
+    elif level is not None:
+        conversion = get_format(form)(path, level=level, **rules)
+    else:
+        conversion = get_format(form)(path, **rules)
+    if not conversion.texts:
+        first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
+        raise ValueError(f"{path}: {conversion.report}; expected at least one text.{first}")
+    return conversion
 
 
 def hold_out(
@@ -41,8 +64,3 @@ def hold_out(
     chosen = set(random.Random(seed).sample(range(len(texts)), count))
     rest = [text for index, text in enumerate(texts) if index not in chosen]
     return rest, [text for index, text in enumerate(texts) if index in chosen]
-
-
-def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
-    """A Doc without annotation; the corpus's own tokens where it prescribes them."""
-    return nlp.make_doc(text.text) if text.words is None else Doc(nlp.vocab, words=list(text.words))

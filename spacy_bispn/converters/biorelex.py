@@ -7,14 +7,23 @@ every mention of the other.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from spacy_bispn.converters import Conversion, ConversionError, Place, argument_indices, read_items
-from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.converters import (
+    Conversion,
+    ConversionError,
+    Place,
+    Rules,
+    argument_indices,
+    read_items,
+    save,
+)
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 from spacy_bispn.scoring import PRF
 
 LABELS = {1: "binds", -1: "not_binds", 0: "may_bind"}
@@ -23,28 +32,31 @@ SYMMETRIC = tuple(LABELS.values())
 Sentence = dict[str, Any]  # one object of the JSON list
 
 
-def read(path: Path) -> Conversion:
+def recognizes(item: Any) -> bool:
+    return isinstance(item, dict) and {"text", "entities", "interactions"} <= item.keys()
+
+
+def read(path: Path, **rules: Unpack[Rules]) -> Conversion:
     """Read a published file. Raises ConversionError on malformed input.
 
     An interaction of a cluster with itself also relates each of its mentions to itself.
     Reported as problems: names without a mention, and names that differ from the text they mark.
     """
-    conversion = Conversion(symmetric=SYMMETRIC)
+    rules["symmetric"] = (*SYMMETRIC, *rules.get("symmetric", ()))
+    conversion = Conversion(**rules)
     for place, item in read_items(path):
-        text_id, text = place.get(item, "id", str), place.get(item, "text", str)
-        clusters = []
-        for cluster in place.get(item, "entities", list):
-            names = _mentions_by_name(place, cluster)
-            clusters.append([mention for mentions in names.values() for mention in mentions])
-            for problem in _name_problems(names, text):
-                conversion.problem(text_id, problem)
-        entities = [entity for cluster in clusters for entity in cluster]
-        interactions = place.get(item, "interactions", list)
-        relations = [
-            relation for interaction in interactions for relation in _relations(place, interaction, clusters)
-        ]
-        conversion.add(place, text_id, text, entities, relations)
+        with conversion.attempt():
+            _add(conversion, place, item)
     return conversion
+
+
+def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
+    """Write a list that the official script scores; `read` gives the same texts back, without words.
+
+    Raises ConversionError where `to_official` does.
+    """
+    sentences = to_official((text.id, text.text, text.extraction) for text in texts)
+    save(path, json.dumps(sentences, ensure_ascii=False))
 
 
 def to_official(predictions: Iterable[tuple[str, str, Extraction]]) -> list[Sentence]:
@@ -86,6 +98,24 @@ def official_scores(gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> 
         for unit, counts in (("mention", mentions), ("relation", relations))
         for ratio, value in counts.ratios().items()
     }
+
+
+def _add(conversion: Conversion, place: Place, item: Any) -> None:
+    text_id, text = place.get(item, "id", str), place.get(item, "text", str)
+    clusters = []
+    problems: list[str] = []
+    for cluster in place.get(item, "entities", list):
+        names = _mentions_by_name(place, cluster)
+        clusters.append([mention for mentions in names.values() for mention in mentions])
+        problems += _name_problems(names, text)
+    entities = [entity for cluster in clusters for entity in cluster]
+    interactions = place.get(item, "interactions", list)
+    relations = [
+        relation for interaction in interactions for relation in _relations(place, interaction, clusters)
+    ]
+    conversion.add(place, text_id, text, entities, relations)
+    for problem in problems:
+        conversion.problem(text_id, problem)
 
 
 def _mentions_by_name(place: Place, cluster: Any) -> dict[str, list[Entity]]:

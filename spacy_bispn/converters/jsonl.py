@@ -4,7 +4,8 @@
      "relations": [[0, 1, "binds"]]}
 
 Entities are [start, end, label] in characters, end exclusive; relations are [head, tail, label],
-head and tail counted from 0 in `entities`. `words` may prescribe tokens whose join by spaces is `text`.
+head and tail counted from 0 in `entities`. `words` may prescribe tokens: a list of strings that spell
+`text` with at most one space after each.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from spacy_bispn.converters import Conversion, Place, argument_indices, read_lines
+from spacy_bispn.converters import Conversion, Place, Rules, argument_indices, read_lines, save
 from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 
-def read(path: Path) -> Conversion:
+def recognizes(item: Any) -> bool:
+    if not isinstance(item, dict) or not {"text", "entities", "relations"} <= item.keys():
+        return False
+    rows = item["entities"]
+    # doccano has the same keys; its entities are objects and its ids numbers.
+    return isinstance(rows, list) and (isinstance(rows[0], list) if rows else isinstance(item.get("id"), str))
+
+
+def read(path: Path, **rules: Unpack[Rules]) -> Conversion:
     """Read a file written by `write` or by hand. Raises ConversionError on malformed input."""
-    conversion = Conversion()
-    for place, item in read_lines(path):
-        text = place.get(item, "text", str)
-        entities = [Entity(*place.row(row, int, int, str)) for row in place.get(item, "entities", list)]
-        relations = []
-        for row in place.get(item, "relations", list):
-            head, tail, label = place.row(row, int, int, str)
-            arguments = (place.pick(entities, head, "entity"), place.pick(entities, tail, "entity"))
-            relations.append(Relation(*arguments, label))
-        conversion.add(
-            place, place.get(item, "id", str), text, entities, relations, _read_words(place, item, text)
-        )
+    conversion = Conversion(**rules)
+    for place, line in read_lines(path):
+        with conversion.attempt():
+            _add(conversion, place, place.parse(line))
     return conversion
 
 
@@ -40,20 +41,19 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
 
     Raises ConversionError if a relation's head or tail is not among its text's entities.
     """
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for text in texts:
-            file.write(json.dumps(_to_item(text), ensure_ascii=False) + "\n")
+    save(path, "".join(json.dumps(_to_item(text), ensure_ascii=False) + "\n" for text in texts))
 
 
-def _read_words(place: Place, item: dict[str, Any], text: str) -> list[str] | None:
-    if "words" not in item:
-        return None
-    words = place.get(item, "words", list)
-    place.row(words, *[str] * len(words))
-    if " ".join(words) != text:
-        found = "words that do not give the text when joined by spaces"
-        raise place.error(found, '`text == " ".join(words)`', "Correct one of them, or leave out `words`.")
-    return words
+def _add(conversion: Conversion, place: Place, item: Any) -> None:
+    text = place.get(item, "text", str)
+    entities = [Entity(*place.row(row, int, int, str)) for row in place.get(item, "entities", list)]
+    relations = []
+    for row in place.get(item, "relations", list):
+        head, tail, label = place.row(row, int, int, str)
+        arguments = (place.pick(entities, head, "entity"), place.pick(entities, tail, "entity"))
+        relations.append(Relation(*arguments, label))
+    words = place.strings(item, "words") if "words" in item else None
+    conversion.add(place, place.get(item, "id", str), text, entities, relations, words)
 
 
 def _to_item(text: AnnotatedText) -> dict[str, Any]:

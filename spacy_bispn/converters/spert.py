@@ -6,17 +6,32 @@ end exclusive); `relations` with `type`, `head` and `tail` (positions in `entiti
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
-from spacy_bispn.converters import Conversion, ConversionError, Place, read_items, read_json
-from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.converters import (
+    Conversion,
+    ConversionError,
+    Place,
+    Rules,
+    Words,
+    argument_indices,
+    read_items,
+    read_json,
+    save,
+    word_ranges,
+)
+from spacy_bispn.records import AnnotatedText, Extraction, Relation
 from spacy_bispn.scoring import score_extractions
 
 
-def read(path: Path, ids: Sequence[int | str] | None = None) -> Conversion:
+def recognizes(item: Any) -> bool:
+    return isinstance(item, dict) and {"tokens", "entities", "relations"} <= item.keys()
+
+
+def read(path: Path, ids: Sequence[int | str] | None = None, **rules: Unpack[Rules]) -> Conversion:
     """Read a file, or only the sentences with these `orig_id`s, in the order given.
 
     A sentence without `orig_id` has its position in the file, counted from 0, as its id.
@@ -30,13 +45,16 @@ def read(path: Path, ids: Sequence[int | str] | None = None) -> Conversion:
             found = f"no sentence with id {', '.join(missing[:5])}" + (", ..." if len(missing) > 5 else "")
             raise Place(path, "whole file").error(found, "every id asked for", "Check ids against `orig_id`.")
         items = [by_id[wanted] for wanted in map(str, ids)]
-    conversion = Conversion()
+    conversion = Conversion(**rules)
     for place, item, text_id in items:
-        _add(conversion, place, item, text_id)
+        with conversion.attempt():
+            _add(conversion, place, item, text_id)
     return conversion
 
 
-def read_fold(full: Path, splits: Path, fold: int, part: Literal["train", "test"]) -> Conversion:
+def read_fold(
+    full: Path, splits: Path, fold: int, part: Literal["train", "test"], **rules: Unpack[Rules]
+) -> Conversion:
     """One part of one cross-validation fold, fold counted from 0.
 
     full: the whole corpus; splits: a JSON object whose list `folds` holds, for each fold, the ids of
@@ -49,7 +67,16 @@ def read_fold(full: Path, splits: Path, fold: int, part: Literal["train", "test"
         raise ConversionError(
             f"{splits}: asked for fold {fold}, expected 0 to {len(folds) - 1}. Choose one of these folds."
         )
-    return read(full, place.get(folds[fold], part, list))
+    return read(full, place.get(folds[fold], part, list), **rules)
+
+
+def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
+    """Write a list of sentences; the spaces of a text that is not its words joined by spaces are lost.
+
+    Raises ConversionError for a text without words, an entity that starts or ends inside a word, and
+    a relation to what is not among the entities.
+    """
+    save(path, json.dumps([_to_item(text) for text in texts], ensure_ascii=False))
 
 
 def strict_macro(pairs: Iterable[tuple[Extraction, Extraction]]) -> dict[str, float]:
@@ -67,15 +94,16 @@ def _item_id(item: Any, number: int) -> str:
 
 
 def _add(conversion: Conversion, place: Place, item: Any, text_id: str) -> None:
-    words: list[str] = place.get(item, "tokens", list)
-    place.row(words, *[str] * len(words))
-    # Each word is followed by one space, so a word starts behind the words and spaces before it.
-    starts = [0, *accumulate(len(word) + 1 for word in words)]
-    entities = []
-    for entity in place.get(item, "entities", list):
-        start, end = place.get(entity, "start", int), place.get(entity, "end", int)
-        place.check_span(start, end, len(words), "tokens")
-        entities.append(Entity(starts[start], starts[end] - 1, place.get(entity, "type", str)))
+    words = Words(place.strings(item, "tokens"))
+    entities = [
+        words.entity(
+            place,
+            place.get(entity, "start", int),
+            place.get(entity, "end", int),
+            place.get(entity, "type", str),
+        )
+        for entity in place.get(item, "entities", list)
+    ]
     relations = [
         Relation(
             place.pick(entities, place.get(relation, "head", int), "entity"),
@@ -84,4 +112,22 @@ def _add(conversion: Conversion, place: Place, item: Any, text_id: str) -> None:
         )
         for relation in place.get(item, "relations", list)
     ]
-    conversion.add(place, text_id, " ".join(words), entities, relations, words)
+    conversion.add(place, text_id, words.text, entities, relations, words.words)
+
+
+def _to_item(text: AnnotatedText) -> dict[str, Any]:
+    entities, relations = text.extraction.entities, text.extraction.relations
+    ranges = word_ranges(text)
+    arguments = argument_indices(entities, relations, text.id)
+    return {
+        "tokens": list(text.words or ()),
+        "entities": [
+            {"type": entity.label, "start": start, "end": end}
+            for entity, (start, end) in zip(entities, ranges, strict=True)
+        ],
+        "relations": [
+            {"type": relation.label, "head": head, "tail": tail}
+            for relation, (head, tail) in zip(relations, arguments, strict=True)
+        ],
+        "orig_id": text.id,
+    }

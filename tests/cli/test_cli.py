@@ -17,9 +17,11 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from typer.testing import CliRunner
 
+from spacy_bispn.annotations import read
 from spacy_bispn.cli import app
 from spacy_bispn.cli.page import outermost, render_page
 from spacy_bispn.converters import jsonl
+from spacy_bispn.corpora import to_doc
 from spacy_bispn.demo import SIZES
 
 Run = Callable[..., Result]
@@ -151,7 +153,7 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-f", "conll"], ["'conll'", "biorelex, jsonl, spert", "Choose one"]),
+        (["-f", "conll"], ["'conll'", "biorelex, doccano, dygie, glirel, jsonl", "Choose one"]),
         (["-f", "spert"], ["expected a list", "Check the file's format"]),
         (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
         (
@@ -159,6 +161,7 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
             ["'dev'", "'train' or 'test'", "correct --part"],
         ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
+        (["--level", "document"], ["'jsonl'", "expected 'dygie'", "leave out --level"]),
     ],
 )
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
@@ -170,6 +173,120 @@ def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str]
     for word in words:
         assert word in output
     assert not (tmp_path / "out.spacy").exists()
+
+
+def dygie(*relations: list[object]) -> str:
+    """One document of two sentences as a line."""
+    ner = [[[0, 0, "P"], [2, 2, "P"]], [[3, 3, "P"]]]
+    words = [["Tem2", "binds", "Dal92"], ["Rok5", "sleeps"]]
+    item = {"doc_key": "a", "sentences": words, "ner": ner, "relations": [list(relations), []]}
+    return json.dumps(item) + "\n"
+
+
+def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.json", "out.spacy", "report.json"))
+    source.write_text(dygie([0, 0, 2, 2, "BINDS"], [3, 3, 0, 0, "LIKES"]), encoding="utf8")
+    run("convert", source, output, "--report", report)
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")], []]
+    assert json.loads(report.read_text("utf8"))["dropped"] == {"relations across sentences": 1}
+    run("convert", source, output, "--level", "document", "--negative", "BINDS", "--symmetric", "LIKES")
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
+
+
+def test_convert_says_which_formats_it_cannot_tell_apart(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", {"words": ["Tem2"]})
+    output = " ".join(run("convert", source, tmp_path / "out.spacy", code=1).output.split())
+    for part in ("the keys 'words'", "biorelex, doccano, dygie", "Pass --format"):
+        assert part in output
+
+
+def test_convert_refuses_a_folder_of_nothing_it_knows(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for options in ([], ["--format", "jsonl"]):
+        output = run("convert", tmp_path / "in", tmp_path / "out.spacy", *options, code=1).output
+        assert "cannot be converted" in output and not (tmp_path / "out.spacy").exists()
+
+
+def test_a_bad_item_stops_convert_unless_it_is_lenient(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.json", "out.spacy", "report.json"))
+    source.write_text(dygie() + dygie([0, 0, 1, 1, "BINDS"]), encoding="utf8")
+    said = " ".join(run("convert", source, output, code=1).output.split())
+    assert "line 2: found a relation to the span (1, 1)" in said and not output.exists()
+    said = run("convert", source, output, "--lenient", "--report", report).output
+    assert "1 items could not be read and are missing from the output" in said
+    assert len(docs_in(output)) == 2
+    (error,) = json.loads(report.read_text("utf8"))["errors"]
+    assert "in.json, line 2" in error
+
+
+def test_a_lenient_convert_that_can_read_nothing_fails(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_text(dygie([0, 0, 1, 1, "BINDS"]), encoding="utf8")
+    said = " ".join(run("convert", source, tmp_path / "out.spacy", "--lenient", code=1).output.split())
+    assert "expected at least one text" in said and "line 1: found a relation" in said
+    assert not (tmp_path / "out.spacy").exists()
+
+
+# export
+
+
+@pytest.mark.parametrize("form", ["jsonl", "prodigy", "spert"])
+def test_export_gives_back_what_was_converted(run: Run, tmp_path: Path, form: str) -> None:
+    texts = demo_texts(4)
+    jsonl.write(tmp_path / "in.jsonl", texts)
+    made, written, again = (tmp_path / name for name in ("a.spacy", "new/out", "b.spacy"))
+    run("convert", tmp_path / "in.jsonl", made, "--punctuation")
+    assert f"{len(texts)} texts in" in run("export", made, written, "--format", form).output
+    run("convert", written, again)
+    for before, after in zip(docs_in(made), docs_in(again), strict=True):
+        assert [token.text for token in after] == [token.text for token in before]
+        if form == "spert":  # which keeps no spaces
+            assert [[x.replace(" ", "") for x in fact] for fact in facts(after)] == [
+                [x.replace(" ", "") for x in fact] for fact in facts(before)
+            ]
+        else:
+            assert (after.text, read(after)) == (before.text, read(before))
+
+
+def test_export_biorelex(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", BIORELEX)
+    run("convert", source, tmp_path / "a.spacy", "--punctuation")
+    run("export", tmp_path / "a.spacy", tmp_path / "out.json", "-f", "biorelex")
+    (sentence,) = json.loads((tmp_path / "out.json").read_text("utf8"))
+    assert (sentence["id"], sentence["text"]) == ("0", BIORELEX[0]["text"])
+    assert sentence["interactions"] == [{"participants": [0, 1], "type": "bind", "label": 1}]
+
+
+def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> None:
+    DocBin(docs=[spacy.blank("en")("Tem2 sleeps")]).to_disk(tmp_path / "a.spacy")
+    said = run("export", tmp_path / "a.spacy", tmp_path / "out.jsonl").output
+    assert "1 Docs do not say whether they have relations" in " ".join(said.split())
+    assert jsonl.read(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, jsonl, prodigy, spert", "Choose one"]),
+        ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
+        ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
+        ("none", [], ["no Docs", "at least one", "Check the path"]),
+    ],
+)
+def test_export_says_what_is_wrong(
+    run: Run, tmp_path: Path, content: str, options: list[str], words: list[str]
+) -> None:
+    source, output = tmp_path / "a.spacy", tmp_path / "out"
+    if content == "text":
+        source.write_text("Tem2 binds Dal92.", encoding="utf8")
+    else:
+        docs = [to_doc(spacy.blank("en"), PAIR)[0]] if content == "PAIR" else []
+        DocBin(docs=docs).to_disk(source)
+    said = " ".join(run("export", source, output, *options, code=1).output.split())
+    assert "cannot be exported" in said
+    for word in words:
+        assert word in said
+    assert not output.exists()
 
 
 def test_convert_wants_a_file_that_exists(run: Run, tmp_path: Path) -> None:

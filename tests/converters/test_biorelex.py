@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from examples import unworded_texts
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spacy_bispn.converters import ConversionError, biorelex
 from spacy_bispn.records import Entity, Extraction, Relation
@@ -134,6 +137,19 @@ def test_official_form_refuses_what_the_corpus_cannot_express():
         biorelex.to_official([("a", TEXT, Extraction((ORC,), (Relation(ORC, ORC, "inhibits"),)))])
     with pytest.raises(ConversionError, match="Add the entity or leave out the relation"):
         biorelex.to_official([("a", TEXT, Extraction((ORC,), (Relation(ORC, CDC6, "binds"),)))])
+
+
+@given(st.lists(unworded_texts(st.sampled_from(biorelex.SYMMETRIC)), min_size=1, max_size=3))
+def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
+    path, again = (tmp_path_factory.getbasetemp() / name for name in ("once.json", "twice.json"))
+    biorelex.write(path, texts)
+    # Relations have no direction there: reading turns them, and after that nothing changes.
+    read = biorelex.read(path).texts
+    assert [(x.id, x.text, x.extraction.entities) for x in read] == [
+        (x.id, x.text, x.extraction.entities) for x in texts
+    ]
+    biorelex.write(again, read)
+    assert biorelex.read(again).texts == read
 
 
 def test_official_mention_scores_ignore_types():

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from examples import annotated_texts
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spacy_bispn.converters import ConversionError, get_format, spert
-from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.converters import ConversionError, spert
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 WORDS = ["Intravenous", "azithromycin", "-", "induced", "ototoxicity", "."]
 EFFECT, DRUG = Entity(35, 46, "Adverse-Effect"), Entity(12, 24, "Drug")
@@ -100,10 +103,33 @@ def test_strict_macro_averages_types_and_compares_types_of_arguments():
     assert scores["rel_macro_f"] == 0.0
 
 
-def test_formats_are_found_by_name():
-    assert get_format("spert") is spert.read
-    with pytest.raises(ValueError, match=r"'conll', expected one of: .*spert.*\. Choose one"):
-        get_format("conll")
+@given(st.lists(annotated_texts(joined=True), min_size=1, max_size=3))
+def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
+    path = tmp_path_factory.getbasetemp() / "round-trip.json"
+    spert.write(path, texts)
+    assert spert.read(path).texts == texts
+
+
+def test_spaces_of_a_text_are_not_kept(tmp_path):
+    extraction = Extraction((Entity(4, 7, "Drug"),))
+    spert.write(tmp_path / "out.json", [AnnotatedText("a", "no, ORC", extraction, ("no", ",", "ORC"))])
+    (text,) = spert.read(tmp_path / "out.json").texts
+    assert (text.id, text.text) == ("a", "no , ORC")
+    assert text.extraction.entities == (Entity(5, 8, "Drug"),)
+
+
+@pytest.mark.parametrize(
+    ("words", "end", "found"),
+    [
+        (None, 3, "found no words, expected the words"),
+        (("ORC",), 3, "found words that do not give the text"),
+        (("ORC1", "binds"), 3, "found the entity 'ORC' at 0 to 3, expected whole words"),
+    ],
+)
+def test_what_words_cannot_hold_is_not_written(tmp_path, words, end, found):
+    text = AnnotatedText("a", "ORC1 binds", Extraction((Entity(0, end, "Drug"),)), words)
+    with pytest.raises(ConversionError, match=f"text 'a': {found}"):
+        spert.write(tmp_path / "out.json", [text])
 
 
 def test_published_counts_of_ade(corpora):

@@ -1,0 +1,49 @@
+"""`spacy bispn export`: what `.spacy` files say, gold or predicted, in a format of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+from wasabi import msg
+
+from ..annotations import has_relations
+from ..converters import WRITERS, get_writer
+from ..corpora import find_files, to_text
+
+
+def export_command(
+    source: Annotated[Path, typer.Argument(help="A .spacy file, or a folder of some", exists=True)],
+    output: Annotated[Path, typer.Argument(help="What to write")],
+    form: Annotated[str, typer.Option("--format", "-f", help=f"One of {', '.join(WRITERS)}")] = "jsonl",
+) -> None:
+    """Write Docs with entities and relations in another format; ids are positions, counted from 0."""
+    try:
+        write = get_writer(form)
+        docs = read_docs(source)
+        write(output, [to_text(doc, str(number)) for number, doc in enumerate(docs)])
+    except ValueError as error:
+        msg.fail("The Docs cannot be exported", str(error), exits=1)
+    silent = sum(not has_relations(doc) for doc in docs)
+    if silent:
+        msg.warn(f"{silent} Docs do not say whether they have relations: they are written as having none")
+    msg.good(f"{len(docs)} texts in {output}")
+
+
+def read_docs(source: Path) -> list[Doc]:
+    """The Docs of one or more `.spacy` files. Raises ValueError where there are none."""
+    docs: list[Doc] = []
+    for file in find_files(source):
+        try:
+            docs += DocBin().from_disk(file).get_docs(Vocab())
+        except ValueError as error:
+            raise ValueError(
+                f"{file}: found no DocBin, expected a .spacy file. Convert it with "
+                f"`spacy bispn convert` first, or predict with `spacy apply`."
+            ) from error
+    if not docs:
+        raise ValueError(f"{source}: found no Docs, expected at least one. Check the path.")
+    return docs

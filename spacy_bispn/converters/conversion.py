@@ -1,0 +1,143 @@
+"""What every reader fills: the texts of a file, and a report on what was kept and what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, TypedDict
+
+from spacy_bispn.converters.reading import ConversionError, Place
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
+
+
+class Rules(TypedDict, total=False):
+    """What a caller may ask of every reader; the fields of `Conversion` of the same names."""
+
+    symmetric: tuple[str, ...]
+    negative: tuple[str, ...]
+    lenient: bool
+
+
+@dataclass
+class Report:
+    """What a conversion kept and what it dropped; `problems` holds (text id, what) pairs."""
+
+    texts: int = 0
+    entities: int = 0
+    relations: int = 0
+    nested: int = 0  # pairs of different spans, one inside the other
+    self_relations: int = 0  # head and tail are the same entity
+    duplicate_entities: int = 0  # dropped
+    duplicate_relations: int = 0  # dropped
+    dropped: Counter[str] = field(default_factory=Counter)  # whatever else, in words
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)  # one for each item that a lenient reader skipped
+
+    def __str__(self) -> str:
+        dropped = [
+            f"{count} {what}"
+            for what, count in [
+                ("duplicate entities", self.duplicate_entities),
+                ("duplicate relations", self.duplicate_relations),
+                *sorted(self.dropped.items()),
+                ("items that could not be read", len(self.errors)),
+            ]
+            if count
+        ]
+        return (
+            f"{self.texts} texts, {self.entities} entities ({self.nested} nested pairs), "
+            f"{self.relations} relations ({self.self_relations} from an entity to itself); "
+            f"dropped: {', '.join(dropped) or 'nothing'}; {len(self.problems)} problems"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field as plain values."""
+        return vars(self) | {
+            "dropped": dict(self.dropped),
+            "problems": [f"{text_id}: {what}" for text_id, what in self.problems],
+        }
+
+
+@dataclass
+class Conversion:
+    """The texts read from a file, and the report on them.
+
+    symmetric: the relation labels without a direction; their head is the earlier entity.
+    negative: labels that say that there is no relation; such relations are dropped and counted.
+    lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
+    """
+
+    symmetric: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    lenient: bool = False
+    texts: list[AnnotatedText] = field(default_factory=list)
+    report: Report = field(default_factory=Report)
+    _ids: set[str] = field(default_factory=set, repr=False)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """The reading of one item: of its errors, a lenient conversion takes note and goes on."""
+        try:
+            yield
+        except ConversionError as error:
+            if not self.lenient:
+                raise
+            self.report.errors.append(str(error))
+
+    def add(
+        self,
+        place: Place,
+        text_id: str,
+        text: str,
+        entities: Sequence[Entity],
+        relations: Sequence[Relation[Entity]],
+        words: Sequence[str] | None = None,
+    ) -> None:
+        """Add a text: drop and count duplicates and negatives, and check offsets and words.
+
+        Raises ConversionError for an entity outside the text and words that do not spell it.
+        """
+        for entity in entities:
+            place.check_span(entity.start, entity.end, len(text), "characters")
+        if words is not None and spaces_after(text, words) is None:
+            expected = "the text in words, with at most one space after each"
+            advice = "Correct the text or its words."
+            raise place.error("words that do not give the text", expected, advice)
+        positive = [relation for relation in relations if relation.label not in self.negative]
+        kept_entities = tuple(dict.fromkeys(entities))
+        kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
+        extraction = Extraction(kept_entities, kept_relations)
+        self.texts.append(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
+
+        report = self.report
+        report.texts += 1
+        report.entities += len(kept_entities)
+        report.relations += len(kept_relations)
+        report.nested += _count_nested(kept_entities)
+        report.self_relations += sum(relation.head == relation.tail for relation in kept_relations)
+        report.duplicate_entities += len(entities) - len(kept_entities)
+        report.duplicate_relations += len(positive) - len(kept_relations)
+        self.drop({"negative relations": len(relations) - len(positive)})
+        if text_id in self._ids:
+            self.problem(text_id, "an earlier text has the same id")
+        self._ids.add(text_id)
+
+    def drop(self, counts: Mapping[str, int]) -> None:
+        """Count what a reader left out, in words: what it was, and how many."""
+        self.report.dropped += Counter(counts)
+
+    def problem(self, text_id: str, what: str) -> None:
+        self.report.problems.append((text_id, what))
+
+    def _orient(self, relation: Relation[Entity]) -> Relation[Entity]:
+        if relation.label in self.symmetric and relation.tail < relation.head:
+            return Relation(relation.tail, relation.head, relation.label, relation.score)
+        return relation
+
+
+def _count_nested(entities: Sequence[Entity]) -> int:
+    spans = sorted({(entity.start, -entity.end) for entity in entities})  # containers come first
+    return sum(-inner_end <= -outer_end for (_, outer_end), (_, inner_end) in combinations(spans, 2))

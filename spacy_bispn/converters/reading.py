@@ -1,0 +1,180 @@
+"""Files in, values out: every error says where, what was found, what was expected, what to do."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spacy_bispn.records import Entity
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+# What the parsers of JSON and of Python literals raise, deep nesting included.
+UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+
+
+class ConversionError(ValueError):
+    """Input that cannot be read: where, what was found, what was expected, what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file, and the checks whose errors name it."""
+
+    path: Path
+    item: str
+
+    def error(self, found: str, expected: str, advice: str) -> ConversionError:
+        return ConversionError(f"{self.path}, {self.item}: found {found}, expected {expected}. {advice}")
+
+    def parse(self, content: str) -> Any:
+        """The JSON value in `content`."""
+        try:
+            return self._encodable(json.loads(content), content)
+        except UNREADABLE as error:
+            raise self.error(f"invalid JSON ({error})", "JSON", "Check the file's format.") from error
+
+    def literal(self, content: str) -> Any:
+        """The Python literal in `content`; nothing is evaluated."""
+        try:
+            return self._encodable(ast.literal_eval(content.strip()), content)
+        except UNREADABLE as error:
+            found = f"no Python literal ({error})"
+            raise self.error(found, "a Python literal", "Check the file's format.") from error
+
+    def get(self, item: Any, key: str, kind: type[T], default: T | None = None) -> T:
+        """`item[key]`, which must be of the given JSON type; a key with a default may be missing."""
+        if type(item) is not dict:
+            raise self.error(show(item), f"an object with the key {key!r}", "Check the file's format.")
+        if key not in item and default is not None:
+            return default
+        if key not in item:
+            keys = ", ".join(map(repr, item)) or "none"
+            raise self.error(f"the keys {keys}", f"the key {key!r}", "Add it, or check the file's format.")
+        # Exactly this type: in Python True is an int, in JSON it is not a number.
+        if type(item[key]) is not kind:
+            advice = f"Change the value of {key!r}."
+            raise self.error(f"{key!r}: {show(item[key])}", f"a value of type {kind.__name__}", advice)
+        return item[key]  # type: ignore[no-any-return]
+
+    def row(self, value: Any, *kinds: type, of: type[Sequence[Any]] = list) -> list[Any]:
+        """`value`, which must be a list (or another sequence, `of`) of exactly these JSON types."""
+        if not isinstance(value, of) or [type(cell) for cell in value] != list(kinds):
+            names = ", ".join(kind.__name__ for kind in kinds)
+            raise self.error(show(value), f"a {of.__name__} of [{names}]", "Change the value.")
+        return list(value)
+
+    def strings(self, item: Any, key: str) -> list[str]:
+        """`item[key]`, which must be a list of strings."""
+        values = self.get(item, key, list)
+        return self.row(values, *[str] * len(values))
+
+    def pick(self, choices: Sequence[T], index: int, what: str) -> T:
+        """`choices[index]`, counting from 0."""
+        if not 0 <= index < len(choices):
+            expected = f"one of {len(choices)}, counted from 0"
+            raise self.error(f"a relation to {what} {index}", expected, f"Add the {what} or correct it.")
+        return choices[index]
+
+    def find(self, known: Mapping[K, T], key: K, what: str) -> T:
+        """`known[key]`: an argument that is named by its id or its place."""
+        if key not in known:
+            expected = f"one of the {len(known)} listed"
+            raise self.error(f"a relation to {what} {key!r}", expected, f"Add the {what} or correct it.")
+        return known[key]
+
+    def check_span(self, start: int, end: int, length: int, unit: str) -> None:
+        """Raise unless `start` to `end` (exclusive) is a non-empty stretch of `length` units."""
+        if not 0 <= start < end <= length:
+            expected = f"0 <= start < end <= {length} {unit}"
+            raise self.error(f"the span {start} to {end}", expected, "Check the offsets against the text.")
+
+    def _encodable(self, value: Any, content: str) -> Any:
+        # Half of a surrogate pair can only be written as an escape.
+        if "\\ud" in content.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+        return value
+
+
+class Words:
+    """The words of a text that is their join by single spaces; spans count words, ends exclusive."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self.text = " ".join(words)
+        # Each word is followed by one space, so a word starts behind the words and spaces before it.
+        self._starts = [0, *accumulate(len(word) + 1 for word in words)]
+
+    def entity(self, place: Place, start: int, end: int, label: str) -> Entity:
+        """The entity from word `start` to `end`, in characters."""
+        place.check_span(start, end, len(self.words), "tokens")
+        return Entity(self._starts[start], self._starts[end] - 1, label)
+
+
+def read_json(path: Path) -> tuple[Place, Any]:
+    """The value of a JSON file."""
+    place = Place(path, "whole file")
+    return place, place.parse(read_text(path))
+
+
+def read_items(path: Path) -> Iterator[tuple[Place, Any]]:
+    """The items of a JSON list, counted from 0."""
+    place, items = read_json(path)
+    if type(items) is not list or not items:
+        raise place.error(show(items), "a list with at least one item", "Check the file's format.")
+    for number, item in enumerate(items):
+        yield Place(path, f"item {number}"), item
+
+
+def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
+    """The lines of a file, counted from 1; blank lines are skipped."""
+    # Only "\n" ends a line: `splitlines` would also cut at separators inside strings.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield Place(path, f"line {number}"), line
+
+
+def first_item(path: Path) -> Any:
+    """What a file begins with: an item of a JSON list, of JSON Lines or of lines of Python literals.
+
+    A file of another kind gives its first line, a folder its path.
+    """
+    if path.is_dir():
+        return path
+    content = read_text(path)
+    line = content.strip().split("\n", 1)[0].strip()
+    parsers: list[tuple[Callable[[str], Any], str]]
+    parsers = [(json.loads, content), (json.loads, line), (ast.literal_eval, line)]
+    for parse, part in parsers:
+        try:
+            value = parse(part)
+        except UNREADABLE:
+            continue
+        return value[0] if isinstance(value, list) and value else value
+    return line
+
+
+def read_text(path: Path) -> str:
+    """The content of a file, which must be UTF-8 and not blank; a byte order mark is left out."""
+    place = Place(path, "whole file")
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except IsADirectoryError as error:
+        raise place.error("a folder", "a file", "Name one of its files, or check the format.") from error
+    except UnicodeDecodeError as error:
+        raise place.error(f"undecodable bytes ({error})", "UTF-8 text", "Save the file as UTF-8.") from error
+    if not content.strip():
+        raise place.error("an empty file", "at least one text", "Check the path, or fetch the file again.")
+    return content
+
+
+def show(value: Any, limit: int = 60) -> str:
+    """A value as it fits into an error message."""
+    shown = repr(value)
+    return shown if len(shown) <= limit else f"{shown[:limit]}..."

@@ -1,0 +1,164 @@
+"""DyGIE JSON Lines: indices that count a document's tokens, ends included, and documents of sentences."""
+
+import json
+
+import pytest
+
+from spacy_bispn.converters import ConversionError, dygie
+from spacy_bispn.records import Relation
+
+DOCUMENT = {
+    "doc_key": "H01",
+    "sentences": [["BERT", "-LRB-", "a", "parser", "-RRB-"], ["It", "beats", "GPT", "."]],
+    "ner": [[[0, 0, "Method"], [3, 3, "Task"]], [[5, 5, "Generic"], [7, 7, "Method"]]],
+    "relations": [[[0, 0, 3, 3, "USED-FOR"]], [[7, 7, 5, 5, "COMPARE"]]],
+    "clusters": [[[0, 0], [5, 5]]],
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_documents(*documents, **settings):
+        path = tmp_path / "scierc.json"
+        path.write_text("".join(json.dumps(each) + "\n" for each in documents), encoding="utf-8")
+        return dygie.read(path, **settings)
+
+    return read_documents
+
+
+def said(text):
+    """Entities and relations of a text, in words."""
+    words = {entity: text.text[entity.start : entity.end] for entity in text.extraction.entities}
+    relations = [(words[x.head], x.label, words[x.tail]) for x in text.extraction.relations]
+    return list(words.values()), relations
+
+
+def test_sentences_are_texts_of_their_own(read):
+    conversion = read(DOCUMENT)
+    first, second = conversion.texts
+    assert (first.id, second.id) == ("H01:0", "H01:1")
+    assert first.text == "BERT ( a parser )"
+    assert first.words == ("BERT", "(", "a", "parser", ")")
+    assert said(first) == (["BERT", "parser"], [("BERT", "USED-FOR", "parser")])
+    assert said(second) == (["It", "GPT"], [("GPT", "COMPARE", "It")])
+    assert conversion.report.dropped == {"coreference clusters": 1}
+    assert "1 coreference clusters" in str(conversion.report)
+
+
+def test_a_document_may_be_one_text(read):
+    (text,) = read(DOCUMENT, level="document").texts
+    assert text.id == "H01"
+    assert text.text == "BERT ( a parser ) It beats GPT ."
+    assert said(text) == (
+        ["BERT", "parser", "It", "GPT"],
+        [("BERT", "USED-FOR", "parser"), ("GPT", "COMPARE", "It")],
+    )
+
+
+def test_symmetric_labels_have_to_be_asked_for(read):
+    second = read(DOCUMENT, symmetric=dygie.SYMMETRIC).texts[1]
+    assert said(second)[1] == [("It", "COMPARE", "GPT")]
+
+
+def test_what_crosses_sentences_is_dropped_and_counted(read):
+    crossing = DOCUMENT | {
+        "ner": [[[0, 0, "Method"], [4, 5, "Odd"]], [[7, 7, "Method"]]],
+        "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 5, 7, 7, "USED-FOR"]]],
+        "events": [[[[1, "Attack"]]], []],
+    }
+    conversion = read(crossing)
+    assert [said(text) for text in conversion.texts] == [(["BERT"], []), (["GPT"], [])]
+    assert conversion.report.dropped == {
+        "coreference clusters": 1,
+        "entities across sentences": 1,
+        "events": 1,
+        "relations across sentences": 2,
+    }
+    whole = read(crossing, level="document")
+    assert said(whole.texts[0]) == (
+        ["BERT", ") It", "GPT"],
+        [("BERT", "COMPARE", "GPT"), (") It", "USED-FOR", "GPT")],
+    )
+    assert whole.report.dropped == {"coreference clusters": 1, "events": 1}
+
+
+def test_sentences_without_words_or_entities_are_texts(read):
+    empty = {"doc_key": "a", "sentences": [[], ["No"]], "ner": [[], []], "relations": [[], []]}
+    first, second = read(empty).texts
+    assert (first.text, first.words, second.text) == ("", (), "No")
+
+
+@pytest.mark.parametrize("level", ["sentence", "document"])
+@pytest.mark.parametrize(
+    ("change", "found", "expected"),
+    [
+        ({"ner": [[[8, 9, "Task"]], []], "relations": [[], []]}, "8 to 10", "end <= 9 tokens, ends included"),
+        ({"ner": [[[-1, 0, "Task"]], []], "relations": [[], []]}, "-1 to 1", "0 <= start"),
+        ({"ner": [[[3, 2, "Task"]], []], "relations": [[], []]}, "3 to 3", "start < end"),
+        ({"ner": [[[3, "Task"]], []]}, "[3, 'Task']", "a list of [int, int, str]"),
+        ({"ner": [[]]}, "1 lists in 'ner'", "one for each of the 2 sentences"),
+        ({"ner": [{}, []]}, "[{}, []]", "a list of [list, list]"),
+        ({"relations": [[[0, 0, 1, 1, "USED-FOR"]], []]}, "the span (1, 1)", "one of the 4 listed"),
+        (
+            {"relations": [[[0, 0, "USED-FOR"]], []]},
+            "[0, 0, 'USED-FOR']",
+            "a list of [int, int, int, int, str]",
+        ),
+        ({"sentences": ["BERT", "It"]}, "the sentence 'BERT'", "a list of tokens"),
+        ({"sentences": [[1], []]}, "[1]", "a list of [str]"),
+        ({"doc_key": 1}, "'doc_key': 1", "type str"),
+        ({"clusters": {}}, "'clusters': {}", "type list"),
+    ],
+)
+def test_malformed_documents_are_named_with_their_line(read, change, found, expected, level):
+    with pytest.raises(ConversionError) as error:
+        read(DOCUMENT, DOCUMENT | change, level=level)
+    for part in ("scierc.json, line 2", found, expected):
+        assert part in str(error.value)
+    conversion = read(DOCUMENT | change, DOCUMENT, level=level, lenient=True)
+    # A document is read whole or not at all.
+    assert len(conversion.texts) == (2 if level == "sentence" else 1)
+    assert conversion.report.dropped == {"coreference clusters": 1}
+
+
+def test_an_unknown_level_is_named(read):
+    with pytest.raises(ValueError, match="the level is 'line', expected sentence or document: choose"):
+        read(DOCUMENT, level="line")
+
+
+PUBLISHED = [
+    # part, sentences, documents, entities, relations and duplicates of them, nested pairs, clusters
+    ("train", 1861, 350, 5598, 3219, 4, 61),
+    ("dev", 275, 50, 811, 455, 0, 7),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "sentences", "documents", "entities", "relations", "duplicates", "nested"), PUBLISHED
+)
+def test_published_counts_of_scierc(
+    corpora, part, sentences, documents, entities, relations, duplicates, nested
+):
+    path = corpora / "scierc" / f"{part}.json"
+    report = dygie.read(path).report
+    assert (report.texts, report.entities, report.nested) == (sentences, entities, nested)
+    assert (report.relations, report.duplicate_relations) == (relations - duplicates, duplicates)
+    assert set(report.dropped) == {"coreference clusters"} and not report.problems
+    whole = dygie.read(path, level="document").report
+    assert (whole.texts, whole.entities) == (documents, entities)
+    assert (whole.relations, whole.duplicate_relations) == (relations - duplicates, duplicates)
+
+
+def test_symmetric_relations_of_scierc_start_with_the_earlier_entity(corpora):
+    path = corpora / "scierc" / "train.json"
+    flipped = 0
+    for free, fixed in zip(
+        dygie.read(path).texts, dygie.read(path, symmetric=dygie.SYMMETRIC).texts, strict=True
+    ):
+        for relation in free.extraction.relations:
+            later = relation.label in dygie.SYMMETRIC and relation.tail < relation.head
+            flipped += later
+            wanted = Relation(relation.tail, relation.head, relation.label) if later else relation
+            assert wanted in fixed.extraction.relations
+    assert flipped == 52
+    assert not any("-LRB-" in text.text for text in dygie.read(path).texts)

@@ -1,0 +1,85 @@
+"""Text2DT: Python literals, of which nothing is run, and offsets that count the "@"."""
+
+import pytest
+
+from spacy_bispn.converters import ConversionError, text2dt
+from spacy_bispn.records import Entity, Relation
+
+ITEM = {
+    "text": "哮喘患者@对于轻度患者，可用沙丁胺醇。",
+    "relations": [([0, 4, "哮喘患者"], "治疗药物", [14, 18, "沙丁胺醇"])],
+    "entities": [(0, 4, "哮喘患者", "病患"), (14, 18, "沙丁胺醇", "药物")],
+}
+PATIENT, DRUG = Entity(0, 4, "病患"), Entity(14, 18, "药物")
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_lines(*lines, **settings):
+        path = tmp_path / "train_dev.txt"
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return text2dt.read(path, **settings)
+
+    return read_lines
+
+
+def test_a_line_is_a_python_literal(read):
+    first, second = read(ITEM, ITEM).texts
+    assert (first.id, second.id) == ("0", "1")
+    assert (first.text, first.words) == (ITEM["text"], None)
+    assert first.extraction.entities == (PATIENT, DRUG)
+    assert first.extraction.relations == (Relation(PATIENT, DRUG, "治疗药物"),)
+
+
+def test_two_labels_of_a_pair_and_unrelated_entities_are_kept(read):
+    related = [([0, 4, "哮喘患者"], label, [14, 18, "沙丁胺醇"]) for label in ("治疗药物", "禁用药物")]
+    lonely = [*ITEM["entities"], (7, 9, "轻度", "情况"), (0, 4, "哮喘患者", "病患")]
+    report = read(ITEM | {"relations": related, "entities": lonely}).report
+    assert (report.entities, report.relations, report.duplicate_entities) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "expected"),
+    [
+        ({"entities": [(14, 30, "沙", "药物")]}, "14 to 30", "end <= 19 characters"),
+        (
+            {"entities": [(13, 17, "沙丁胺醇", "药物")]},
+            "'沙丁胺醇' at 13 to 17",
+            "'用沙丁胺', which is there",
+        ),
+        ({"entities": [[0, 4, "哮喘患者", "病患"]]}, "[0, 4", "a tuple of [int, int, str, str]"),
+        (
+            {"relations": [([5, 7, "对于"], "a", [14, 18, "沙丁胺醇"])]},
+            "the span (5, 7)",
+            "one of the 2 listed",
+        ),
+        ({"relations": [([0, 4, "患者"], "a", [14, 18, "沙丁胺醇"])]}, "'患者' at 0 to 4", "'哮喘患者'"),
+        ({"relations": [([0, 4], "a", [14, 18])]}, "[0, 4]", "a list of [int, int, str]"),
+        ({"text": 1}, "'text': 1", "type str"),
+    ],
+)
+def test_malformed_lines_are_named(read, change, found, expected):
+    with pytest.raises(ConversionError) as error:
+        read(ITEM, ITEM | change)
+    for part in ("train_dev.txt, line 2", found, expected):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["__import__('os').getcwd()", "[1][0]", "{[]: 1}", "{'text': 'a'", "{'text': '\\ud800'}"]
+)
+def test_what_is_no_literal_is_not_evaluated(read, line):
+    with pytest.raises(
+        ConversionError, match=r"train_dev\.txt, line 1: found no Python literal .*expected a"
+    ):
+        read(line)
+
+
+def test_published_counts_of_text2dt(corpora):
+    conversion = text2dt.read(corpora / "text2dt" / "train_dev.txt")
+    report = conversion.report
+    assert report.texts == 400
+    assert (report.entities + report.duplicate_entities, report.duplicate_entities) == (3081, 2)
+    assert (report.relations, report.duplicate_relations, report.nested) == (2587, 0, 5)
+    assert not report.problems and not report.dropped
+    assert all(text.text.count("@") == 1 for text in conversion.texts)
