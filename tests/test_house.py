@@ -17,8 +17,8 @@ LONGEST = 320
 FLOORS = {
     0: ["__init__", "records"],
     1: ["scoring", "errors", "nn", "demo_grammar", "tokenizer"],
-    2: ["pieces", "converters", "demo"],
-    3: ["targets", "decode"],
+    2: ["pieces", "converters", "demo", "bootstrap"],
+    3: ["targets", "decode", "conventions"],
     4: ["annotations", "pretrained", "optimizers"],
     5: ["bridge", "scorer"],
     6: ["architectures", "defaults"],
