@@ -6,14 +6,13 @@ end exclusive); `relations` with `type`, `head` and `tail` (positions in `entiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 from spacy_bispn.converters import Conversion, ConversionError, Place, read_items, read_json
-from spacy_bispn.records import Entity, Extraction, Relation
-from spacy_bispn.scoring import score_extractions
+from spacy_bispn.records import Entity, Relation
 
 
 def read(path: Path, ids: Sequence[int | str] | None = None) -> Conversion:
@@ -50,16 +49,6 @@ def read_fold(full: Path, splits: Path, fold: int, part: Literal["train", "test"
             f"{splits}: asked for fold {fold}, expected 0 to {len(folds) - 1}. Choose one of these folds."
         )
     return read(full, place.get(folds[fold], part, list))
-
-
-def strict_macro(pairs: Iterable[tuple[Extraction, Extraction]]) -> dict[str, float]:
-    """SpERT's strict scores of (gold, predicted) pairs, macro-averaged over types, from 0 to 1.
-
-    `ents_macro_p`, `_r`, `_f`: boundaries and type agree. `rel_macro_p`, `_r`, `_f`: relation type,
-    and boundaries and types of head and tail, agree ("with NEC"). ADE reports the mean over folds.
-    """
-    scores = score_extractions(pairs)
-    return {key: scores[key] or 0.0 for key in scores if "_macro_" in key}
 
 
 def _item_id(item: Any, number: int) -> str:
