@@ -1,4 +1,4 @@
-"""What the commands share: which corpus, in which format, which part of it."""
+"""What the commands share: which corpus, in which format, which part of it, and what is predicted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from spacy.language import Language
+from spacy.training import Example
+
 from ..converters import Conversion, Rules, detect, get_format
 from ..converters.spert import read_fold
+from ..corpora import bare, create_reader, to_doc
 from ..records import AnnotatedText
 
 AUTO = "auto"
@@ -64,3 +68,27 @@ def hold_out(
     chosen = set(random.Random(seed).sample(range(len(texts)), count))
     rest = [text for index, text in enumerate(texts) if index not in chosen]
     return rest, [text for index, text in enumerate(texts) if index in chosen]
+
+
+def predict_docs(nlp: Language, path: Path, limit: int = 0) -> list[Example]:
+    """The Docs of `.spacy` files, at most `limit` unless that is 0, and what is predicted for them."""
+    return _predict(nlp, list(create_reader(path, limit=limit)(nlp)))
+
+
+def predict_texts(nlp: Language, texts: Sequence[AnnotatedText]) -> list[Example]:
+    """What is predicted for texts, beside as much of their gold as fits the tokens."""
+    gold = (to_doc(nlp, text)[0] for text in texts)
+    return _predict(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
+
+
+def symmetric_labels(nlp: Language) -> tuple[str, ...]:
+    """The relation labels that the pipeline holds to have no direction."""
+    ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
+    return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))
+
+
+def _predict(nlp: Language, examples: list[Example]) -> list[Example]:
+    docs = nlp.pipe(example.predicted for example in examples)
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return examples

@@ -1,81 +1,24 @@
-"""`spacy bispn convert`, `demo`, `published` and `page`, called in this process."""
+"""`spacy bispn convert`, `export`, `demo` and `page`, called in this process."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 import spacy
-from click.testing import Result
-from pipelines import demo_texts, initialize, make_examples, make_nlp, make_text, pipe_of, tiny
+from pipelines import demo_texts, make_examples, make_nlp, make_text
+from samples import BIORELEX, PAIR, SPERT, Run, write
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
-from typer.testing import CliRunner
 
 from spacy_bispn.annotations import read
-from spacy_bispn.cli import app
 from spacy_bispn.cli.page import outermost, render_page
 from spacy_bispn.converters import jsonl
 from spacy_bispn.corpora import to_doc
 from spacy_bispn.demo import SIZES
-
-Run = Callable[..., Result]
-
-BIORELEX = [
-    {
-        "id": "b1",
-        "text": "ORC binds Cdc6p_like ATP.",
-        "entities": [
-            {"label": "complex", "names": {"ORC": {"is_mentioned": True, "mentions": [[0, 3]]}}},
-            {"label": "protein", "names": {"Cdc6p": {"is_mentioned": True, "mentions": [[10, 15]]}}},
-            {"label": "chemical", "names": {"ATP": {"is_mentioned": True, "mentions": [[21, 24]]}}},
-        ],
-        "interactions": [{"participants": [1, 0], "type": "bind", "label": 1}],
-    }
-]
-SPERT = [
-    {
-        "tokens": ["Aspirin", "causes", "rash", "."],
-        "entities": [{"type": "Drug", "start": 0, "end": 1}, {"type": "Effect", "start": 2, "end": 3}],
-        "relations": [{"type": "Adverse", "head": 0, "tail": 1}],
-        "orig_id": number,
-    }
-    for number in range(4)
-]
-PAIR = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
-
-
-@pytest.fixture
-def run() -> Run:
-    def call(*words: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        assert result.exit_code == code, result.output
-        return result
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained pipeline without thresholds; it says a lot and is seldom right."""
-    zero = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
-    learned = {"queries": "learned", "positional_queries": False, "entity_queries": 6, "relation_queries": 4}
-    nlp = make_nlp(tiny(learned, **zero))
-    initialize(nlp, [PAIR, make_text("a b", [("a", "P")], [])])
-    pipe_of(nlp).cfg["relation_labels"] = ["binds"]
-    folder = tmp_path_factory.mktemp("model")
-    nlp.to_disk(folder)
-    return folder
-
-
-def write(path: Path, content: Any) -> Path:
-    path.write_text(json.dumps(content), encoding="utf8")
-    return path
 
 
 def docs_in(path: Path) -> list[Doc]:
@@ -304,46 +247,6 @@ def test_demo_writes_every_split(run: Run, tmp_path: Path, monkeypatch: pytest.M
     assert jsonl.read(tmp_path / "new" / "train.jsonl").report.texts > 0
 
 
-# published
-
-
-def test_published_scores_biorelex(run: Run, tmp_path: Path, model: Path) -> None:
-    source = write(tmp_path / "in.json", BIORELEX)
-    output, predictions = tmp_path / "a" / "scores.json", tmp_path / "b" / "predictions.json"
-    result = run("published", model, source, "--output", output, "--predictions", predictions)
-    assert "official_relation_f" in result.output
-    scores = json.loads(output.read_text("utf8"))
-    assert scores.keys() >= {
-        "official_mention_f",
-        "official_relation_f",
-        "ents_f",
-        "rel_micro_f",
-        "bispn_coherence",
-    }
-    (sentence,) = json.loads(predictions.read_text("utf8"))
-    assert (sentence["id"], sentence["text"]) == ("b1", BIORELEX[0]["text"])
-    assert sentence["entities"]
-
-
-def test_published_scores_spert(run: Run, tmp_path: Path, model: Path) -> None:
-    run(
-        "published",
-        model,
-        write(tmp_path / "in.json", SPERT),
-        "-f",
-        "spert",
-        "--output",
-        tmp_path / "scores.json",
-    )
-    scores = json.loads((tmp_path / "scores.json").read_text("utf8"))
-    assert scores["ents_macro_f"] == scores["rel_macro_f"] == 0.0, "the model knows none of these labels"
-
-
-def test_published_says_what_is_wrong(run: Run, tmp_path: Path, model: Path) -> None:
-    output = run("published", model, write(tmp_path / "in.json", SPERT), "-f", "biorelex", code=1).output
-    assert "cannot be read" in output and "'id'" in output
-
-
 # page
 
 
@@ -367,11 +270,13 @@ def test_page_shows_gold_and_predicted(run: Run, tmp_path: Path, model: Path) ->
             head, tail = (text.text[end.start : end.end] for end in (relation.head, relation.tail))
             assert f"{head} ({relation.head.label}) — {relation.label} → {tail}" in shown
     assert html.count("Predicted</h3>") == html.count("Gold</h3>") == 3
-    assert "(wrong)" in shown and "(missed)" in shown
+    assert "(spurious)" in shown and "(missed" in shown
     assert "displacy-arc" in html
 
 
-def shown_as(gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]]) -> str:
+def shown_as(
+    gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]], symmetric: tuple[str, ...] = ()
+) -> str:
     """The page's text for one sentence, of which gold and prediction say different things."""
     ends = [("Tem2", "P"), ("Dal92", "P")]
     nlp = make_nlp()
@@ -379,14 +284,32 @@ def shown_as(gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, s
         make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)])
         for relations in (gold, predicted)
     )
-    return text_of(render_page([Example(other.reference, one.reference)], "title"))
+    return text_of(render_page([Example(other.reference, one.reference)], "title", symmetric))
 
 
 def test_page_marks_what_is_wrong_or_missed() -> None:
-    fact = "Tem2 (P) — BINDS → Dal92 (P)"
-    assert "(wrong)" not in shown_as([(0, 1, "BINDS")], [(0, 1, "BINDS")])
+    fact, turned = "Tem2 (P) — BINDS → Dal92 (P)", "Dal92 (P) — BINDS → Tem2 (P)"
+    assert not re.search(r"\((wrong|missed|spurious)", shown_as([(0, 1, "BINDS")], [(0, 1, "BINDS")]))
     assert f"{fact} (missed)" in shown_as([(0, 1, "BINDS")], [])
-    assert f"{fact} (wrong)" in shown_as([], [(0, 1, "BINDS")])
+    assert f"{fact} (spurious)" in shown_as([], [(0, 1, "BINDS")])
+    shown = shown_as([(0, 1, "BINDS")], [(1, 0, "BINDS")])
+    assert f"{turned} (wrong direction, gold: {fact})" in shown
+
+
+def test_page_marks_entities() -> None:
+    gold, other = (
+        make_examples(make_nlp(), [make_text("Tem2 binds Dal92.", ends, [])])[0].reference
+        for ends in ([("Tem2", "P"), ("Dal92", "P")], [("Tem2", "C"), ("binds", "P")])
+    )
+    shown = text_of(render_page([Example(other, gold)], "title"))
+    assert "Tem2 (C) (wrong type, gold: Tem2 (P))" in shown
+    assert "Dal92 (P) (missed)" in shown and "binds (P) (spurious)" in shown
+
+
+def test_page_knows_symmetric_labels() -> None:
+    fact, turned = ((0, 1, "BINDS"), (1, 0, "BINDS"))
+    assert "(wrong direction" in shown_as([fact], [turned])
+    assert "(wrong direction" not in shown_as([fact], [turned], symmetric=("BINDS",))
 
 
 def test_page_escapes_what_it_shows() -> None:
