@@ -81,14 +81,16 @@ class Report:
     self_relations: int = 0  # head and tail are the same entity
     duplicate_entities: int = 0  # dropped
     duplicate_relations: int = 0  # dropped
+    counts: dict[str, int] = field(default_factory=dict)  # what else a format counts, by what it is
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
+        also = "".join(f"{number} {what}; " for what, number in self.counts.items())
         return (
             f"{self.texts} texts, {self.entities} entities ({self.nested} nested pairs), "
             f"{self.relations} relations ({self.self_relations} from an entity to itself); dropped as "
             f"duplicates: {self.duplicate_entities} entities, {self.duplicate_relations} relations; "
-            f"{len(self.problems)} problems"
+            f"{also}{len(self.problems)} problems"
         )
 
 
@@ -135,6 +137,9 @@ class Conversion:
 
     def problem(self, text_id: str, what: str) -> None:
         self.report.problems.append((text_id, what))
+
+    def count(self, what: str, number: int = 1) -> None:
+        self.report.counts[what] = self.report.counts.get(what, 0) + number
 
     def _orient(self, relation: Relation[Entity]) -> Relation[Entity]:
         if relation.label in self.symmetric and relation.tail < relation.head:
