@@ -2,7 +2,8 @@
 
     <annotation id="1"><infon key="type">Chemical</infon><infon key="MESH">D009270</infon>
       <location offset="0" length="8"/><text>Naloxone</text></annotation>
-    <relation id="R1"><infon key="type">CID</infon><node refid="1" role=""/><node refid="2" role=""/></relation>
+    <relation id="R1"><infon key="type">CID</infon>
+      <node refid="1" role=""/><node refid="2" role=""/></relation>
 
 Offsets count characters from the beginning of the document. Relations are between mentions, by nodes, or
 between concepts, by nodes or infons.

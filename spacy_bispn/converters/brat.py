@@ -59,8 +59,8 @@ def read(path: Path, discontiguous: Discontiguous = "drop") -> Conversion:
     """
     check_settings(discontiguous=discontiguous)
     conversion = Conversion()
-    for annotations in _annotation_files(path):
-        _add(conversion, annotations, discontiguous)
+    for file in _annotation_files(path):
+        _add(conversion, file, discontiguous)
     if path.is_dir():
         for text in sorted(path.glob("[!.]*.txt")):
             if not text.with_suffix(".ann").is_file():
@@ -193,9 +193,7 @@ def _label_and_fragments(line: Line, length: int) -> tuple[str, list[tuple[int, 
     return label, fragments
 
 
-def _resolver(
-    lines: list[Line], mentions: dict[str, Entity | None]
-) -> Callable[[Place, str], Entity | None]:
+def _resolver(lines: list[Line], mentions: dict[str, Entity | None]) -> Callable[[Place, str], Entity | None]:
     """A function from an id, also one of an event, to the mention it stands for."""
     triggers = {line.id: _arguments(line)[0][1] for line in lines if line.id[0] == "E"}
 

@@ -81,8 +81,8 @@ def check_claims(conversion: Conversion, text_id: str, claims: Sequence[tuple[Pl
     if 2 * len(wrong) > len(claims):
         place, marked, claimed = wrong[0]
         raise place.error(
-            f"{len(wrong)} of the {len(claims)} mentions in {text_id!r} elsewhere than their offsets say (here "
-            f"{marked[:SHOWN]!r} instead of {claimed[:SHOWN]!r})",
+            f"{len(wrong)} of the {len(claims)} mentions in {text_id!r} elsewhere than their offsets say "
+            f"(here {marked[:SHOWN]!r} instead of {claimed[:SHOWN]!r})",
             "offsets in characters of the text as it stands",
             "Check that text and annotations belong together, and that no line ends, byte order mark or "
             "encoding were changed after the annotation.",

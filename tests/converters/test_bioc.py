@@ -88,9 +88,7 @@ def test_sentences_make_up_a_passage_without_text(read):
         f"<sentence><offset>0</offset><text>Naloxone reverses shock.</text>{NALOXONE_XML}</sentence>"
         "<sentence><offset>25</offset><text>Clonidine.</text></sentence>"
     )
-    both = (
-        '<annotation id="9"><infon key="type">X</infon><location offset="18" length="16"/></annotation>'
-    )
+    both = '<annotation id="9"><infon key="type">X</infon><location offset="18" length="16"/></annotation>'
     (text,) = read(document(f"<passage><offset>0</offset>{sentences}{both}</passage>")).texts
     assert text.text == "Naloxone reverses shock. Clonidine."
     # An annotation of the passage may span its sentences.
@@ -133,7 +131,7 @@ def test_the_label_of_a_relation_may_be_called_relation(read):
     [
         '<infon key="Chemical">D1</infon><infon key="Disease">D4</infon>',
         '<infon key="score">0.9</infon><infon key="entity1">D1</infon><infon key="entity2">D2</infon>',
-        '<infon key="role1">Chemical|D1</infon><infon key="role2">Disease|D2</infon><node refid="0" role="0,1"/>',
+        '<infon key="a">Chemical|D1</infon><infon key="b">Disease|D2</infon><node refid="0" role="0,1"/>',
         '<node refid="D1" role="Chemical"/><node refid="D2" role="Disease"/>',
         '<node refid="1" role="Chemical"/><node refid="D4" role="Disease"/>',
     ],
@@ -146,9 +144,10 @@ def test_relations_between_concepts_join_their_mentions(read, inside):
 
 def test_all_pairs_or_the_nearest(read):
     again = NALOXONE_XML.replace('id="1"', 'id="4"').replace('"0" length="8"', '"35" length="1"')
-    content = two_passages(again.replace("<text>Naloxone</text>", ""), relation(
-        '<infon key="a">D1</infon><infon key="b">D2</infon>'
-    ))
+    content = two_passages(
+        again.replace("<text>Naloxone</text>", ""),
+        relation('<infon key="a">D1</infon><infon key="b">D2</infon>'),
+    )
     other = Entity(35, 36, "Chemical")
     assert set(relations(read(content))) == {Relation(DRUG, SHOCK, "CID"), Relation(other, SHOCK, "CID")}
     assert relations(read(content, pairs="nearest")) == (Relation(DRUG, SHOCK, "CID"),)
@@ -241,7 +240,7 @@ def test_the_encoding_is_the_one_the_file_declares(read, encode):
 @pytest.mark.parametrize(
     ("change", "line", "found", "expected"),
     [
-        (("\"25\" length", '"99" length'), 6, "the span 99 to 108", "which ends at 39"),
+        (('"25" length', '"99" length'), 6, "the span 99 to 108", "which ends at 39"),
         (('length="9"', 'length="99"'), 6, "the span 25 to 124", "which ends at 39"),
         (('length="9"', 'length="0"'), 6, "the span 25 to 25", "a stretch of the text"),
         (('length="9"', 'length="-9"'), 6, "'-9'", "a whole number"),
