@@ -126,10 +126,10 @@ def _layout(document: Element) -> tuple[str, list[Piece]]:
     parts = []
     for passage in document.all("passage"):
         for holder in [passage] if passage.all("text") else passage.all("sentence"):
-            offset = holder.one("offset")
+            where = holder.one("offset")
             content = "".join(element.text for element in holder.all("text"))
             if content:
-                parts.append((read_number(offset.place, offset.text), content, offset.place))
+                parts.append((read_number(where.place, where.text), content, where.place))
     text, pieces = "", list[Piece]()
     for offset, content, place in sorted(parts, key=lambda part: part[0]):
         before = pieces[-1].end if pieces else offset
@@ -232,8 +232,7 @@ def _relations(
     if not known.mentions.keys() >= {head, tail}:
         either = ChainMap(known.mentions, known.concepts)
         return relate_concepts(conversion, link.place, text_id, (head, tail, label), either, pairs)
-    arguments = known.mentions[head] + known.mentions[tail]
-    if len(arguments) != 2:
+    if not known.mentions[head] or not known.mentions[tail]:
         conversion.count("relations of dropped mentions dropped")
         return []
-    return [Relation(*arguments, label)]
+    return [Relation(known.mentions[head][0], known.mentions[tail][0], label)]

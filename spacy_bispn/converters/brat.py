@@ -164,7 +164,7 @@ def _lines(path: Path) -> Iterator[Line]:
         place = Place(path, f"line {number}")
         line_id, *columns = content.split("\t", 2)
         known = line_id[:1] in ("T", "R", "E", *IGNORED)
-        if not known or (line_id[0] not in IGNORED and not columns):
+        if not known or (line_id[0] != "#" and not columns):
             expected = "an id that starts with one of T, R, E, A, M, N, #, * and a tab"
             raise place.error(repr(content[:SHOWN]), expected, "Check the file's format.")
         yield Line(place, line_id, columns[0] if columns else "", columns[1] if columns[1:] else None)
@@ -258,7 +258,7 @@ def _check_name(place: Place, name: str) -> None:
 
 def _to_lines(place: Place, text: AnnotatedText) -> Iterator[str]:
     entities, relations = text.extraction.entities, text.extraction.relations
-    for label in [item.label for item in (*entities, *relations)]:
+    for label in [*(entity.label for entity in entities), *(relation.label for relation in relations)]:
         if label.split() != [label]:
             advice = "Rename the label, with _ for a space."
             raise place.error(f"the label {label!r}", "a label without white space", advice)

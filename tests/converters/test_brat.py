@@ -193,6 +193,7 @@ def test_a_text_without_annotation_file_is_left_out_and_reported(save):
         ("E1\tOperation:T9", "the id 'T9'", "the id of a T or E line"),
         ("E1\tOperation", "'Operation'", "Type:TRIGGER Role:ID"),
         ("E1\tOperation:T2 Target:", "'Operation:T2 Target:'", "Type:TRIGGER Role:ID"),
+        ("A text of its own", "'A text of its own'", "and a tab"),
         ("X1\tOf T1", "'X1\\tOf T1'", "an id that starts with one of"),
         ('{"text": "a"}', '\'{"text": "a"}\'', "an id that starts with one of"),
         ("\tX 0 4", "'\\tX 0 4'", "an id that starts with one of"),
