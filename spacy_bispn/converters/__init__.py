@@ -215,7 +215,8 @@ Reader = Callable[[Path], Conversion]
 
 # A format is a module of this package with a function `read(path) -> Conversion`.
 FORMATS: dict[str, Reader] = {
-    name: import_module(f"{__name__}.{name}").read for name in ("biorelex", "jsonl", "spert")
+    name: import_module(f"{__name__}.{name}").read
+    for name in ("bioc", "biorelex", "brat", "jsonl", "pubtator", "spert")
 }
 
 

@@ -151,7 +151,7 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-f", "conll"], ["'conll'", "biorelex, jsonl, spert", "Choose one"]),
+        (["-f", "conll"], ["'conll'", "bioc, biorelex, brat, jsonl, pubtator, spert", "Choose one"]),
         (["-f", "spert"], ["expected a list", "Check the file's format"]),
         (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
         (

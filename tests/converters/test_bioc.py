@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, bioc
+from spacy_bispn.converters import ConversionError, bioc, get_format
 from spacy_bispn.records import Entity, Extraction, Relation
 
 DOCTYPE = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n'
@@ -310,3 +310,7 @@ def test_a_file_that_declares_entities_is_refused(read, tmp_path, declaration):
 def test_an_entity_that_only_the_dtd_could_explain_is_refused(read):
     with pytest.raises(ConversionError, match="line 5: found the entity 'nbsp'"):
         read(two_passages().replace("reverses ", "reverses&nbsp;"))
+
+
+def test_the_format_is_found_by_its_name():
+    assert get_format("bioc") is bioc.read

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.converters import ConversionError, brat
+from spacy_bispn.converters import ConversionError, brat, get_format
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 TEXT = "B2O3 was melted in argon.\nIt was cooled."
@@ -332,3 +332,7 @@ def test_published_counts_of_the_materials_corpus(corpora, tmp_path):
     assert labels["Recipe_Precursor"] > 0
     brat.write(conversion.texts, tmp_path / "again")
     assert brat.read(tmp_path / "again").texts == conversion.texts
+
+
+def test_the_format_is_found_by_its_name():
+    assert get_format("brat") is brat.read

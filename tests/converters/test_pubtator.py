@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, pubtator
+from spacy_bispn.converters import ConversionError, get_format, pubtator
 from spacy_bispn.records import Entity, Extraction, Relation
 
 TITLE, ABSTRACT = "Naloxone reverses shock.", "Naloxone or clonidine, in shock or low pressure."
@@ -189,3 +189,7 @@ def test_malformed_files_are_named(read, content, found):
         read(content)
     for part in ("corpus.txt", found):
         assert part in str(error.value)
+
+
+def test_the_format_is_found_by_its_name():
+    assert get_format("pubtator") is pubtator.read
