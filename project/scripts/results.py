@@ -68,8 +68,9 @@ def scores(corpus: str) -> list[Sequence[str]]:
     published = PUBLISHED.get(corpus, {})
     found = {part: read(METRICS / f"{corpus}{part}.json") for part in ("", "_unseen")}
     extra = by_convention(METRICS / f"{corpus}_published.json")
+    official = percent(extra, list(published.values()))
     rows = [
-        [part.strip("_") or "test", *percent(one, list(STRICT.values())), *percent(extra, list(published.values()))]
+        [part.strip("_") or "test", *percent(one, list(STRICT.values())), *official]
         for part, one in found.items() if one
     ]  # fmt: skip
     return table(["test set", *STRICT, *published], rows)
@@ -90,7 +91,8 @@ def ablation(corpus: str) -> list[Sequence[str]]:
     """Every variant on the development set and on the test file."""
     published = PUBLISHED.get(corpus, {})
     rows = []
-    for file in sorted(METRICS.glob(f"ablation/{corpus}/*/variant.json"), key=lambda path: int(path.parent.name)):
+    done = METRICS.glob(f"ablation/{corpus}/*/variant.json")
+    for file in sorted(done, key=lambda path: int(path.parent.name)):
         variant = read(file)
         test = read(file.parent / f"{corpus}.json")
         extra = by_convention(file.parent / f"{corpus}_published.json")
@@ -99,8 +101,8 @@ def ablation(corpus: str) -> list[Sequence[str]]:
             *percent(test, list(STRICT.values())), *percent(extra, list(published.values())),
             f"{variant['minutes']:.0f}",
         ])  # fmt: skip
-    development = ["development: entities", "relations"]
-    return table(["variant", *development, *(f"test: {name}" for name in STRICT), *published, "minutes"], rows)
+    scored = ["development: entities", "relations", *(f"test: {name}" for name in STRICT), *published]
+    return table(["variant", *scored, "minutes"], rows)
 
 
 def decoding(corpus: str) -> list[Sequence[str]]:

@@ -11,13 +11,34 @@ from wasabi import msg
 
 from .. import annotations
 from ..conventions import CONVENTIONS, Judged, get_convention, score
-from ..converters import FORMATS, Conversion, jsonl, read_json
+from ..converters import jsonl, read_json
 from ..converters.biorelex import to_official
 from ..errors import entity_errors, relation_errors
 from ..records import AnnotatedText
 from ..scoring import coherence
+from .options import (
+    AUTO,
+    GPU,
+    DiscontiguousOption,
+    Fold,
+    Format,
+    LevelOption,
+    Negative,
+    PairsOption,
+    Part,
+    Splits,
+    Symmetric,
+)
 from .page import mistakes, render_page
-from .sources import predict_docs, predict_texts, read_source, symmetric_labels
+from .sources import (
+    DOCS,
+    check_options,
+    find_format,
+    predict_docs,
+    predict_texts,
+    read_source,
+    symmetric_labels,
+)
 from .tables import ERROR_HEADER, SCORE_HEADER, error_rows, examples_in_words, html_table, score_rows
 
 DEFAULT = ("strict", "boundaries")
@@ -26,13 +47,16 @@ ON_PAGE = 100  # texts: a page of thousands is slow to open and nobody reads it
 
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="Trained pipeline")],
-    data: Annotated[Path, typer.Argument(help="A .spacy file with gold, or a corpus file", exists=True)],
-    form: Annotated[
-        str | None, typer.Option("--format", "-f", help=f"Of a corpus file: {', '.join(FORMATS)}")
-    ] = None,
-    splits: Annotated[Path | None, typer.Option(help="Folds of a SpERT file, as JSON")] = None,
-    fold: Annotated[int, typer.Option(help="Which fold, counted from 0")] = 0,
-    part: Annotated[str, typer.Option(help="'train' or 'test' part of the fold")] = "test",
+    data: Annotated[Path, typer.Argument(help="Gold: .spacy files, or a corpus", exists=True)],
+    form: Format = AUTO,
+    symmetric: Symmetric = None,
+    negative: Negative = None,
+    level: LevelOption = None,
+    pairs: PairsOption = None,
+    discontiguous: DiscontiguousOption = None,
+    splits: Splits = None,
+    fold: Fold = 0,
+    part: Part = "test",
     convention: Annotated[
         list[str] | None,
         typer.Option("--convention", "-c", help=f"May be repeated: {', '.join(CONVENTIONS)}"),
@@ -43,7 +67,7 @@ def evaluate_command(
     predictions: Annotated[
         Path | None, typer.Option(help="Predictions as JSON Lines; of biorelex in its official format")
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GPU = -1,
 ) -> None:
     """Predict texts from their words alone, score them and sort the errors."""
     setup_gpu(gpu_id, silent=True)
@@ -51,7 +75,15 @@ def evaluate_command(
     try:
         for name in chosen:
             get_convention(name)
-        conversion = read_corpus(data, form, splits, fold, part)
+        form = find_format(data, form)
+        conversion = None
+        options = {"level": level, "pairs": pairs, "discontiguous": discontiguous}
+        if form == DOCS:
+            check_options(form, negative=negative, splits=splits, **options)
+        else:
+            conversion = read_source(
+                data, form, splits, fold, part, symmetric, negative, lenient=False, **options
+            )
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
     nlp = load_model(model)
@@ -66,7 +98,6 @@ def evaluate_command(
             )
             for number, example in enumerate(examples)
         ]
-        symmetric = symmetric_labels(nlp)
     else:
         examples = predict_texts(nlp, conversion.texts)
         official = read_json(data)[1] if form == "biorelex" else [None] * len(examples)
@@ -74,9 +105,10 @@ def evaluate_command(
             Judged(text, annotations.read(example.predicted), official=sentence)
             for text, example, sentence in zip(conversion.texts, examples, official, strict=True)
         ]
-        symmetric = tuple(dict.fromkeys((*conversion.symmetric, *symmetric_labels(nlp))))
+    declared = (symmetric or ()) if conversion is None else conversion.symmetric
+    undirected = tuple(dict.fromkeys((*declared, *symmetric_labels(nlp))))
     try:
-        report = make_report(texts, chosen, symmetric, samples)
+        report = make_report(texts, chosen, undirected, samples)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
     title = f"{nlp.meta['name']}: {data.name}"
@@ -86,26 +118,11 @@ def evaluate_command(
     if predictions is not None:
         write_predictions(made(predictions), texts, form)
     if page is not None:
-        right = [mistakes(example, symmetric) == 0 for example in examples]
+        right = [mistakes(example, undirected) == 0 for example in examples]
         first = sorted(range(len(examples)), key=right.__getitem__)[:ON_PAGE]
         shown, names = [examples[number] for number in first], [texts[number].gold.id for number in first]
-        html = render_page(shown, title, symmetric, as_html(report), names)
+        html = render_page(shown, title, undirected, as_html(report), names)
         made(page).write_text(html, encoding="utf8")
-
-
-def read_corpus(path: Path, form: str | None, splits: Path | None, fold: int, part: str) -> Conversion | None:
-    """The texts of a corpus file; None where the path is one of `.spacy` files.
-
-    Raises ValueError for an unknown or missing format, ConversionError for malformed input.
-    """
-    if form is not None:
-        return read_source(path, form, splits, fold, part)
-    if splits is not None or (path.is_file() and path.suffix != ".spacy"):
-        raise ValueError(
-            f"{path.name} was given without a format, expected a .spacy file, or a corpus file with its "
-            f"format: add --format with one of {', '.join(FORMATS)}."
-        )
-    return None
 
 
 def make_report(
@@ -165,7 +182,7 @@ def as_html(report: dict[str, Any]) -> str:
     return "".join(tables) + shown
 
 
-def write_predictions(path: Path, texts: list[Judged], form: str | None) -> None:
+def write_predictions(path: Path, texts: list[Judged], form: str) -> None:
     """All predictions, in the format that the official script of BioRelEx reads, or in our own."""
     if form == "biorelex":
         srsly.write_json(path, to_official((x.gold.id, x.gold.text, x.predicted) for x in texts))

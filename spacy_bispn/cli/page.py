@@ -16,6 +16,7 @@ from wasabi import msg
 from .. import annotations
 from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
 from ..records import Entity, Relation
+from .options import GPU
 from .sources import predict_docs, symmetric_labels
 
 STYLE = """
@@ -36,7 +37,7 @@ def page_command(
     data: Annotated[Path, typer.Argument(help="A .spacy file with gold", exists=True)],
     output: Annotated[Path, typer.Argument(help="The HTML file to write")],
     limit: Annotated[int, typer.Option(help="How many texts are shown")] = 12,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GPU = -1,
 ) -> None:
     """Show what a pipeline finds beside what was annotated."""
     setup_gpu(gpu_id, silent=True)

@@ -96,7 +96,7 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-f", "conll"], ["'conll'", "biorelex, doccano, dygie, glirel, jsonl", "Choose one"]),
+        (["-f", "conll"], ["'conll'", "bioc, biorelex, brat, doccano, dygie, glirel, jsonl", "Choose one"]),
         (["-f", "spert"], ["expected a list", "Check the file's format"]),
         (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
         (
@@ -105,6 +105,9 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
         ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
         (["--level", "document"], ["'jsonl'", "expected 'dygie'", "leave out --level"]),
+        (["--pairs", "nearest"], ["'jsonl'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
+        (["--discontiguous", "drop"], ["'jsonl'", "expected 'bioc' or 'brat'", "leave out --disc"]),
+        (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
     ],
 )
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
@@ -136,10 +139,36 @@ def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> No
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
 
 
+BRAT = {"a.txt": "Tem2 binds Dal92.", "a.ann": "T1\tP 0 4\tTem2\nT2\tP 11 16\tDal92\nT3\tC 0 4;11 16\n"}
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "brat"]])
+def test_convert_a_folder_of_brat(run: Run, tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "in").mkdir()
+    for name, content in BRAT.items():
+        (tmp_path / "in" / name).write_text(content + "R1\tBINDS Arg1:T1 Arg2:T2\n" * (name == "a.ann"))
+    report, output = tmp_path / "report.json", tmp_path / "in" / "out.spacy"
+    run("convert", tmp_path / "in", output, "--report", report, *options)
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")]]
+    assert json.loads(report.read_text("utf8"))["dropped"] == {"discontiguous mentions": 1}
+    run("convert", tmp_path / "in", output, "--report", report, "--discontiguous", "cover", *options)
+    assert json.loads(report.read_text("utf8"))["noted"] == {"discontiguous mentions covered by one span": 1}
+
+
+@pytest.mark.parametrize(("options", "count"), [([], 2), (["--pairs", "all"], 2), (["--pairs", "nearest"], 1)])
+def test_convert_relations_between_concepts(
+    run: Run, tmp_path: Path, options: list[str], count: int
+) -> None:
+    rows = "7\t0\t4\tTem2\tP\tA\n7\t11\t16\tDal92\tP\tB\n7\t18\t22\tTem2\tP\tA\n7\tBINDS\tA\tB\n"
+    (tmp_path / "in.txt").write_text(f"7|t|Tem2 binds Dal92.\n7|a|Tem2.\n{rows}", encoding="utf8")
+    run("convert", tmp_path / "in.txt", tmp_path / "out.spacy", *options)
+    assert [len(facts(doc)) for doc in docs_in(tmp_path / "out.spacy")] == [count]
+
+
 def test_convert_says_which_formats_it_cannot_tell_apart(run: Run, tmp_path: Path) -> None:
     source = write(tmp_path / "in.json", {"words": ["Tem2"]})
     output = " ".join(run("convert", source, tmp_path / "out.spacy", code=1).output.split())
-    for part in ("the keys 'words'", "biorelex, doccano, dygie", "Pass --format"):
+    for part in ("the keys 'words'", "bioc, biorelex, brat, doccano, dygie", "Pass --format"):
         assert part in output
 
 
@@ -173,16 +202,17 @@ def test_a_lenient_convert_that_can_read_nothing_fails(run: Run, tmp_path: Path)
 # export
 
 
-@pytest.mark.parametrize("form", ["jsonl", "prodigy", "spert"])
+@pytest.mark.parametrize("form", ["brat", "jsonl", "prodigy", "spert"])
 def test_export_gives_back_what_was_converted(run: Run, tmp_path: Path, form: str) -> None:
     texts = demo_texts(4)
     jsonl.write(tmp_path / "in.jsonl", texts)
     made, written, again = (tmp_path / name for name in ("a.spacy", "new/out", "b.spacy"))
     run("convert", tmp_path / "in.jsonl", made, "--punctuation")
     assert f"{len(texts)} texts in" in run("export", made, written, "--format", form).output
-    run("convert", written, again)
+    run("convert", written, again, "--punctuation")
     for before, after in zip(docs_in(made), docs_in(again), strict=True):
-        assert [token.text for token in after] == [token.text for token in before]
+        if form != "brat":  # which has no tokens
+            assert [token.text for token in after] == [token.text for token in before]
         if form == "spert":  # which keeps no spaces
             assert [[x.replace(" ", "") for x in fact] for fact in facts(after)] == [
                 [x.replace(" ", "") for x in fact] for fact in facts(before)
@@ -210,7 +240,7 @@ def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
-        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, jsonl, prodigy, spert", "Choose one"]),
+        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "Choose one"]),
         ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
         ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
         ("none", [], ["no Docs", "at least one", "Check the path"]),
