@@ -38,9 +38,9 @@ Negative = Annotated[
     list[str] | None, typer.Option("--negative", help="Relation label that says there is none (repeatable)")
 ]
 LevelOption = Annotated[str | None, _setting("level", Level, "what a text is")]
-PairsOption = Annotated[str | None, _setting("pairs", Pairs, "which mentions of related concepts")]
+PairsOption = Annotated[str | None, _setting("pairs", Pairs, "mentions of related concepts")]
 DiscontiguousOption = Annotated[
-    str | None, _setting("discontiguous", Discontiguous, "what becomes of such mentions")
+    str | None, _setting("discontiguous", Discontiguous, "mentions in several parts")
 ]
 Splits = Annotated[Path | None, typer.Option("--splits", help="spert: folds of the file, as JSON")]
 Fold = Annotated[int, typer.Option("--fold", help="Which fold, counted from 0")]

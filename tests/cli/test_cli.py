@@ -155,13 +155,11 @@ def test_convert_a_folder_of_brat(run: Run, tmp_path: Path, options: list[str]) 
     assert json.loads(report.read_text("utf8"))["noted"] == {"discontiguous mentions covered by one span": 1}
 
 
-@pytest.mark.parametrize(("options", "count"), [([], 2), (["--pairs", "all"], 2), (["--pairs", "nearest"], 1)])
-def test_convert_relations_between_concepts(
-    run: Run, tmp_path: Path, options: list[str], count: int
-) -> None:
+@pytest.mark.parametrize(("pairs", "count"), [([], 2), (["--pairs", "all"], 2), (["--pairs", "nearest"], 1)])
+def test_convert_relations_between_concepts(run: Run, tmp_path: Path, pairs: list[str], count: int) -> None:
     rows = "7\t0\t4\tTem2\tP\tA\n7\t11\t16\tDal92\tP\tB\n7\t18\t22\tTem2\tP\tA\n7\tBINDS\tA\tB\n"
     (tmp_path / "in.txt").write_text(f"7|t|Tem2 binds Dal92.\n7|a|Tem2.\n{rows}", encoding="utf8")
-    run("convert", tmp_path / "in.txt", tmp_path / "out.spacy", *options)
+    run("convert", tmp_path / "in.txt", tmp_path / "out.spacy", *pairs)
     assert [len(facts(doc)) for doc in docs_in(tmp_path / "out.spacy")] == [count]
 
 

@@ -185,8 +185,9 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], ["in.json was given without a format", "expected a .spacy file", "add --format"]),
-        (["--splits", "in.json"], ["without a format", "add --format"]),
+        (["-f", "dygie"], ["line 1: found", "Check the file's format"]),
+        (["--splits", "in.json"], ["expected an object with the key 'folds'", "Check the file's format"]),
+        (["--level", "document"], ["'spert'", "expected 'dygie'", "leave out --level"]),
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
         (["-f", "spert", "-c", "biorelex"], ["text '0' without clusters", "expected a file", "pass"]),
         (["-f", "biorelex"], ["expected the key 'id'", "check the file's format"]),
@@ -201,6 +202,56 @@ def test_what_is_wrong_is_said(
     assert "cannot be evaluated" in output
     for word in words:
         assert word in output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--level", "document"], ["'.spacy', expected 'dygie'", "leave out --level"]),
+        (["--negative", "MOVES"], ["'.spacy', expected 'bioc' or", "leave out --negative"]),
+    ],
+)
+def test_docs_have_no_options_of_formats(
+    run: Run, known: Path, gold: Path, options: list[str], words: list[str]
+) -> None:
+    for path in (gold, gold.parent):
+        output = " ".join(run("evaluate", known, path, *options, code=1).output.split())
+        for word in words:
+            assert word in output
+
+
+def test_symmetric_relations_of_a_dygie_file_count_twice(
+    run: Run, tmp_path: Path, known: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In one of two sentences the direction differs; without a direction all is right, twice each.
+    ner = [[[0, 0, "P"], [2, 2, "P"]], [[4, 4, "P"], [6, 6, "C"]]]
+    words, moves = [["Tem2", "binds", "Dal92", "."], ["Kel", "moves", "Zem", "."]], [6, 6, 4, 4, "MOVES"]
+    item = {"doc_key": "a", "sentences": words, "ner": ner, "relations": [[[0, 0, 2, 2, "BINDS"]], [moves]]}
+    source, output = write(tmp_path / "scierc.jsonl", item), tmp_path / "report.json"
+    for text, ends, label in (
+        ("Tem2 binds Dal92 .", [("Tem2", "P"), ("Dal92", "P")], "BINDS"),
+        ("Kel moves Zem .", [("Kel", "P"), ("Zem", "C")], "MOVES"),
+    ):
+        monkeypatch.setitem(SAID, text, make_text(text, ends, [(0, 1, label)]).extraction)
+    options = ("-c", "symmetric-twice", "--samples", 5, "--output", output)
+    for form, symmetric, counted in (
+        (["-f", "dygie"], [], {"tp": 1, "fp": 1, "fn": 1}),
+        ([], ["--symmetric", "BINDS", "--symmetric", "MOVES"], {"tp": 4, "fp": 0, "fn": 0}),
+    ):
+        run("evaluate", known, source, *form, *symmetric, *options)
+        report = read(output)
+        assert (report["texts"], report["symmetric"]) == (2, symmetric[1::2])
+        labels = report["scores"]["symmetric-twice"]["relations"]["labels"].values()
+        assert {kind: sum(label[kind] for label in labels) for kind in counted} == counted
+
+
+def test_a_tiny_model_is_scored_on_a_dygie_file(run: Run, tmp_path: Path, model: Path) -> None:
+    item = {"doc_key": "a", "sentences": [["Tem2", "binds", "Dal92"]], "relations": [[[0, 0, 2, 2, "binds"]]]}
+    source = write(tmp_path / "scierc.jsonl", item | {"ner": [[[0, 0, "P"], [2, 2, "P"]]]})
+    output, conventions = tmp_path / "report.json", ("-c", "symmetric-twice", "-c", "text2dt")
+    run("evaluate", model, source, "-f", "dygie", *conventions, "--output", output)
+    scores = read(output)["scores"]
+    assert scores.keys() == {"symmetric-twice", "text2dt"} and scores["text2dt"].keys() == {"relations"}
 
 
 def test_a_file_without_texts_is_an_error(run: Run, tmp_path: Path, known: Path) -> None:
