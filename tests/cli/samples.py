@@ -1,14 +1,18 @@
-"""Small corpora in the published formats, for the tests of the commands."""
+"""Small corpora for the tests of the commands, and what was made of them."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import spacy
 from click.testing import Result
 from pipelines import make_text
+from spacy.tokens import Doc, DocBin
 
 Run = Callable[..., Result]  # the fixture `run`
 
@@ -39,3 +43,18 @@ PAIR = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "
 def write(path: Path, content: Any) -> Path:
     path.write_text(json.dumps(content), encoding="utf8")
     return path
+
+
+def docs_in(path: Path) -> list[Doc]:
+    """The Docs of a `.spacy` file."""
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+
+
+def facts(doc: Doc) -> list[tuple[str, str, str]]:
+    """The relations of a Doc in words."""
+    return [(x.head.text, x.label, x.tail.text) for x in doc._.relations]
+
+
+def text_of(html: str) -> str:
+    """The words that a page shows."""
+    return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.S)).split())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
 from pipelines import make_nlp, make_text, tiny
-from samples import BIORELEX, PAIR, SPERT, Run, write
+from samples import BIORELEX, PAIR, SPERT, Run, text_of, write
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
@@ -126,7 +124,7 @@ def test_a_page_shows_texts_with_errors_first(
     monkeypatch.setattr("spacy_bispn.cli.evaluate.ON_PAGE", 1)
     run("evaluate", known, gold, "--page", tmp_path / "new" / "page.html", "--samples", 5)
     html = (tmp_path / "new" / "page.html").read_text("utf8")
-    shown = " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.S)).split())
+    shown = text_of(html)
     assert "strict entities all 75.0 75.0 75.0" in shown
     assert "entities wrong type 1" in shown
     assert "at most 1 of 2 texts" in shown

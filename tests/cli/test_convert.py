@@ -1,35 +1,15 @@
-"""`spacy bispn convert`, `export`, `demo` and `page`, called in this process."""
+"""`spacy bispn convert`: every format through the command, its options, and what it says is wrong."""
 
 from __future__ import annotations
 
 import json
-import re
-from html import unescape
 from pathlib import Path
 
 import pytest
-import spacy
-from pipelines import demo_texts, make_examples, make_nlp, make_text
-from samples import BIORELEX, PAIR, SPERT, Run, write
-from spacy.tokens import Doc, DocBin
-from spacy.training import Example
+from pipelines import demo_texts
+from samples import BIORELEX, PAIR, SPERT, Run, docs_in, facts, write
 
-from spacy_bispn.annotations import read
-from spacy_bispn.cli.page import outermost, render_page
 from spacy_bispn.converters import jsonl
-from spacy_bispn.corpora import to_doc
-from spacy_bispn.demo import SIZES
-
-
-def docs_in(path: Path) -> list[Doc]:
-    return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
-
-
-def facts(doc: Doc) -> list[tuple[str, str, str]]:
-    return [(x.head.text, x.label, x.tail.text) for x in doc._.relations]
-
-
-# convert
 
 
 def test_convert_jsonl(run: Run, tmp_path: Path) -> None:
@@ -197,174 +177,6 @@ def test_a_lenient_convert_that_can_read_nothing_fails(run: Run, tmp_path: Path)
     assert not (tmp_path / "out.spacy").exists()
 
 
-# export
-
-
-@pytest.mark.parametrize("form", ["brat", "jsonl", "prodigy", "spert"])
-def test_export_gives_back_what_was_converted(run: Run, tmp_path: Path, form: str) -> None:
-    texts = demo_texts(4)
-    jsonl.write(tmp_path / "in.jsonl", texts)
-    made, written, again = (tmp_path / name for name in ("a.spacy", "new/out", "b.spacy"))
-    run("convert", tmp_path / "in.jsonl", made, "--punctuation")
-    assert f"{len(texts)} texts in" in run("export", made, written, "--format", form).output
-    run("convert", written, again, "--punctuation")
-    for before, after in zip(docs_in(made), docs_in(again), strict=True):
-        if form != "brat":  # which has no tokens
-            assert [token.text for token in after] == [token.text for token in before]
-        if form == "spert":  # which keeps no spaces
-            assert [[x.replace(" ", "") for x in fact] for fact in facts(after)] == [
-                [x.replace(" ", "") for x in fact] for fact in facts(before)
-            ]
-        else:
-            assert (after.text, read(after)) == (before.text, read(before))
-
-
-def test_export_biorelex(run: Run, tmp_path: Path) -> None:
-    source = write(tmp_path / "in.json", BIORELEX)
-    run("convert", source, tmp_path / "a.spacy", "--punctuation")
-    run("export", tmp_path / "a.spacy", tmp_path / "out.json", "-f", "biorelex")
-    (sentence,) = json.loads((tmp_path / "out.json").read_text("utf8"))
-    assert (sentence["id"], sentence["text"]) == ("0", BIORELEX[0]["text"])
-    assert sentence["interactions"] == [{"participants": [0, 1], "type": "bind", "label": 1}]
-
-
-def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> None:
-    DocBin(docs=[spacy.blank("en")("Tem2 sleeps")]).to_disk(tmp_path / "a.spacy")
-    said = run("export", tmp_path / "a.spacy", tmp_path / "out.jsonl").output
-    assert "1 Docs do not say whether they have relations" in " ".join(said.split())
-    assert jsonl.read(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "words"),
-    [
-        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "Choose one"]),
-        ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
-        ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
-        ("none", [], ["no Docs", "at least one", "Check the path"]),
-    ],
-)
-def test_export_says_what_is_wrong(
-    run: Run, tmp_path: Path, content: str, options: list[str], words: list[str]
-) -> None:
-    source, output = tmp_path / "a.spacy", tmp_path / "out"
-    if content == "text":
-        source.write_text("Tem2 binds Dal92.", encoding="utf8")
-    else:
-        docs = [to_doc(spacy.blank("en"), PAIR)[0]] if content == "PAIR" else []
-        DocBin(docs=docs).to_disk(source)
-    said = " ".join(run("export", source, output, *options, code=1).output.split())
-    assert "cannot be exported" in said
-    for word in words:
-        assert word in said
-    assert not output.exists()
-
-
 def test_convert_wants_a_file_that_exists(run: Run, tmp_path: Path) -> None:
     output = run("convert", tmp_path / "none", tmp_path / "out.spacy", code=2).output
     assert "does not exist" in " ".join(output.replace("│", " ").split())
-
-
-# demo
-
-
-def test_demo_writes_every_split(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacy_bispn.demo.SIZES", dict.fromkeys(SIZES, 3))
-    run("demo", tmp_path / "new", "--seed", 5)
-    assert {path.stem for path in (tmp_path / "new").iterdir()} == set(SIZES)
-    assert jsonl.read(tmp_path / "new" / "train.jsonl").report.texts > 0
-
-
-# page
-
-
-def text_of(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.S)).split())
-
-
-def test_page_shows_gold_and_predicted(run: Run, tmp_path: Path, model: Path) -> None:
-    texts = demo_texts(4)
-    jsonl.write(tmp_path / "in.jsonl", texts)
-    run("convert", tmp_path / "in.jsonl", tmp_path / "in.spacy", "--punctuation")
-    page = tmp_path / "new" / "page.html"
-    result = run("page", model, tmp_path / "in.spacy", page, "--limit", 3)
-    assert "3 texts in" in result.output
-    html = page.read_text("utf8")
-    shown = text_of(html)
-    for text in texts[:3]:
-        # labels stand between the words of an entity
-        assert re.search(".*?".join(re.findall(r"\w+", text.text)), shown)
-        for relation in text.extraction.relations:
-            head, tail = (text.text[end.start : end.end] for end in (relation.head, relation.tail))
-            assert f"{head} ({relation.head.label}) — {relation.label} → {tail}" in shown
-    assert html.count("Predicted</h3>") == html.count("Gold</h3>") == 3
-    assert "(spurious)" in shown and "(missed" in shown
-    assert "displacy-arc" in html
-
-
-def shown_as(
-    gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]], symmetric: tuple[str, ...] = ()
-) -> str:
-    """The page's text for one sentence, of which gold and prediction say different things."""
-    ends = [("Tem2", "P"), ("Dal92", "P")]
-    nlp = make_nlp()
-    (one,), (other,) = (
-        make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)])
-        for relations in (gold, predicted)
-    )
-    return text_of(render_page([Example(other.reference, one.reference)], "title", symmetric))
-
-
-def test_page_marks_what_is_wrong_or_missed() -> None:
-    fact, turned = "Tem2 (P) — BINDS → Dal92 (P)", "Dal92 (P) — BINDS → Tem2 (P)"
-    assert not re.search(r"\((wrong|missed|spurious)", shown_as([(0, 1, "BINDS")], [(0, 1, "BINDS")]))
-    assert f"{fact} (missed)" in shown_as([(0, 1, "BINDS")], [])
-    assert f"{fact} (spurious)" in shown_as([], [(0, 1, "BINDS")])
-    shown = shown_as([(0, 1, "BINDS")], [(1, 0, "BINDS")])
-    assert f"{turned} (wrong direction, gold: {fact})" in shown
-
-
-def test_page_marks_entities() -> None:
-    gold, other = (
-        make_examples(make_nlp(), [make_text("Tem2 binds Dal92.", ends, [])])[0].reference
-        for ends in ([("Tem2", "P"), ("Dal92", "P")], [("Tem2", "C"), ("binds", "P")])
-    )
-    shown = text_of(render_page([Example(other, gold)], "title"))
-    assert "Tem2 (C) (wrong type, gold: Tem2 (P))" in shown
-    assert "Dal92 (P) (missed)" in shown and "binds (P) (spurious)" in shown
-
-
-def test_page_knows_symmetric_labels() -> None:
-    fact, turned = ((0, 1, "BINDS"), (1, 0, "BINDS"))
-    assert "(wrong direction" in shown_as([fact], [turned])
-    assert "(wrong direction" not in shown_as([fact], [turned], symmetric=("BINDS",))
-
-
-def test_page_escapes_what_it_shows() -> None:
-    text = make_text("a <b> & c <script> d", [("<b>", "<i>"), ("<script>", "<u>")], [(0, 1, "<s>")])
-    (example,) = make_examples(make_nlp(), [text])
-    html = render_page([example], "<title>")
-    for tag in ("<b>", "<i>", "<u>", "<s>", "<script", "<title></title>", "<title><title>"):
-        assert tag not in html
-    assert "&lt;script&gt;" in html
-
-
-def test_page_draws_nested_ends_as_the_outermost() -> None:
-    text = make_text(
-        "the Tem2 antibody binds Dal92",
-        [("Tem2", "P"), ("Tem2 antibody", "C"), ("Dal92", "P")],
-        [(0, 2, "B"), (1, 2, "B")],
-    )
-    (example,) = make_examples(make_nlp(), [text])
-    ends = [end for relation in example.reference._.relations for end in (relation.head, relation.tail)]
-    assert [span.text for span in outermost(ends)] == ["Tem2 antibody", "Dal92"]
-    assert "displacy-arc" in render_page([example], "t")
-
-
-def test_page_of_empty_texts_and_self_relations() -> None:
-    nlp = make_nlp()
-    loop = make_text("Tem2 dimers", [("Tem2", "P")], [(0, 0, "BINDS")])
-    examples = make_examples(nlp, [loop])
-    examples.append(Example(nlp.make_doc(""), nlp.make_doc("")))
-    shown = text_of(render_page(examples, "t"))
-    assert "Tem2 (P) — BINDS → Tem2 (P)" in shown
