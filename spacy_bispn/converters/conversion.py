@@ -92,7 +92,7 @@ class Conversion:
             if not self.lenient:
                 raise
             report.errors.append(str(error))
-            # Nothing is said twice: an item that is skipped has dropped nothing else.
+            # What is counted of an item that is skipped would be counted twice.
             report.dropped, report.noted = dropped, noted
             del report.problems[problems:]
 
