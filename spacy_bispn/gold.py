@@ -65,7 +65,8 @@ def report_losses(name: str, report: Placement) -> None:
     if report.widened_entities:
         util.logger.warning(
             "[%s] %d of %d gold entities end inside a wordpiece and are taught as the whole piece: "
-            "an encoder with smaller pieces tells them apart.", name, report.widened_entities, report.entities,
+            "an encoder with smaller pieces tells them apart.",
+            name, report.widened_entities, report.entities,
         )  # fmt: skip
     for label, count in report.unknown_labels.items():
         util.logger.warning(

@@ -5,14 +5,14 @@ from spacy.cli._util import app as spacy_app
 
 from .convert import convert_command
 from .demo import demo_command
+from .evaluate import evaluate_command
 from .export import export_command
 from .page import page_command
-from .published import published_command
 
-app = typer.Typer(name="bispn", help="Corpora, published scores and pages for BiSPN.", no_args_is_help=True)
+app = typer.Typer(name="bispn", help="Corpora, evaluation and pages for BiSPN.", no_args_is_help=True)
 app.command("convert")(convert_command)
 app.command("export")(export_command)
 app.command("demo")(demo_command)
-app.command("published")(published_command)
+app.command("evaluate")(evaluate_command)
 app.command("page")(page_command)
 spacy_app.add_typer(app)
