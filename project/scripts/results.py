@@ -25,8 +25,8 @@ def main(
     document: Annotated[Path, typer.Argument(help="The Markdown file", exists=True)],
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
 ) -> None:
-    """Replace the tables of a corpus: scores, learning curve, ablation, decoding."""
-    tables = {"scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding}
+    """Replace the tables of a corpus: scores, learning curve, ablation, decoding, speed and memory."""
+    tables = {"scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench}
     text = document.read_text("utf8")
     for kind, make in tables.items():
         name = f"{corpus} {kind}"
@@ -110,6 +110,30 @@ def decoding(corpus: str) -> list[Sequence[str]]:
     found = read(METRICS / f"{corpus}_decoding.json")
     rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
     return table(["setting", *STRICT], rows)
+
+
+def bench(corpus: str) -> list[Sequence[str]]:
+    """Medians, with the least and the most beside them."""
+    found = read(METRICS / f"{corpus}_bench.json")
+    if not found:
+        return []
+    rows = [
+        [name, f"{spread(x['sentences_per_second'], 1)} sentences a second", spread(x.get("of_floor"), 2)]
+        for name, x in found["infer"].items()
+    ]
+    for name, step in found["train"].items():
+        batches = f"a step takes {spread(step['floor_batches'], 1)} batches"
+        rows.append([f"training, {name}", f"{spread(step['seconds'], 2)} seconds a step", batches])
+    for name, peak in found["memory"].items():
+        most = ", ".join(f"{megabytes:.0f} MB {what}" for what, megabytes in peak.items())
+        rows.append([f"peak memory, {name}", most, ""])
+    return table(["", "median (least to most)", "of the floor"], rows)
+
+
+def spread(summary: dict[str, float] | None, digits: int) -> str:
+    """A median with the least and the most."""
+    values = {} if summary is None else {name: f"{value:.{digits}f}" for name, value in summary.items()}
+    return "{median} ({min} to {max})".format(**values) if values else ""
 
 
 if __name__ == "__main__":
