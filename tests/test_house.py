@@ -20,7 +20,7 @@ FLOORS = {
     2: ["pieces", "converters", "demo"],
     3: ["targets", "decode"],
     4: ["annotations", "pretrained", "optimizers"],
-    5: ["bridge", "scorer"],
+    5: ["bridge", "scorer", "drawing"],
     6: ["architectures", "defaults"],
     7: ["component"],
     8: ["corpora"],
