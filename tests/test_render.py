@@ -36,7 +36,11 @@ def labels_in(svg: str) -> list[str]:
 def shown(label: str) -> str:
     """How a label is shown: without what XML may not hold."""
     return "".join(
-        " " if x in "\t\r\n" else "\ufffd" if x < " " or "\ud800" <= x <= "\udfff" or x in "\ufffe\uffff" else x
+        " "
+        if x in "\t\r\n"
+        else "\ufffd"
+        if x < " " or "\ud800" <= x <= "\udfff" or x in "\ufffe\uffff"
+        else x
         for x in label
     )
 
@@ -53,7 +57,9 @@ def arcs_of(layout: Layout) -> dict[int, Arc]:
 def extractions(draw: st.DrawFn) -> tuple[str, Extraction]:
     """Any text with any entities and relations."""
     text = draw(st.text(ALPHABET, min_size=1, max_size=60))
-    ends = st.integers(0, len(text) - 1).flatmap(lambda i: st.tuples(st.just(i), st.integers(i + 1, len(text))))
+    ends = st.integers(0, len(text) - 1).flatmap(
+        lambda i: st.tuples(st.just(i), st.integers(i + 1, len(text)))
+    )
     entities = draw(
         st.lists(st.builds(lambda x, y: Entity(*x, y), ends, LABELS), min_size=1, max_size=6, unique=True)
     )
@@ -63,9 +69,7 @@ def extractions(draw: st.DrawFn) -> tuple[str, Extraction]:
 
 @settings(max_examples=150, deadline=None)
 @given(extractions(), st.sampled_from([100, 180, 800]))
-def test_whatever_is_given_is_drawn_and_nothing_overlaps(
-    given: tuple[str, Extraction], width: float
-) -> None:
+def test_whatever_is_given_is_drawn_and_nothing_overlaps(given: tuple[str, Extraction], width: float) -> None:
     text, extraction = given
     layout = lay_out(text, extraction, width)
     items = [*extraction.entities, *extraction.relations]
