@@ -12,7 +12,7 @@ from zlib import crc32
 from ..records import Entity, Extraction
 from .arcs import Arc, Stretch
 from .layout import Layout, lay_out
-from .words import LABEL_SIZE, TEXT_SIZE
+from .words import LABEL_SIZE, TEXT_SIZE, measure
 
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 EDGE = 6.0  # around everything
@@ -88,7 +88,7 @@ def _bars(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
 
 
 def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
-    # Labels come last: they stand on whatever line passes below them.
+    # Labels come last, on white: they interrupt whatever line passes below them.
     labels: list[str] = []
     for arc in layout.arcs:
         relation = extraction.relations[arc.relation]
@@ -102,12 +102,13 @@ def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[flo
         title = f"{_described(text, relation.head)} → {_described(text, relation.tail)}"
         for stretch in arc.stretches:
             if stretch.label is not None:
-                shown = _label(
-                    relation.label, stretch.label, _height(stretch, bases) + LABEL_SIZE / 3, "middle"
-                )
+                middle, size = _height(stretch, bases), measure(relation.label, LABEL_SIZE)
                 labels.append(
                     f'<g class="relation" fill="{color(relation.label)}"><title>{clean(relation.label)}'
-                    f"{_score(relation.score)}: {title}</title>{shown}</g>"
+                    f'{_score(relation.score)}: {title}</title><rect x="{_n(stretch.label - size / 2)}" '
+                    f'y="{_n(middle - LABEL_SIZE / 2)}" width="{_n(size)}" height="{LABEL_SIZE}" '
+                    f'fill="#fff"/>'
+                    f"{_label(relation.label, stretch.label, middle + LABEL_SIZE / 3, 'middle')}</g>"
                 )
     yield from labels
 
@@ -143,10 +144,9 @@ def _rounded(points: Sequence[Point]) -> str:
 
 
 def _label(label: str, x: float, y: float, anchor: str) -> str:
-    # A white outline below the letters keeps lines that pass away from them.
     return (
-        f'<text class="label" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{LABEL_SIZE}" '
-        f'stroke="#fff" stroke-width="4" stroke-linejoin="round" paint-order="stroke">{clean(label)}</text>'
+        f'<text class="label" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{LABEL_SIZE}">'
+        f"{clean(label)}</text>"
     )
 
 
