@@ -20,7 +20,7 @@ FLOORS = {
     2: ["pieces", "converters", "demo", "bootstrap"],
     3: ["targets", "decode", "conventions"],
     4: ["annotations", "pretrained", "optimizers"],
-    5: ["bridge", "scorer", "gold"],
+    5: ["bridge", "scorer", "gold", "drawing"],
     6: ["architectures", "defaults"],
     7: ["component"],
     8: ["corpora"],

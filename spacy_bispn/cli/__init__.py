@@ -7,12 +7,18 @@ from .convert import convert_command
 from .demo import demo_command
 from .evaluate import evaluate_command
 from .export import export_command
+from .extract import extract_command
 from .page import page_command
+from .render import render_command
 
-app = typer.Typer(name="bispn", help="Corpora, evaluation and pages for BiSPN.", no_args_is_help=True)
+app = typer.Typer(
+    name="bispn", help="Corpora, predictions, evaluation and pages for BiSPN.", no_args_is_help=True
+)
 app.command("convert")(convert_command)
 app.command("export")(export_command)
 app.command("demo")(demo_command)
 app.command("evaluate")(evaluate_command)
 app.command("page")(page_command)
+app.command("extract")(extract_command)
+app.command("render")(render_command)
 spacy_app.add_typer(app)

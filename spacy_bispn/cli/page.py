@@ -1,19 +1,18 @@
-"""`spacy bispn page`: sentences with predicted entities and relation arcs beside gold, as HTML."""
+"""`spacy bispn page`: texts with predicted entities and relations drawn beside gold, as HTML."""
 
 from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from spacy import displacy
 from spacy.cli._util import setup_gpu
-from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import load_model
 from wasabi import msg
 
 from .. import annotations
+from ..drawing import draw
 from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
 from ..records import Entity, Relation
 from .options import GPU
@@ -23,13 +22,10 @@ STYLE = """
 body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; color: #222; }
 article { border-top: 1px solid #ccc; padding: 1rem 0; }
 h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
-.arcs { overflow-x: auto; }
 ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
 """
-
-PALETTE = ("#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#ffed6f")
 
 
 def page_command(
@@ -85,8 +81,8 @@ def _article(name: str, example: Example, symmetric: Collection[str]) -> str:
     marked = [_mark(case, gold.text) for case in relations]
     marked += [_mark(case, gold.text) for case in entities if case.kind != CORRECT]
     return (
-        f"<article><h2>Text {escape(name)}</h2><h3>Gold</h3>{_entities(gold)}{_arcs(gold)}{_list(right)}"
-        f"<h3>Predicted</h3>{_entities(predicted)}{_arcs(predicted)}{_list(marked)}</article>"
+        f"<article><h2>Text {escape(name)}</h2><h3>Gold</h3>{draw(gold)._repr_html_()}{_list(right)}"
+        f"<h3>Predicted</h3>{draw(predicted)._repr_html_()}{_list(marked)}</article>"
     )
 
 
@@ -111,55 +107,3 @@ def _mark(case: Case[Entity] | Case[Relation[Entity]], text: str) -> tuple[str, 
 def _list(marked: Sequence[tuple[str, str]]) -> str:
     items = (f'<li class="{mark}">{escape(fact)}</li>' for mark, fact in marked)
     return f"<ul>{''.join(items)}</ul>"
-
-
-def _entities(doc: Doc) -> str:
-    group = doc.spans.get(annotations.KEY, ())
-    if not len(group):  # displaCy would warn
-        return f"<p>{escape(doc.text)}</p>"
-    # displaCy escapes texts, but no labels
-    spans = [{"start_token": x.start, "end_token": x.end, "label": escape(x.label_)} for x in group]
-    parsed = {"text": doc.text, "spans": spans, "tokens": [token.text for token in doc]}
-    colors = {x["label"]: PALETTE[sum(map(ord, x["label"])) % len(PALETTE)] for x in spans}
-    return str(displacy.render(parsed, style="span", manual=True, options={"colors": colors}, jupyter=False))
-
-
-def _arcs(doc: Doc) -> str:
-    """Arcs over outermost entities; displaCy draws no arc from a word to itself, so those are only listed."""
-    outer = outermost([end for relation in doc._.relations for end in (relation.head, relation.tail)])
-    place: dict[int, int] = {}
-    words: list[dict[str, str]] = []
-    token = 0
-    for span in outer:
-        if doc[token : span.start].text:
-            words.append({"text": _shorten(doc[token : span.start].text), "tag": ""})
-        place |= {inside: len(words) for inside in range(span.start, span.end)}
-        words.append({"text": span.text, "tag": escape(span.label_)})
-        token = span.end
-    arcs = [arc for relation in doc._.relations if (arc := _arc(relation, place))]
-    if not arcs:
-        return ""
-    options = {"compact": True, "distance": 190, "word_spacing": 30, "offset_x": 90}
-    drawn = displacy.render(
-        {"words": words, "arcs": arcs}, style="dep", manual=True, options=options, jupyter=False
-    )
-    return f'<div class="arcs">{drawn}</div>'
-
-
-def outermost(spans: Sequence[Span]) -> list[Span]:
-    """The longest spans that overlap none of the others chosen, in order of the text."""
-    chosen = annotations.flat(list(spans), [float(len(span)) for span in spans], [])
-    return sorted(chosen, key=lambda span: span.start)
-
-
-def _arc(relation: Relation[Span], place: dict[int, int]) -> dict[str, Any] | None:
-    head, tail = place.get(relation.head.start), place.get(relation.tail.start)
-    if head is None or tail is None or head == tail:
-        return None
-    direction = "right" if head < tail else "left"
-    ends = {"start": min(head, tail), "end": max(head, tail)}
-    return {**ends, "label": escape(relation.label), "dir": direction}
-
-
-def _shorten(text: str, longest: int = 22) -> str:
-    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-longest // 2 :]}"

@@ -41,7 +41,7 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
 
     Raises ConversionError if a relation's head or tail is not among its text's entities.
     """
-    save(path, "".join(json.dumps(_to_item(text), ensure_ascii=False) + "\n" for text in texts))
+    save(path, "".join(json.dumps(to_item(text), ensure_ascii=False) + "\n" for text in texts))
 
 
 def _add(conversion: Conversion, place: Place, item: Any) -> None:
@@ -56,7 +56,11 @@ def _add(conversion: Conversion, place: Place, item: Any) -> None:
     conversion.add(place, place.get(item, "id", str), text, entities, relations, words)
 
 
-def _to_item(text: AnnotatedText) -> dict[str, Any]:
+def to_item(text: AnnotatedText) -> dict[str, Any]:
+    """The object that stands for a text in its line.
+
+    Raises ConversionError if a relation's head or tail is not among the text's entities.
+    """
     entities, relations = text.extraction.entities, text.extraction.relations
     arguments = argument_indices(entities, relations, text.id)
     item: dict[str, Any] = {

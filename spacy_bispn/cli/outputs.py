@@ -1,0 +1,232 @@
+"""What extraction writes, a text at a time, and where a file that was left unfinished goes on.
+
+A form is a context manager that yields `write(position, text)`; positions count the texts of the input.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..converters.jsonl import to_item
+from ..records import AnnotatedText, Entity
+from .texts import Source
+
+Write = Callable[[int, AnnotatedText], None]
+
+SPAN = {"": str, "_label": str, "_start": int, "_end": int}
+FIELDS: dict[str, type] = {
+    **{"position": int, "id": str, "kind": str, "label": str, "score": float},
+    **{"text": str, "start": int, "end": int},
+    **{f"{end}{name}": kind for end in ("head", "tail") for name, kind in SPAN.items()},
+}
+DIGITS = 4  # of scores: what follows depends on the machine
+ROW_GROUP = 50_000
+
+
+@contextmanager
+def jsonl_output(path: Path, append: bool) -> Iterator[Write]:
+    """The package's own format, with the lists `entity_scores` and `relation_scores`."""
+    with path.open("a" if append else "w", encoding="utf-8", newline="\n") as file:
+
+        def write(_: int, text: AnnotatedText) -> None:
+            found = text.extraction
+            scores = {
+                "entity_scores": [_rounded(entity.score) for entity in found.entities],
+                "relation_scores": [_rounded(relation.score) for relation in found.relations],
+            }
+            file.write(json.dumps(to_item(text) | scores, ensure_ascii=False) + "\n")
+
+        yield write
+
+
+@contextmanager
+def csv_output(path: Path, append: bool) -> Iterator[Write]:
+    """A header and the rows of `to_rows`."""
+    with path.open("a" if append else "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        if not file.tell():
+            table.writeheader()
+
+        def write(position: int, text: AnnotatedText) -> None:
+            table.writerows(to_rows(position, text))
+
+        yield write
+
+
+def parquet_output(path: Path, append: bool) -> AbstractContextManager[Write]:
+    """The rows of `to_rows`. The file is there when it is whole; it cannot be appended to.
+
+    Raises ValueError if asked to append and where pyarrow is missing.
+    """
+    if append:
+        raise ValueError(
+            f"{path}: --resume was given with a Parquet file, expected .jsonl or .csv: Parquet files cannot "
+            f"be continued. Write .jsonl where the work may stop, or leave out --resume."
+        )
+    if find_spec("pyarrow") is None:
+        raise ValueError(
+            f"{path}: found no pyarrow, which writes Parquet, expected it to be installed: "
+            f"pip install 'spacy-bispn[parquet]', or write .jsonl or .csv."
+        )
+    return _parquet(path)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    import pyarrow
+    from pyarrow import parquet
+
+    kinds = {int: pyarrow.int64(), str: pyarrow.string(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
+    part = path.with_name(f"{path.name}.part")
+    rows: list[dict[str, Any]] = []
+    try:
+        with parquet.ParquetWriter(str(part), schema) as table:
+
+            def write(position: int, text: AnnotatedText) -> None:
+                rows.extend(to_rows(position, text))
+                if len(rows) >= ROW_GROUP:
+                    table.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+                    rows.clear()
+
+            yield write
+            table.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+FORMS: dict[str, Callable[[Path, bool], AbstractContextManager[Write]]] = {
+    ".jsonl": jsonl_output,
+    ".csv": csv_output,
+    ".parquet": parquet_output,
+}
+
+
+def open_output(path: Path, append: bool) -> AbstractContextManager[Write]:
+    """The output whose form the suffix names. Raises ValueError for a suffix without one."""
+    if path.suffix not in FORMS:
+        raise ValueError(
+            f"{path}: found the suffix {path.suffix!r}, expected one of {', '.join(FORMS)}: "
+            f"the suffix chooses what is written."
+        )
+    return FORMS[path.suffix](path, append)
+
+
+def to_rows(position: int, text: AnnotatedText) -> Iterator[dict[str, Any]]:
+    """One row for each entity, then one for each relation; only the columns that its kind has."""
+
+    def common(kind: str, label: str, score: float) -> dict[str, Any]:
+        named = {"position": position, "id": text.id, "kind": kind}
+        return {**named, "label": label, "score": _rounded(score)}
+
+    def span(name: str, entity: Entity) -> dict[str, Any]:
+        values = (text.text[entity.start : entity.end], entity.label, entity.start, entity.end)
+        return {f"{name}{column}": value for column, value in zip(SPAN, values, strict=True)}
+
+    for entity in text.extraction.entities:
+        words = text.text[entity.start : entity.end]
+        place = {"text": words, "start": entity.start, "end": entity.end}
+        yield common("entity", entity.label, entity.score) | place
+    for relation in text.extraction.relations:
+        ends = span("head", relation.head) | span("tail", relation.tail)
+        yield common("relation", relation.label, relation.score) | ends
+
+
+def _rounded(score: float) -> float:
+    return round(score, DIGITS)
+
+
+class Failures:
+    """The side file of an output: a line for each text that could not be read or predicted on."""
+
+    def __init__(self, output: Path) -> None:
+        self.path = output.with_name(f"{output.name}.errors.jsonl")
+        self.positions: set[int] = set()
+
+    def keep(self, before: int | None = None) -> None:
+        """Read what is there and keep what comes before a position; a half line goes."""
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        rows = {line: json.loads(line)["position"] for line in lines if line.endswith(b"\n")}
+        kept = {line: at for line, at in rows.items() if before is None or at < before}
+        self.positions = set(kept.values())
+        if kept:
+            self.path.write_bytes(b"".join(kept))
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def add(self, source: Source, error: str) -> None:
+        """Write one down, at once: it must never be behind the output."""
+        self.positions.add(source.position)
+        item = {"position": source.position, "id": source.id, "error": error}
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
+def resume(path: Path, failures: Failures) -> tuple[int, Source | None]:
+    """Cut off what is half written: the position to go on with, and the last text of the output.
+
+    JSONL goes on behind its last whole line. CSV goes on with the last text that has rows, whose rows
+    are written again; that text's own text is not known.
+
+    Raises ValueError where the file was not written by extraction.
+    """
+    try:
+        failures.keep()
+        position, last = (_whole_rows if path.suffix == ".csv" else _whole_lines)(path, failures.positions)
+    except (ValueError, KeyError, TypeError, StopIteration, csv.Error) as error:
+        raise ValueError(
+            f"{path}: found content that cannot be continued ({error}), expected what this command wrote "
+            f"before it stopped: name another file, or begin anew with --force."
+        ) from error
+    failures.keep(before=position)
+    return position, last
+
+
+def _whole_lines(path: Path, failed: set[int]) -> tuple[int, Source | None]:
+    count = size = 0
+    last = b""
+    with path.open("rb+") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                count, size, last = count + 1, size + len(line), line
+        file.truncate(size)
+    # Every text has a line in the output or in the side file, which may be ahead of it.
+    position = written = 0
+    for position in range(count + len(failed) + 1):
+        if position not in failed:
+            if written == count:
+                break
+            written += 1
+    if not last:
+        return position, None
+    item = json.loads(last)
+    place = max(at for at in range(position) if at not in failed)
+    return position, Source(place, item["id"], item["text"])
+
+
+def _whole_rows(path: Path, failed: set[int]) -> tuple[int, Source | None]:
+    at = start = begin = 0
+    last: Source | None = None
+    record = b""
+    with path.open("rb+") as file:
+        for line in file:
+            record, at = record + line, at + len(line)
+            # Inside a quoted value the number of quotes is odd: such a line ends no row.
+            if not line.endswith(b"\n") or record.count(b'"') % 2:
+                continue
+            if start:  # the first row is the header
+                number, name = next(csv.reader([record.decode("utf-8")]))[:2]
+                if last is None or last.position != int(number):
+                    last, begin = Source(int(number), name, ""), start
+            elif record.decode("utf-8").strip() != ",".join(FIELDS):
+                raise ValueError("another header")
+            record, start = b"", at
+        file.truncate(begin)
+    return (last.position, last) if last else (0, None)

@@ -1,0 +1,81 @@
+"""`spacy bispn render`: what a pipeline finds in one text or in some, drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.util import load_model
+from wasabi import msg
+
+from ..drawing import Drawing, draw
+from .texts import SUFFIXES, stream_texts
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ margin: 2rem; }} div {{ border-top: 1px solid #ddd; padding: 0.5rem 0; }}
+</style></head><body>
+{drawings}
+</body></html>
+"""
+
+
+def render_command(
+    model: Annotated[str, typer.Argument(help="Trained pipeline")],
+    text: Annotated[str, typer.Argument(help="A text, or a .txt or .jsonl file of texts")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=".html or .svg; without, HTML is printed")
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Draw entities and relations of a text; a file's texts go onto one page."""
+    try:
+        texts = read_texts(text)
+        if output is not None and output.suffix not in (".html", ".svg"):
+            raise ValueError(
+                f"{output}: found the suffix {output.suffix!r}, expected .html or .svg: "
+                f"the suffix chooses what is written."
+            )
+        if output is not None and output.suffix == ".svg" and len(texts) != 1:
+            raise ValueError(
+                f"{output}: found {len(texts)} texts for one image, expected one: "
+                f"write .html, which holds many."
+            )
+    except ValueError as error:
+        msg.fail("The text cannot be drawn", str(error), exits=1)
+    setup_gpu(gpu_id, silent=True)
+    nlp = load_model(model)
+    drawings = [draw(doc) for doc in nlp.pipe(texts)]
+    if output is None:
+        typer.echo(to_page(drawings, nlp.meta["name"]), nl=False)
+        return
+    drawn = to_page(drawings, nlp.meta["name"]) if output.suffix == ".html" else f"{drawings[0]}\n"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(drawn, encoding="utf8")
+    msg.good(f"{len(drawings)} texts in {output}")
+
+
+def read_texts(text: str) -> list[str]:
+    """The text, or the texts of the file that it names. Raises ValueError where there are none to read."""
+    if not os.path.isfile(text):  # unlike Path's, at ease with names of any length
+        if text.endswith(SUFFIXES) and not any(map(str.isspace, text)):
+            raise ValueError(f"{text}: found no file, expected one with texts: check the path.")
+        return [text]
+    sources = list(stream_texts(Path(text)))
+    for source in sources:
+        if source.error:
+            raise ValueError(source.error)
+    if not sources:
+        raise ValueError(f"{text}: found an empty file, expected at least one text: check the path.")
+    return [source.text for source in sources]
+
+
+def to_page(drawings: Sequence[Drawing], title: str) -> str:
+    """An HTML page with all drawings."""
+    shown = "\n".join(drawing._repr_html_() for drawing in drawings)
+    return PAGE.format(title=escape(title), drawings=shown)

@@ -1,0 +1,163 @@
+"""A layout as SVG: no scripts, no fonts of its own, nothing that a text or a label could break."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from colorsys import hls_to_rgb
+from html import escape
+from itertools import accumulate, pairwise
+from zlib import crc32
+
+from ..records import Entity, Extraction
+from .arcs import Arc, Stretch
+from .layout import Layout, lay_out
+from .words import LABEL_SIZE, TEXT_SIZE, measure
+
+FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+EDGE = 6.0  # around everything
+ASCENT = 14.0  # of the text, above its baseline; arcs end there
+LANE, LEVEL, CHANNEL = 18.0, 18.0, 8.0
+BELOW = 5.0  # from the baseline to the first bar
+ROUND = 5.0
+ARROW = 4.0
+
+UNPRINTABLE = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+Point = tuple[float, float]
+
+
+def to_svg(text: str, extraction: Extraction, width: float) -> str:
+    """The drawing of a text: an `svg` element that can stand in HTML or, as it is, in a file."""
+    layout = lay_out(text, extraction, width)
+    rows = range(layout.lines.count)
+    above = [ASCENT + (layout.lanes(row) + 0.5) * LANE if layout.lanes(row) else ASCENT for row in rows]
+    below = [BELOW + layout.levels(row) * LEVEL + EDGE for row in rows]
+    tops = [EDGE, *accumulate((up + down for up, down in zip(above, below, strict=True)), initial=EDGE)][1:]
+    bases = [top + up for top, up in zip(tops, above, strict=False)]
+    left = EDGE + CHANNEL * (layout.channels("left") + 1 if layout.channels("left") else 0)
+    right = EDGE + CHANNEL * (layout.channels("right") + 1 if layout.channels("right") else 0)
+    wide, high = left + layout.lines.width + right, tops[-1] + EDGE
+    parts = [
+        *_words(text, layout, bases),
+        *_bars(text, layout, bases),
+        *_arcs(text, extraction, layout, bases),
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="bispn" '
+        f'viewBox="{_n(-left)} 0 {_n(wide)} {_n(high)}" width="{_n(wide)}" height="{_n(high)}" '
+        f'font-family="{FONT}" font-size="{TEXT_SIZE}" direction="ltr" fill="#222">'
+        f'<rect x="{_n(-left)}" width="{_n(wide)}" height="{_n(high)}" fill="#fff"/>'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def color(label: str) -> str:
+    """The colour of a label, always the same, dark enough to be read on white."""
+    hue = crc32(label.encode("utf-8", "replace")) % 360 / 360
+    return "#" + "".join(f"{round(255 * part):02x}" for part in hls_to_rgb(hue, 0.34, 0.7))
+
+
+def clean(text: str) -> str:
+    """The text as XML may hold it: what it may not is replaced, character by character; escaped."""
+    printable = UNPRINTABLE.sub(lambda match: " " if match[0] in "\t\r\n" else "\ufffd", text)
+    return escape(printable)
+
+
+def _words(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
+    for word in layout.lines.words:
+        # Text that reads to the left is placed by its right end, where it begins.
+        at = word.left + word.width if word.rtl else word.left
+        direction = ' direction="rtl"' if word.rtl else ""
+        # Whatever the font, the word fills its place.
+        fit = f' textLength="{_n(word.width)}" lengthAdjust="spacingAndGlyphs"' if word.width else ""
+        words = clean(text[word.start : word.end])
+        yield f'<text x="{_n(at)}" y="{_n(bases[word.line])}"{direction}{fit}>{words}</text>'
+
+
+def _bars(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
+    for bar in layout.bars:
+        entity = layout.entities[bar.entity]
+        y = bases[bar.line] + BELOW + bar.level * LEVEL
+        label = "" if bar.label is None else _label(entity.label, bar.label, y + 4 + LABEL_SIZE, "start")
+        yield (
+            f'<g class="entity" fill="{color(entity.label)}"><title>{_described(text, entity)}</title>'
+            f'<rect x="{_n(bar.left)}" y="{_n(y)}" width="{_n(bar.right - bar.left)}" height="3" rx="1"/>'
+            f"{label}</g>"
+        )
+
+
+def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
+    # Labels come last, on white: they interrupt whatever line passes below them.
+    labels: list[str] = []
+    for arc in layout.arcs:
+        relation = extraction.relations[arc.relation]
+        points = _way(arc, layout, bases)
+        x, y = points[-1]
+        tip = f"M{_n(x)} {_n(y)}l{_n(-ARROW)} {_n(-2 * ARROW)}h{_n(2 * ARROW)}z"
+        yield (
+            f'<g class="relation"><path d="{_rounded(points)}" fill="none" stroke="{color(relation.label)}" '
+            f'stroke-width="1.3"/><path d="{tip}" fill="{color(relation.label)}"/></g>'
+        )
+        title = f"{_described(text, relation.head)} → {_described(text, relation.tail)}"
+        for stretch in arc.stretches:
+            if stretch.label is not None:
+                middle, size = _height(stretch, bases), measure(relation.label, LABEL_SIZE)
+                labels.append(
+                    f'<g class="relation" fill="{color(relation.label)}"><title>{clean(relation.label)}'
+                    f'{_score(relation.score)}: {title}</title><rect x="{_n(stretch.label - size / 2)}" '
+                    f'y="{_n(middle - LABEL_SIZE / 2)}" width="{_n(size)}" height="{LABEL_SIZE}" '
+                    f'fill="#fff"/>'
+                    f"{_label(relation.label, stretch.label, middle + LABEL_SIZE / 3, 'middle')}</g>"
+                )
+    yield from labels
+
+
+def _way(arc: Arc, layout: Layout, bases: Sequence[float]) -> list[Point]:
+    """The corners of an arc from its head to its tail."""
+    first, last = arc.stretches[0], arc.stretches[-1]
+    up, down = _height(first, bases), _height(last, bases)
+    end = first.to if not arc.side else last.at
+    points = [(first.at, bases[first.line] - ASCENT), (first.at, up)]
+    if arc.side:
+        outside = CHANNEL * (arc.channel + 1)
+        margin = -outside if arc.side == "left" else layout.lines.width + outside
+        points += [(margin, up), (margin, down)]
+    return [*points, (end, down), (end, bases[last.line] - ASCENT)]
+
+
+def _height(stretch: Stretch, bases: Sequence[float]) -> float:
+    return bases[stretch.line] - ASCENT - (stretch.lane + 0.9) * LANE
+
+
+def _rounded(points: Sequence[Point]) -> str:
+    """A path along the points with round corners."""
+    path = f"M{_n(points[0][0])} {_n(points[0][1])}"
+    for (before, corner), (_, after) in pairwise(pairwise(points)):
+        for command, target in (("L", before), ("Q", after)):
+            length = abs(target[0] - corner[0]) + abs(target[1] - corner[1])
+            share = min(ROUND, length / 2) / length if length else 0.0
+            x, y = (here + share * (there - here) for here, there in zip(corner, target, strict=True))
+            control = f"{_n(corner[0])} {_n(corner[1])} " if command == "Q" else ""
+            path += f"{command}{control}{_n(x)} {_n(y)}"
+    return f"{path}L{_n(points[-1][0])} {_n(points[-1][1])}"
+
+
+def _label(label: str, x: float, y: float, anchor: str) -> str:
+    return (
+        f'<text class="label" x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{LABEL_SIZE}">'
+        f"{clean(label)}</text>"
+    )
+
+
+def _described(text: str, entity: Entity) -> str:
+    return f"{clean(text[entity.start : entity.end])} ({clean(entity.label)}{_score(entity.score)})"
+
+
+def _score(score: float) -> str:
+    return "" if score == 1.0 else f" {score:.2f}"
+
+
+def _n(number: float) -> str:
+    """A number as short as it can be, to a tenth of a pixel."""
+    return f"{round(number, 1) + 0.0:g}" if abs(number) < 1e5 else f"{number:.0f}"
