@@ -152,7 +152,7 @@ def diagnose(train: Sequence[Sample], dev: Sequence[Sample], settings: Settings,
     if not any(sample.extraction.relations for sample in train):
         raise ValueError(
             f"none of the {len(train)} training texts has a relation, expected doc._.relations on them: "
-            f"convert the corpus with `spacy bispn convert`, or assign doc._.relations before saving the DocBin."
+            f"convert the corpus with `spacy bispn convert`, or assign doc._.relations and save it anew."
         )
     labels = Labels(
         tuple(sorted({x.label for extraction in gold for x in extraction.entities})),
@@ -216,9 +216,8 @@ def up(value: float, step: int) -> int:
 
 def check_settings(split: Split, cut: Cut, settings: Settings) -> Iterator[Finding]:
     """What other settings may repair."""
-    counted = (("entity_queries", cut.entities), ("relation_queries", cut.relations))
     stops = split.name == "train"
-    for name, counts in counted:
+    for name, counts in (("entity_queries", cut.entities), ("relation_queries", cut.relations)):
         limit = getattr(settings, name)
         over = sum(count > limit for count in counts)
         if over:
@@ -232,15 +231,15 @@ def check_settings(split: Split, cut: Cut, settings: Settings) -> Iterator[Findi
     if stops and one_way > ONE_WAY * len(cut.relations):
         yield Finding(
             "warning", "one_way", split.name, one_way, len(cut.relations),
-            f"windows have symmetric relations that relation_queries = {limit} lets be taught in one direction "
-            f"only.",
+            f"windows have symmetric relations that relation_queries = {limit} lets be taught partly in one "
+            f"direction only.",
         )  # fmt: skip
     for kind, (lost, total) in (("entities", cut.lost_entities), ("relations", cut.lost_relations)):
         if lost:
             yield Finding(
                 "warning", f"lost_{kind}", split.name, lost, total,
-                f"{kind} lie in no window of {cut.piecer.window} pieces that share {cut.piecer.overlap}, and are "
-                f"neither learnt nor found.",
+                f"{kind} lie in no window of {cut.piecer.window} pieces that share {cut.piecer.overlap}, and "
+                f"are neither learnt nor found.",
             )  # fmt: skip
     long = sum(size > cut.piecer.window for size in split.pieces)
     if long:
@@ -280,17 +279,16 @@ def check_pieces(split: Split) -> Iterator[Finding]:
     if widened:
         yield Finding(
             "warning", "inside_piece", split.name, len(widened), total,
-            "entities end inside a wordpiece and are taught as the whole piece: an encoder with smaller pieces "
-            "tells them apart.", shown(widened),
+            "entities end inside a wordpiece and are taught as the whole piece: an encoder with smaller "
+            "pieces tells them apart.", shown(widened),
         )  # fmt: skip
     crowded = (("crowded_spans", "spans", "labels", spans, span_total),
                ("crowded_pairs", "pairs of spans", "relations", pairs, pair_total))  # fmt: skip
     for code, what, items, texts, number in crowded:
         if texts and split.fixed.proposed:
             yield Finding(
-                "warning", code, split.name, len(texts), number,
-                f"{what} have more than {COPIES} {items}, but a proposal holds {COPIES}: merge labels, or set "
-                f'queries = "learned".', shown(texts),
+                "warning", code, split.name, len(texts), number, f"{what} have more {items} than the "
+                f'{COPIES} that proposals hold: merge labels, or set queries = "learned".', shown(texts),
             )  # fmt: skip
 
 

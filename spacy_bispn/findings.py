@@ -81,8 +81,8 @@ def check_tokens(split: str, samples: Sequence[Sample]) -> Iterator[Finding]:
         total = sum(len(sample.extraction.entities) for sample in samples)
         yield Finding(
             "warning", "inside_token", split, len(cut), total,
-            "entities end inside a token of the pipeline's tokenizer, which from raw text can only predict the "
-            "whole token: set nlp.tokenizer to the one that the corpus was made with, or to "
+            "entities end inside a token of the pipeline's tokenizer, and from raw text only the whole token "
+            "can be predicted: set nlp.tokenizer to the one that the corpus was made with, or to "
             "spacy-bispn.PunctuationTokenizer.v1.", shown(cut),
         )  # fmt: skip
     other = [sample.text for sample in samples if sample.words != sample.tokens]
@@ -135,7 +135,7 @@ def check_symmetric(train: Sequence[Sample], symmetric: Sequence[str]) -> Iterat
         yield Finding(
             "error", "unknown_symmetric", "train", len(unknown), len(set(symmetric)),
             f"labels in symmetric_labels are no relation labels of the corpus ({', '.join(sorted(there))}): "
-            f"correct the component's config.", tuple(map(repr, unknown[:SHOWN])),
+            f"correct their spelling.", tuple(map(repr, unknown[:SHOWN])),
         )  # fmt: skip
 
 
@@ -163,8 +163,8 @@ def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample]) -> Iterator
         pairs.sort(key=lambda pair: -pair[2])
         yield Finding(
             "warning", "recurring", "dev", len(pairs), len(dev),
-            f"texts are nearly the same as one of train (Jaccard index of runs of {SIZE} words at least {LEAST}): "
-            f"scores on them measure memory. Leave them out of one of the two.",
+            f"texts are nearly the same as one of train (Jaccard index of runs of {SIZE} words at least "
+            f"{LEAST}): scores on them measure memory. Leave them out of one of the two.",
             tuple(f"{score:.2f}: {clip(dev[index].text)}" for _, index, score in pairs[:SHOWN]),
         )  # fmt: skip
 

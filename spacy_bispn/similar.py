@@ -13,7 +13,7 @@ LEAST = 0.8  # Jaccard similarity from which two texts count as nearly the same
 def near_duplicates(
     first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], least: float = LEAST
 ) -> list[tuple[int, int, float]]:
-    """For each text of `second` with a near-duplicate in `first`: (its index in `first`, its own, similarity).
+    """For each text of `second` with a near-duplicate: (index of that in `first`, its own, similarity).
 
     Texts are sequences of words. Similarity is the Jaccard index of their sets of 5 consecutive words; a
     shorter text is one such run. Of several near-duplicates the most similar is named, of equals the first.

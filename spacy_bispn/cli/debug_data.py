@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from configparser import InterpolationError
 from dataclasses import asdict
 from pathlib import Path
@@ -107,9 +108,9 @@ def show(diagnosis: Diagnosis) -> None:
 
 def show_finding(finding: Finding) -> None:
     """Print one finding with its examples."""
-    say = {"error": msg.fail, "warning": msg.warn, "note": msg.info}[finding.level]
+    say: dict[str, Callable[..., Any]] = {"error": msg.fail, "warning": msg.warn, "note": msg.info}
     repair = " The recommended settings repair this." if finding.repairable else ""
-    say(f"{finding.split}: {finding.count} of {finding.total} {finding.message}{repair}")
+    say[finding.level](f"{finding.split}: {finding.count} of {finding.total} {finding.message}{repair}")
     for example in finding.examples:
         msg.text(f"    {example}")
 

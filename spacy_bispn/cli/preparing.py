@@ -54,7 +54,7 @@ def read_corpora(nlp: Language) -> tuple[list[Doc], list[Doc]]:
 
 
 def load_encoder(pipe: BiSPN, texts: Iterable[str]) -> None:
-    """Give an untrained component its encoder, so that it can cut texts; a random one learns its vocabulary."""
+    """Give an untrained component its encoder, to cut texts with; a random one learns its vocabulary."""
     source = pipe.model.attrs["source"]
     if pipe.shim.encoder is None and source is not None:
         pipe.shim.encoder = source.load(texts)
