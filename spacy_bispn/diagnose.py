@@ -210,7 +210,7 @@ def recommend(splits: Sequence[Split], fixed: Fixed) -> Settings:
 
 
 def up(value: float, step: int) -> int:
-    """The least multiple of `step` that is not smaller."""
+    """`value` as the next multiple of `step`."""
     return math.ceil(value / step) * step
 
 

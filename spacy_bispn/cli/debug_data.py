@@ -77,14 +77,13 @@ def read_config(path: Path, overrides: dict[str, Any]) -> Config:
         )
     config: Config = util.load_config(path, interpolate=False)
     for setting in overrides:
-        place: Any = config
-        for section in setting.split(".")[:-1]:
-            place = place.get(section) if isinstance(place, dict) else None
-        if not isinstance(place, dict):
+        try:
+            util.dot_to_object(config, setting.rpartition(".")[0])
+        except KeyError as error:
             raise ValueError(
                 f"the override --{setting} names no section of {path}, expected a setting under one of its "
                 f"sections ({', '.join(config)}): correct its name."
-            )
+            ) from error
     config = util.load_config(path, overrides, interpolate=False)
     return config
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import resolve_dot_names
+from spacy.util import dot_to_object, resolve_dot_names
 
 from ..annotations import has_relations, read
 from ..bridge import NetworkShim
@@ -41,13 +41,15 @@ def read_corpora(nlp: Language) -> tuple[list[Doc], list[Doc]]:
     for setting in ("train_corpus", "dev_corpus"):
         name = config["training"][setting]
         try:
-            (reader,) = resolve_dot_names(config, [name])
-            docs.append([example.reference for example in reader(nlp)])
-        except (KeyError, TypeError) as error:
+            dot_to_object(config, str(name))
+        except KeyError as error:
+            corpora = ", ".join(f"corpora.{corpus}" for corpus in config["corpora"])
             raise ValueError(
-                f"training.{setting} is {name!r}, expected the name of a corpus in the config, such as "
-                f"corpora.train: correct the setting or add the section."
+                f"training.{setting} is {name!r}, expected a corpus of the config ({corpora}): correct the "
+                f"setting or add the section."
             ) from error
+        (reader,) = resolve_dot_names(config, [name])
+        docs.append([example.reference for example in reader(nlp)])
         if not docs[-1]:
             raise ValueError(f"{name} has no Docs, expected at least one: check its path.")
     return docs[0], docs[1]

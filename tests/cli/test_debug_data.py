@@ -100,7 +100,8 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     assert after["components"]["bispn"]["model"]["encoder"] == ENCODER
 
     overrides = {f"paths.{part}": str(folder / f"{part}.spacy") for part in ("train", "dev")}
-    nlp = init_nlp(util.load_config(folder / "better.cfg", overrides, interpolate=True))
+    better = util.load_model_from_config(util.load_config(folder / "better.cfg", overrides), auto_fill=True)
+    nlp = init_nlp(better.config)
     trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
     assert "bispn" in trained("Tem2 binds Dal92.").spans
 
