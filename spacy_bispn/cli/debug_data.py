@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # As spaCy's own `debug data` has them: what is no option overrides a setting of the config.
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
+LISTED = 12  # labels printed of a finding; the JSON has all
 SPREADS = {
     "entities": "entities a window",
     "relations": "relations a window",
@@ -38,7 +39,7 @@ def debug_data_command(
     code: Annotated[Path | None, typer.Option("--code", "-c", help="Python file to import first")] = None,
 ) -> None:
     """Say what will hurt a training, and recommend settings that fit the corpus."""
-    # `spacy` imports all commands whenever it starts, but torch only for this one
+    # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
     from .preparing import apply, component_of, examine, read_corpora
 
     overrides = parse_config_overrides(ctx.args)
@@ -110,8 +111,10 @@ def show_finding(finding: Finding) -> None:
     say: dict[str, Callable[..., Any]] = {"error": msg.fail, "warning": msg.warn, "note": msg.info}
     repair = " The recommended settings repair this." if finding.repairable else ""
     say[finding.level](f"{finding.split}: {finding.count} of {finding.total} {finding.message}{repair}")
-    for example in finding.examples:
+    for example in finding.examples[:LISTED]:
         msg.text(f"    {example}")
+    if len(finding.examples) > LISTED:
+        msg.text(f"    and {len(finding.examples) - LISTED} more")
 
 
 def spread(values: Spread) -> tuple[str, int, int, int]:

@@ -25,7 +25,7 @@ NAME = "bispn"
 BATCH = 8
 MOST_EPOCHS = 100
 SELDOM = 5  # a vocabulary is as large as the words that occur so often
-VOCABULARY = (500, 4000)  # least and most pieces
+VOCABULARY = (800, 4000)  # least and most pieces
 RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # weights that start from nothing learn faster
 GPU = {"batch_pieces": 2048}
 READER = "spacy-bispn.Corpus.v1"
@@ -81,7 +81,8 @@ def init_config_command(
     msg.good(
         f"{output}: {filled['training']['max_epochs']} epochs over {len(docs)} texts, tokens by {tokenizer}"
     )
-    msg.text(f"python -m spacy train {output} --output training --paths.dev dev.spacy")
+    on_gpu = " --gpu-id 0" if gpu else ""
+    msg.text(f"python -m spacy train {output} --output training --paths.dev dev.spacy{on_gpu}")
 
 
 def tell_punctuation(lang: str, docs: Sequence[Doc]) -> bool:
@@ -166,7 +167,7 @@ def fit(config: Config, docs: Sequence[Doc]) -> Config:
 
     Raises ValueError if the corpus has no relations, a symmetric label is unknown or the encoder unreadable.
     """
-    # `spacy` imports all commands whenever it starts, but torch only for this one
+    # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
     from .preparing import apply, examine
 
     nlp = util.load_model_from_config(config, auto_fill=True)

@@ -19,7 +19,9 @@ from thinc.api import Config
 from typer.testing import CliRunner
 
 from spacy_bispn.cli import app
+from spacy_bispn.cli.debug_data import show_finding
 from spacy_bispn.corpora import to_docbin
+from spacy_bispn.findings import Finding
 
 READER = "spacy-bispn.Corpus.v1"
 LOW = {"entity_queries": 1, "relation_queries": 1, "window": 16, "overlap": 4}
@@ -104,6 +106,14 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     nlp = init_nlp(better.config)
     trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
     assert "bispn" in trained("Tem2 binds Dal92.").spans
+
+
+def test_a_long_list_of_labels_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tuple(f"L{number}: 1" for number in range(15))
+    show_finding(Finding("warning", "few_entities", "train", 15, 15, "labels are few.", labels))
+    said = capsys.readouterr().out
+    assert "train: 15 of 15 labels are few." in said and "L11: 1" in said
+    assert "and 3 more" in said and "L12" not in said
 
 
 def test_settings_are_overridden_as_in_spacy(folder: Path, report: Callable[..., dict[str, Any]]) -> None:

@@ -58,7 +58,7 @@ def test_without_an_encoder_it_fits_the_corpus(folder: Path) -> None:
     assert config["components"]["bispn"]["symmetric_labels"] == ["BINDS"]
     assert config["nlp"]["tokenizer"]["@tokenizers"] == "spacy-bispn.PunctuationTokenizer.v1"
     assert model["encoder"]["@misc"] == "spacy-bispn.RandomEncoder.v1"
-    assert (model["encoder"]["vocabulary"], model["encoder"]["width"], model["heads"]) == (500, 192, 6)
+    assert (model["encoder"]["vocabulary"], model["encoder"]["width"], model["heads"]) == (800, 192, 6)
     assert (model["entity_queries"], model["relation_queries"]) == (16, 16)
     assert model["overlap"] * 4 == model["window"]
     assert config["paths"]["train"] == str(folder / "train.spacy") and config["paths"]["dev"] is None
