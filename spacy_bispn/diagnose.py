@@ -173,8 +173,7 @@ def diagnose(train: Sequence[Sample], dev: Sequence[Sample], settings: Settings,
             replace(found, repairable=left.get(found.code, 0) < found.count)
             for found in check_settings(split, cut, settings)
         ]
-    order = ("error", "warning", "note")
-    findings.sort(key=lambda found: order.index(found.level))
+    findings.sort(key=lambda found: ("error", "warning", "note").index(found.level))
     return Diagnosis(settings, recommended, measures, tuple(findings))
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import spacy
 from click.testing import Result
-from pipelines import ENCODER, PUNCTUATION, demo_texts, make_text, tiny
+from pipelines import CNN, ENCODER, PUNCTUATION, demo_texts, listening, make_text, tiny
 from spacy import util
+from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config
@@ -20,7 +21,9 @@ from typer.testing import CliRunner
 
 from spacy_bispn.cli import app
 from spacy_bispn.cli.debug_data import show_finding
+from spacy_bispn.cli.preparing import apply
 from spacy_bispn.corpora import to_docbin
+from spacy_bispn.diagnose import Settings
 from spacy_bispn.findings import Finding
 
 READER = "spacy-bispn.Corpus.v1"
@@ -106,6 +109,21 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     nlp = init_nlp(better.config)
     trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
     assert "bispn" in trained("Tem2 binds Dal92.").spans
+
+
+def test_positions_may_be_tokens(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    write(folder / "cnn.cfg", {"bispn": {"factory": "bispn", **listening(CNN)}})
+    found = report("cnn.cfg")
+    docs = DocBin().from_disk(folder / "train.spacy").get_docs(spacy.blank("en").vocab)
+    assert found["measures"]["train"]["pieces"]["most"] == max(map(len, docs))
+    assert found["settings"]["window"] == 256 and found["recommended"]["window"] == 64
+    assert "inside_piece" not in {x["code"] for x in found["findings"]}
+
+
+def test_a_trained_component_keeps_its_settings() -> None:
+    config = {"components": {"bispn": {"source": "model-best"}}}
+    with pytest.raises(ValueError, match=r"'model-best', which has its settings: leave out --write"):
+        apply(config, "bispn", Settings(16, 16, 64, 16, 16))
 
 
 def test_a_long_list_of_labels_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
