@@ -1,0 +1,192 @@
+"""`spacy bispn init-config`: a config that fits a corpus and an encoder."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from spacy import blank, util
+from spacy.cli.init_config import Optimizations
+from spacy.tokens import Doc
+from thinc.api import Config
+from wasabi import msg
+
+from .convert import PUNCTUATION
+from .export import read_docs
+
+if TYPE_CHECKING:
+    from ..pretrained import Encoder
+
+NAME = "bispn"
+BATCH = 8
+MOST_EPOCHS = 100
+SELDOM = 5  # a vocabulary is as large as the words that occur so often
+VOCABULARY = (800, 4000)  # least and most pieces
+RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # weights that start from nothing learn faster
+GPU = {"batch_pieces": 2048}
+READER = "spacy-bispn.Corpus.v1"
+
+
+class Plan(NamedTuple):
+    """How long to train: at least so many epochs, or more until there are so many steps."""
+
+    epochs: int
+    steps: int
+    frozen_epochs: int  # of a pretrained encoder
+
+
+# Efficiency is what project/configs has been run with; accuracy is three times as long.
+PLANS = {Optimizations.efficiency: Plan(10, 1500, 0), Optimizations.accuracy: Plan(30, 4500, 2)}
+
+
+def init_config_command(
+    output: Annotated[Path, typer.Argument(help="The config file to write")],
+    corpus: Annotated[Path, typer.Option(help="Training corpus: a .spacy file, or a folder of some")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Pretrained encoder, hub name or folder; without it, a small random one"),
+    ] = None,
+    optimize: Annotated[
+        Optimizations, typer.Option("--optimize", "-o", help="accuracy trains three times as long")
+    ] = Optimizations.efficiency,
+    gpu: Annotated[bool, typer.Option("--gpu", "-G", help="For training on a GPU")] = False,
+    lang: Annotated[str, typer.Option("--lang", "-l", help="Language code")] = "en",
+    symmetric: Annotated[
+        list[str] | None, typer.Option(help="Relation label without a direction (repeatable)")
+    ] = None,
+    punctuation: Annotated[
+        bool | None,
+        typer.Option(help="Whether every punctuation mark is a token; by default as in the corpus"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-F", help="Overwrite the file if it exists")] = False,
+) -> None:
+    """Write a complete config that fits a corpus and an encoder."""
+    try:
+        if output.exists() and not force:
+            raise ValueError(f"{output} exists, expected a new file: choose another name, or pass --force.")
+        docs = read_docs(corpus)
+        if punctuation is None:
+            punctuation = tell_punctuation(lang, docs)
+        config = base_config(docs, corpus, encoder, PLANS[optimize], gpu, lang, symmetric or [], punctuation)
+        filled = fit(config, docs)
+    except (ValueError, ImportError) as error:  # spaCy's way to say that there is no such language
+        msg.fail("The config cannot be written", str(error), exits=1)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    filled.to_disk(output)
+    tokenizer = filled["nlp"]["tokenizer"]["@tokenizers"]
+    msg.good(
+        f"{output}: {filled['training']['max_epochs']} epochs over {len(docs)} texts, tokens by {tokenizer}"
+    )
+    on_gpu = " --gpu-id 0" if gpu else ""
+    msg.text(f"python -m spacy train {output} --output training --paths.dev dev.spacy{on_gpu}")
+
+
+def tell_punctuation(lang: str, docs: Sequence[Doc]) -> bool:
+    """Whether the punctuation tokenizer fits a corpus better than the language's own.
+
+    The better one cuts fewer entities in two; of equals, it makes the tokens of more texts as they are.
+    """
+    from ..findings import inside
+    from .preparing import to_samples
+
+    fits: list[tuple[int, int]] = []
+    for nlp in (blank(lang), blank(lang, config={"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}})):
+        samples = to_samples(nlp, docs)
+        cut = sum(inside(sample, entity) for sample in samples for entity in sample.extraction.entities)
+        fits.append((-cut, sum(sample.words == sample.tokens for sample in samples)))
+    return fits[1] > fits[0]
+
+
+def base_config(
+    docs: Sequence[Doc],
+    corpus: Path,
+    encoder: str | None,
+    plan: Plan,
+    gpu: bool,
+    lang: str,
+    symmetric: list[str],
+    punctuation: bool,
+) -> Config:
+    """What differs from spaCy's defaults and the component's, but for the settings that are measured."""
+    steps = math.ceil(len(docs) / BATCH)
+    epochs = max(plan.epochs, min(math.ceil(plan.steps / steps), MOST_EPOCHS))
+    if encoder is None:
+        source = {"@misc": "spacy-bispn.RandomEncoder.v1", "vocabulary": vocabulary(docs)}
+    else:
+        source = {"@misc": "spacy-bispn.PretrainedEncoder.v1", "name": "${paths.encoder}"}
+    component = {
+        "factory": "bispn",
+        "symmetric_labels": symmetric,
+        "frozen_epochs": 0 if encoder is None else plan.frozen_epochs,
+        "model": {"@architectures": "spacy-bispn.BiSPN.v1", "encoder": source},
+        **(GPU if gpu else {}),
+    }
+    training = {
+        "max_epochs": epochs,
+        "max_steps": 0,
+        "patience": 0,
+        # a little less than an epoch: spaCy looks at the last step only if it is a multiple
+        "eval_frequency": max((steps * epochs - 1) // epochs, 1),
+        "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": BATCH},
+        "optimizer": {
+            "@optimizers": "spacy-bispn.AdamW.v1",
+            "epochs": "${training.max_epochs}",
+            **(RANDOM_RATES if encoder is None else {}),
+        },
+    }
+    readers = {part: {"@readers": READER, "path": f"${{paths.{part}}}"} for part in ("train", "dev")}
+    nlp: dict[str, Any] = {"lang": lang, "pipeline": [NAME]}
+    if punctuation:
+        nlp["tokenizer"] = {"@tokenizers": PUNCTUATION}
+    return Config(
+        {
+            "paths": {"train": str(corpus), "dev": None, **({"encoder": encoder} if encoder else {})},
+            "system": {"gpu_allocator": "pytorch" if gpu else None},
+            "nlp": nlp,
+            "components": {NAME: component},
+            "corpora": readers,
+            "training": training,
+        }
+    )
+
+
+def vocabulary(docs: Sequence[Doc]) -> int:
+    """How many wordpieces to learn: as many as words are frequent, in whole hundreds."""
+    words = Counter(token.text for doc in docs for token in doc)
+    least, most = VOCABULARY
+    frequent = sum(count >= SELDOM for count in words.values())
+    return min(max(math.ceil(frequent / 100) * 100, least), most)
+
+
+def fit(config: Config, docs: Sequence[Doc]) -> Config:
+    """The config with what the encoder and the corpus ask for, and every other setting by its default.
+
+    Raises ValueError if the corpus has no relations, a symmetric label is unknown or the encoder unreadable.
+    """
+    # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
+    from .preparing import apply, examine
+
+    nlp = util.load_model_from_config(config, auto_fill=True)
+    diagnosis = examine(nlp, NAME, docs, [])
+    unusable = [x for x in diagnosis.findings if x.level == "error" and not x.repairable]
+    if unusable:
+        (found,) = unusable[:1]
+        raise ValueError(f"{found.count} of {found.total} {found.message} {', '.join(found.examples)}")
+    apply(config, NAME, diagnosis.recommended)
+    if "encoder" in config["paths"]:
+        config["components"][NAME]["model"].update(decoder_sizes(nlp.get_pipe(NAME).shim.encoder))
+    filled: Config = util.load_model_from_config(config, auto_fill=True).config
+    return filled
+
+
+def decoder_sizes(encoder: Encoder) -> dict[str, int]:
+    """Heads as in the encoder, and a feed-forward layer of eight thirds of its width."""
+    shape: Any = encoder.model.config
+    return {
+        "heads": shape.num_attention_heads,
+        "feedforward": math.ceil(shape.hidden_size * 8 / 3 / 64) * 64,
+    }

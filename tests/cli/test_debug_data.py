@@ -1,0 +1,168 @@
+"""`spacy bispn debug-data`, called in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from click.testing import Result
+from pipelines import CNN, ENCODER, PUNCTUATION, demo_texts, listening, make_text, tiny
+from spacy import util
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from thinc.api import Config
+from typer.testing import CliRunner
+
+from spacy_bispn.cli import app
+from spacy_bispn.cli.debug_data import show_finding
+from spacy_bispn.cli.preparing import apply
+from spacy_bispn.corpora import to_docbin
+from spacy_bispn.diagnose import Settings
+from spacy_bispn.findings import Finding
+
+READER = "spacy-bispn.Corpus.v1"
+LOW = {"entity_queries": 1, "relation_queries": 1, "window": 16, "overlap": 4}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A corpus of twelve sentences, and a config in which every setting is too small."""
+    docbin, _ = to_docbin(spacy.blank("en", config=PUNCTUATION), demo_texts(12))
+    for part in ("train", "dev"):
+        docbin.to_disk(tmp_path / f"{part}.spacy")
+    bare, _ = to_docbin(spacy.blank("en"), [make_text("Tem2 sleeps.", [("Tem2", "P")], [])])
+    bare.to_disk(tmp_path / "bare.spacy")
+    write(tmp_path / "config.cfg", {"bispn": {"factory": "bispn", **tiny(LOW, longest_span=1)}})
+    return tmp_path
+
+
+def write(path: Path, components: dict[str, Any], **sections: Any) -> None:
+    """A config with comments and references, as people write them."""
+    readers = {part: {"@readers": READER, "path": f"${{paths.{part}}}"} for part in ("train", "dev")}
+    config = {
+        "paths": {"train": None, "dev": None},
+        "nlp": {"lang": "en", "pipeline": list(components), **PUNCTUATION["nlp"]},
+        "components": components,
+        "corpora": readers,
+        "training": {
+            "max_steps": 1,
+            "optimizer": {"@optimizers": "spacy-bispn.AdamW.v1"},
+            "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": 4},
+        },
+    }
+    Config({**config, **sections}).to_disk(path)
+
+
+def debug(folder: Path, config: str, *words: object, code: int = 0, dev: str = "dev") -> Result:
+    paths = ["--paths.train", folder / "train.spacy", "--paths.dev", folder / f"{dev}.spacy"]
+    arguments = ["debug-data", folder / config, *paths, *words]
+    result = CliRunner().invoke(app, [str(word) for word in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def report(folder: Path) -> Callable[..., dict[str, Any]]:
+    def call(config: str, *words: object, code: int = 0) -> dict[str, Any]:
+        debug(folder, config, "--output", folder / "report.json", *words, code=code)
+        found: dict[str, Any] = json.loads((folder / "report.json").read_text("utf8"))
+        return found
+
+    return call
+
+
+def test_it_says_what_will_hurt(folder: Path) -> None:
+    said = " ".join(debug(folder, "config.cfg", code=1).output.split())
+    assert "train: 12 texts" in said and "entities a window" in said and "recommended" in said
+    assert "more gold than entity_queries = 1" in said and "the training stops." in said
+    assert "dev: 12 of 12 texts are nearly the same as one of train" in said
+    assert "The recommended settings repair this." in said
+
+
+def test_what_it_writes_trains_and_has_nothing_left_to_repair(
+    folder: Path, report: Callable[..., dict[str, Any]]
+) -> None:
+    first = report("config.cfg", "--write", folder / "better.cfg")
+    codes = {found["code"] for found in first["findings"] if found["repairable"]}
+    assert codes >= {"entity_queries", "relation_queries", "longest_span", "cut_texts"}
+    assert first["settings"] == {**LOW, "longest_span": 1}
+
+    second = report("better.cfg")
+    assert second["settings"] == second["recommended"] == first["recommended"]
+    assert not [x for x in second["findings"] if x["repairable"] or x["level"] == "error"]
+
+    before, after = (
+        Config().from_disk(folder / name, interpolate=False) for name in ("config.cfg", "better.cfg")
+    )
+    assert after["paths"] == {"train": None, "dev": None}, "overrides are not written"
+    assert after["corpora"] == before["corpora"], "references stay references"
+    assert after["components"]["bispn"]["model"]["encoder"] == ENCODER
+
+    overrides = {f"paths.{part}": str(folder / f"{part}.spacy") for part in ("train", "dev")}
+    better = util.load_model_from_config(util.load_config(folder / "better.cfg", overrides), auto_fill=True)
+    nlp = init_nlp(better.config)
+    trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
+    assert "bispn" in trained("Tem2 binds Dal92.").spans
+
+
+def test_positions_may_be_tokens(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    write(folder / "cnn.cfg", {"bispn": {"factory": "bispn", **listening(CNN)}})
+    found = report("cnn.cfg")
+    docs = DocBin().from_disk(folder / "train.spacy").get_docs(spacy.blank("en").vocab)
+    assert found["measures"]["train"]["pieces"]["most"] == max(map(len, docs))
+    assert found["settings"]["window"] == 256 and found["recommended"]["window"] == 64
+    assert "inside_piece" not in {x["code"] for x in found["findings"]}
+
+
+def test_a_trained_component_keeps_its_settings() -> None:
+    config = {"components": {"bispn": {"source": "model-best"}}}
+    with pytest.raises(ValueError, match=r"'model-best', which has its settings: leave out --write"):
+        apply(config, "bispn", Settings(16, 16, 64, 16, 16))
+
+
+def test_a_long_list_of_labels_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tuple(f"L{number}: 1" for number in range(15))
+    show_finding(Finding("warning", "few_entities", "train", 15, 15, "labels are few.", labels))
+    said = capsys.readouterr().out
+    assert "train: 15 of 15 labels are few." in said and "L11: 1" in said
+    assert "and 3 more" in said and "L12" not in said
+
+
+def test_settings_are_overridden_as_in_spacy(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    found = report("config.cfg", "--components.bispn.model.entity_queries", 20, code=1)
+    assert found["settings"]["entity_queries"] == 20
+    assert "entity_queries" not in {x["code"] for x in found["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "dev", "said"),
+    [
+        (["--component.bispn.longest_span", "3"], "dev", ["--component.bispn", "components", "correct"]),
+        (["--paths.train", "bare.spacy"], "dev", ["none of the 1 training texts", "expected", "convert"]),
+        (["--training.dev_corpus", "corpora.test"], "dev", ["corpora.test", "corpora.dev", "correct"]),
+        ([], "none", ["none.spacy", "expected a .spacy file", "convert"]),
+    ],
+)
+def test_bad_input(folder: Path, words: list[str], dev: str, said: list[str]) -> None:
+    given = [str(folder / word) if word.endswith(".spacy") else word for word in words]
+    output = " ".join(
+        debug(folder, "config.cfg", *given, "--write", folder / "w.cfg", code=1, dev=dev).output.split()
+    )
+    assert "cannot be looked at" in output
+    for part in said:
+        assert part in output
+    assert not (folder / "w.cfg").exists()
+
+
+def test_bad_configs(folder: Path) -> None:
+    output = " ".join(debug(folder, "none.cfg", code=1).output.split())
+    assert "none.cfg" in output and "expected a file" in output and "init-config" in output
+    write(folder / "other.cfg", {"sentencizer": {"factory": "sentencizer"}})
+    output = " ".join(debug(folder, "other.cfg", code=1).output.split())
+    assert "sentencizer" in output and 'expected one with factory = "bispn"' in output
