@@ -1,6 +1,6 @@
 """The pipeline component: what spaCy calls, in spaCy's words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from math import isfinite
 from typing import Any
@@ -17,10 +17,11 @@ from . import annotations
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
 from .defaults import DEFAULTS, SCORE_WEIGHTS
+from .gold import check_labels, check_queries, collect_labels, report_losses
 from .nn.objective import Objective
-from .pieces import Window, with_gold
+from .pieces import with_gold
 from .records import Extraction, Labels
-from .targets import Placement, WindowGold, make_targets, place
+from .targets import WindowGold, make_targets, place
 
 
 @Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
@@ -158,7 +159,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
         windows = self.shim.windows(docs)
         shares, report = place(windows, gold, self.label_sets)
-        self._check_queries(docs, windows, shares)
+        check_queries(self.model.attrs, docs, windows, shares)
         report_losses(self.name, report)
         silent = sum(not annotations.has_relations(doc) for doc in docs)
         if silent:
@@ -166,21 +167,6 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
                 "[%s] %d of %d training texts say nothing about relations and are not learnt from: "
                 "assign doc._.relations = [] where a text has none.", self.name, silent, len(docs),
             )  # fmt: skip
-
-    def _check_queries(
-        self, docs: Sequence[Doc], windows: Sequence[Window], shares: Sequence[WindowGold]
-    ) -> None:
-        for window, share in zip(windows, shares, strict=True):
-            counts = {"entity_queries": len(share.entities), "relation_queries": len(share.relations)}
-            for setting, count in counts.items():
-                if count > self.model.attrs[setting]:
-                    text = docs[window.text].text
-                    kind = setting.split("_")[0]
-                    raise ValueError(
-                        f"{setting} is {self.model.attrs[setting]}, but a training text has {count} gold "
-                        f"items of kind {kind!r} in one window: raise model.{setting} to at least {count}, "
-                        f"or make model.window smaller. The text: {text[:80]!r}"
-                    )
 
     def predict(self, docs: Iterable[Doc]) -> list[Extraction]:
         """Extractions of some Docs, in their order. Windows are batched by length."""
@@ -194,6 +180,24 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
                 found[index] = extraction
         return [cohere(x, labels, decoding) for x in merge(reading.windows, found, len(docs))]
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream. Docs that raise go to the pipeline's error handler, one by one."""
+        for docs in util.minibatch(stream, size=batch_size):
+            yield from self._annotate(docs)
+
+    def _annotate(self, docs: list[Doc]) -> Iterator[Doc]:
+        try:
+            self.set_annotations(docs, self.predict(docs))
+        except Exception as error:  # a text of its own making, or too many for the memory of the device
+            if len(docs) == 1:
+                self.get_error_handler()(self.name, self, docs, error)
+                return
+            half = len(docs) // 2
+            yield from self._annotate(docs[:half])
+            yield from self._annotate(docs[half:])
+            return
+        yield from docs
 
     def set_annotations(self, docs: Iterable[Doc], extractions: Iterable[Extraction]) -> None:
         """Write the extractions on the Docs."""
@@ -253,44 +257,3 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         if result.surplus:
             key = f"{self.name}_surplus"
             losses[key] = losses.get(key, 0.0) + result.surplus
-
-
-def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
-    """All labels of some gold, sorted."""
-    gold = list(gold)
-    return {
-        "entity": sorted({entity.label for extraction in gold for entity in extraction.entities}),
-        "relation": sorted({relation.label for extraction in gold for relation in extraction.relations}),
-    }
-
-
-def check_labels(labels: Any) -> dict[str, list[str]]:
-    """Labels that were given, as `label_data` has them. Raises ValueError for anything else."""
-    kinds = ("entity", "relation")
-    if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in kinds):
-        raise ValueError(
-            f"the labels given are {str(labels)[:80]}, expected an object with a list of labels under "
-            f"each of {', '.join(kinds)}: write them with `spacy init labels`."
-        )
-    return {kind: [str(label) for label in labels[kind]] for kind in kinds}
-
-
-def report_losses(name: str, report: Placement) -> None:
-    """Say what of the training data no window can see or no label covers."""
-    for kind in ("entities", "relations"):
-        missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)
-        if missing:
-            util.logger.warning(
-                "[%s] %d of %d gold %s lie in no window, or have an end with an unknown label, and are not "
-                "learnt from: a larger model.window or model.overlap sees more.", name, missing, total, kind,
-            )  # fmt: skip
-    if report.widened_entities:
-        util.logger.warning(
-            "[%s] %d of %d gold entities end inside a wordpiece and are taught as the whole piece: "
-            "an encoder with smaller pieces tells them apart.", name, report.widened_entities, report.entities,
-        )  # fmt: skip
-    for label, count in report.unknown_labels.items():
-        util.logger.warning(
-            "[%s] %d gold items have the label %r, which is not among the labels given and is ignored: "
-            "add it to the labels file.", name, count, label,
-        )  # fmt: skip

@@ -14,6 +14,7 @@ from spacy_bispn.records import Entity, Extraction, Relation
 # What is compared, and the label it is counted under.
 Unit = tuple[Hashable, str]
 View = Callable[[Entity], tuple[int | str, ...]]
+ANY = "any label"  # stands for a label where labels are not compared
 
 
 @dataclass
@@ -87,18 +88,18 @@ def score_extractions(
     entity_pairs = [pair for pair in all_pairs if pair.entities_annotated]
     relation_pairs = [pair for pair in all_pairs if pair.relations_annotated]
 
-    entities = _count(entity_pairs, _entity_units)
-    boundaries = _count(entity_pairs, _boundary_units)
-    relations = _count(relation_pairs, lambda found: _relation_units(found, _typed, symmetric))
-    linked_boundaries = _count(relation_pairs, lambda found: _relation_units(found, _boundary, symmetric))
+    entities = _count(entity_pairs, lambda found: entity_units(found, typed))
+    boundaries = _count(entity_pairs, lambda found: entity_units(found, boundary))
+    relations = _count(relation_pairs, lambda found: relation_units(found, typed, symmetric))
+    linked_boundaries = _count(relation_pairs, lambda found: relation_units(found, boundary, symmetric))
 
     scores: dict[str, Any] = {
         **_micro("ents", entities),
-        **_macro("ents_macro", entities),
+        **_named("ents_macro", macro(entities)),
         **_micro("ents_boundary", boundaries),
         "ents_per_type": _per_type(entities),
         **_micro("rel_micro", relations),
-        **_macro("rel_macro", relations),
+        **_named("rel_macro", macro(relations)),
         **_micro("rel_boundary", linked_boundaries),
         "rel_per_type": _per_type(relations),
     }
@@ -106,27 +107,28 @@ def score_extractions(
         scores |= {key: None for key in scores if key.startswith("ents_")}
     if not relation_pairs:
         scores |= {key: None for key in scores if key.startswith("rel_")}
-    scores["bispn_coherence"] = _coherence(pair.predicted for pair in all_pairs)
+    scores["bispn_coherence"] = coherence(pair.predicted for pair in all_pairs)
     return scores
 
 
-def _typed(entity: Entity) -> tuple[int | str, ...]:
+def typed(entity: Entity) -> tuple[int | str, ...]:
+    """An entity as strict scores see it."""
     return (entity.start, entity.end, entity.label)
 
 
-def _boundary(entity: Entity) -> tuple[int | str, ...]:
+def boundary(entity: Entity) -> tuple[int | str, ...]:
+    """An entity as boundary-only scores see it."""
     return (entity.start, entity.end)
 
 
-def _entity_units(extraction: Extraction) -> set[Unit]:
-    return {(_typed(entity), entity.label) for entity in extraction.entities}
+def entity_units(extraction: Extraction, view: View) -> set[Unit]:
+    """Entities as seen by `view`, under their labels, or under `ANY` where it sees none."""
+    return {(view(entity), ANY if view is boundary else entity.label) for entity in extraction.entities}
 
 
-def _boundary_units(extraction: Extraction) -> set[Unit]:
-    return {(_boundary(entity), "any label") for entity in extraction.entities}
+def relation_units(extraction: Extraction, view: View, symmetric: Collection[str]) -> set[Unit]:
+    """Relations with their ends as seen by `view`; the ends of symmetric ones have no order."""
 
-
-def _relation_units(extraction: Extraction, view: View, symmetric: Collection[str]) -> set[Unit]:
     def arguments(relation: Relation[Entity]) -> tuple[Hashable, ...]:
         ends = (view(relation.head), view(relation.tail))
         return tuple(sorted(ends)) if relation.label in symmetric else ends
@@ -134,37 +136,50 @@ def _relation_units(extraction: Extraction, view: View, symmetric: Collection[st
     return {(arguments(relation), relation.label) for relation in extraction.relations}
 
 
-def _count(pairs: Iterable[Pair], units: Callable[[Extraction], set[Unit]]) -> dict[str, PRF]:
-    """Counts per label, summed over texts."""
+def count_units(gold: set[Unit], predicted: set[Unit]) -> dict[str, PRF]:
+    """Counts of one text per label."""
     counts: dict[str, PRF] = {}
-    for pair in pairs:
-        gold, predicted = units(pair.gold), units(pair.predicted)
-        for unit in gold | predicted:
-            counts.setdefault(unit[1], PRF()).count(unit in gold, unit in predicted)
+    for unit in gold | predicted:
+        counts.setdefault(unit[1], PRF()).count(unit in gold, unit in predicted)
     return counts
 
 
-def _micro(prefix: str, counts: dict[str, PRF]) -> dict[str, float]:
-    total = sum(counts.values(), PRF())
-    return {f"{prefix}_{ratio}": value for ratio, value in total.ratios().items()}
+def add_up(counts: Iterable[dict[str, PRF]]) -> dict[str, PRF]:
+    """Counts per label, summed over texts."""
+    total: dict[str, PRF] = {}
+    for one in counts:
+        for label, found in one.items():
+            total[label] = total.get(label, PRF()) + found
+    return total
 
 
-def _macro(prefix: str, counts: dict[str, PRF]) -> dict[str, float]:
-    labels = _per_type(counts).values()
-    return {
-        f"{prefix}_{ratio}": sum(ratios[ratio] for ratios in labels) / len(labels) if labels else 0.0
-        for ratio in "prf"
-    }
+def macro(counts: dict[str, PRF]) -> dict[str, float]:
+    """The unweighted mean over labels of each ratio; 0 where there are no labels."""
+    labels = [found.ratios() for found in counts.values()]
+    return {ratio: sum(one[ratio] for one in labels) / len(labels) if labels else 0.0 for ratio in "prf"}
 
 
-def _per_type(counts: dict[str, PRF]) -> dict[str, dict[str, float]]:
-    return {label: counts[label].ratios() for label in sorted(counts)}
-
-
-def _coherence(predictions: Iterable[Extraction]) -> float | None:
+def coherence(predictions: Iterable[Extraction]) -> float | None:
+    """Share of predicted relations both of whose ends are predicted entities; None without relations."""
     coherent = [
         relation.head in predicted.entities and relation.tail in predicted.entities
         for predicted in predictions
         for relation in predicted.relations
     ]
     return sum(coherent) / len(coherent) if coherent else None
+
+
+def _count(pairs: Iterable[Pair], units: Callable[[Extraction], set[Unit]]) -> dict[str, PRF]:
+    return add_up(count_units(units(pair.gold), units(pair.predicted)) for pair in pairs)
+
+
+def _micro(prefix: str, counts: dict[str, PRF]) -> dict[str, float]:
+    return _named(prefix, sum(counts.values(), PRF()).ratios())
+
+
+def _named(prefix: str, ratios: dict[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{ratio}": value for ratio, value in ratios.items()}
+
+
+def _per_type(counts: dict[str, PRF]) -> dict[str, dict[str, float]]:
+    return {label: counts[label].ratios() for label in sorted(counts)}

@@ -6,7 +6,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from spacy.training import Example
 from thinc.api import Adam
 
 from spacy_bispn import annotations
-from spacy_bispn.records import AnnotatedText
+from spacy_bispn.records import AnnotatedText, Extraction
 
 STEPS = 120
 KINASE = make_text(
@@ -584,6 +585,56 @@ def test_more_gold_than_queries_is_counted_by_update(queries: str) -> None:
     )
     losses = nlp.update(make_examples(nlp, [more, KINASE]), sgd=optimizer())
     assert losses["bispn_surplus"] == 2.0
+
+
+# Faults while annotating
+
+
+def test_a_bad_text_goes_to_the_error_handler_and_all_others_are_read(
+    trained: Language, texts: list[AnnotatedText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, predict = pipe_of(trained), pipe_of(trained).predict
+    stream = [texts[0].text, "unreadable", texts[1].text, texts[2].text]
+    expected = [said(doc) for doc in trained.pipe(text for text in stream if text != "unreadable")]
+
+    def refuse(docs: Iterable[Doc]) -> list[Extraction]:
+        docs = list(docs)
+        if any(doc.text == "unreadable" for doc in docs):
+            raise RuntimeError("this text cannot be read")
+        return predict(docs)
+
+    monkeypatch.setattr(pipe, "predict", refuse)
+    with pytest.raises(RuntimeError, match="this text cannot be read"):
+        list(trained.pipe(stream))
+    handled: list[list[str]] = []
+    handler = lambda name, proc, docs, error: handled.append([doc.text for doc in docs])  # noqa: E731
+    monkeypatch.setattr(pipe, "error_handler", handler, raising=False)
+    assert [said(doc) for doc in trained.pipe(stream)] == expected
+    assert handled == [["unreadable"]]
+
+
+def test_a_batch_too_large_for_the_memory_is_read_in_halves(
+    trained: Language, texts: list[AnnotatedText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, predict = pipe_of(trained), pipe_of(trained).predict
+    stream = [text.text for text in texts[:5]]
+    expected = [said(doc) for doc in trained.pipe(stream)]
+
+    def small(docs: Iterable[Doc]) -> list[Extraction]:
+        docs = list(docs)
+        if len(docs) > 2:
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return predict(docs)
+
+    monkeypatch.setattr(pipe, "predict", small)
+    assert [said(doc) for doc in trained.pipe(stream)] == expected
+
+
+def test_eight_threads_get_the_answers_of_one(trained: Language, texts: list[AnnotatedText]) -> None:
+    stream = [text.text for text in texts] * 8
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: said(trained(text)), stream))
+    assert found == [said(trained(text)) for text in stream]
 
 
 # Settings

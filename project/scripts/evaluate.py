@@ -19,16 +19,23 @@ def evaluate(corpus: str, corpora: Path, model: str, gpu: str, fold: int, metric
             output = ("--output", str(metrics / f"{name}.json"), "--gpu-id", gpu)
             subprocess.run([*spacy, "evaluate", model, str(data), *output], check=True)
     output = ("--output", str(metrics / f"{corpus}_published.json"), "--gpu-id", gpu)
-    published = [*spacy, "bispn", "published", model]
+    report = [*spacy, "bispn", "evaluate", model]
     if corpus == "biorelex":
         gold = str(corpora / corpus / "dev.json")
         predictions = ("--predictions", str(metrics / "biorelex_predictions.json"))
-        subprocess.run([*published, gold, "--format", "biorelex", *predictions, *output], check=True)
+        options = ("--format", "biorelex", *conventions("strict", "biorelex"))
+        subprocess.run([*report, gold, *options, *predictions, *output], check=True)
     elif corpus == "ade":
         splits = corpora / corpus / "splits.json"
         chosen = ("--splits", str(splits), "--fold", str(fold)) if splits.exists() else ()
         gold = str(corpora / corpus / ("ade_full.json" if chosen else f"ade_split_{fold}_test.json"))
-        subprocess.run([*published, gold, "--format", "spert", *chosen, *output], check=True)
+        options = ("--format", "spert", *conventions("strict", "spert", "spert-no-overlapping"))
+        subprocess.run([*report, gold, *options, *chosen, *output], check=True)
+
+
+def conventions(*names: str) -> list[str]:
+    """The options that name these conventions."""
+    return [word for name in names for word in ("--convention", name)]
 
 
 def main(

@@ -44,7 +44,9 @@ def main(
 def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
     """All figures. Raises ValueError for too few texts, and where a fast path changes the answer."""
     if len(docs) < 16:
-        raise ValueError(f"the data holds {len(docs)} texts, expected at least 16: raise --limit or add some.")
+        raise ValueError(
+            f"the data holds {len(docs)} texts, expected at least 16: raise --limit or add some."
+        )
     device = bispn_of(nlp).shim.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     figures: dict[str, Any] = {

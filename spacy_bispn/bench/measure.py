@@ -11,7 +11,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .. import annotations, component
+from .. import annotations as on_doc
+from .. import component
 from ..bridge import NetworkShim, Reading
 from ..component import BiSPN
 from ..corpora import bare
@@ -71,7 +72,7 @@ def check_answers(nlp: Language, texts: Sequence[str], batch_size: int | None) -
     pipe = bispn_of(nlp)
     edges = (pipe.decoding.type_threshold, pipe.decoding.relation_threshold)
     for text, doc in zip(texts, nlp.pipe(texts, batch_size=batch_size), strict=True):
-        one, other = annotations.read(nlp(text)), annotations.read(doc)
+        one, other = on_doc.read(nlp(text)), on_doc.read(doc)
         for items, others in ((one.entities, other.entities), (one.relations, other.relations)):
             there = {item: item.score for item in others}
             for item in items:
@@ -216,10 +217,10 @@ def all_queries(pipe: BiSPN, count: int) -> Iterator[None]:
     """As many entity and as many relation queries as asked for, whatever the text proposes."""
     queries: Any = pipe.shim.require().queries
     names = ("entity_limit", "relation_limit", "floor")
-    kept = {name: getattr(queries, name, None) for name in names}
-    if None in kept.values():  # learned queries have one size only
+    if not hasattr(queries, names[0]):  # learned queries have one size only
         yield
         return
+    kept = {name: getattr(queries, name) for name in names}
     for name, value in zip(names, (count, count, float("-inf")), strict=True):
         setattr(queries, name, value)
     yield

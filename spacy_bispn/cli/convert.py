@@ -11,10 +11,21 @@ import typer
 from spacy.language import Language
 from wasabi import msg
 
-from ..converters import FORMATS, Rules
 from ..corpora import to_docbin
 from ..records import AnnotatedText
-from .sources import AUTO, hold_out, read_source
+from .options import (
+    AUTO,
+    DiscontiguousOption,
+    Fold,
+    Format,
+    LevelOption,
+    Negative,
+    PairsOption,
+    Part,
+    Splits,
+    Symmetric,
+)
+from .sources import find_format, hold_out, read_source
 
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 SHOWN = 5
@@ -23,38 +34,29 @@ SHOWN = 5
 def convert_command(
     source: Annotated[Path, typer.Argument(help="Corpus file, or folder of a corpus", exists=True)],
     output: Annotated[Path, typer.Argument(help="The .spacy file to write")],
-    form: Annotated[
-        str, typer.Option("--format", "-f", help=f"{AUTO}: by the content; or {', '.join(FORMATS)}")
-    ] = AUTO,
+    form: Format = AUTO,
     lang: Annotated[str, typer.Option(help="Language code")] = "en",
     punctuation: Annotated[bool, typer.Option(help="Make every punctuation mark its own token")] = False,
-    symmetric: Annotated[
-        list[str] | None, typer.Option(help="Relation label without a direction (repeatable)")
-    ] = None,
-    negative: Annotated[
-        list[str] | None, typer.Option(help="Relation label that says there is none (repeatable)")
-    ] = None,
+    symmetric: Symmetric = None,
+    negative: Negative = None,
     lenient: Annotated[bool, typer.Option(help="Skip and report items that cannot be read")] = False,
-    level: Annotated[str | None, typer.Option(help="'sentence' or 'document' of a DyGIE file")] = None,
-    splits: Annotated[Path | None, typer.Option(help="Folds of a SpERT file, as JSON")] = None,
-    fold: Annotated[int, typer.Option(help="Which fold, counted from 0")] = 0,
-    part: Annotated[str, typer.Option(help="'train' or 'test' part of the fold")] = "train",
+    level: LevelOption = None,
+    pairs: PairsOption = None,
+    discontiguous: DiscontiguousOption = None,
+    splits: Splits = None,
+    fold: Fold = 0,
+    part: Part = "train",
     dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written here")] = None,
     share: Annotated[float, typer.Option(help="The share held out")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of the random share")] = 0,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
-    # Only what was asked for: a format has negative labels of its own.
-    rules = Rules()
-    if symmetric:
-        rules["symmetric"] = tuple(symmetric)
-    if negative:
-        rules["negative"] = tuple(negative)
-    if lenient:
-        rules["lenient"] = True
     try:
-        conversion = read_source(source, form, splits, fold, part, level, **rules)
+        conversion = read_source(
+            source, find_format(source, form), splits, fold, part, symmetric, negative, lenient,
+            level=level, pairs=pairs, discontiguous=discontiguous,
+        )  # fmt: skip
         texts = conversion.texts
         held: list[AnnotatedText] = []
         if dev is not None:

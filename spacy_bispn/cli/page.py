@@ -1,6 +1,6 @@
 """`spacy bispn page`: sentences with predicted entities and relation arcs beside gold, as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,17 +14,20 @@ from spacy.util import load_model
 from wasabi import msg
 
 from .. import annotations
-from ..corpora import create_reader
-from ..records import Relation
+from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
+from ..records import Entity, Relation
+from .options import GPU
+from .sources import predict_docs, symmetric_labels
 
 STYLE = """
 body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; color: #222; }
 article { border-top: 1px solid #ccc; padding: 1rem 0; }
-h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
+h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
 .arcs { overflow-x: auto; }
 ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
+th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
 """
-
 
 PALETTE = ("#8dd3c7", "#fdb462", "#bebada", "#fb8072", "#80b1d3", "#b3de69", "#fccde5", "#ffed6f")
 
@@ -34,50 +37,79 @@ def page_command(
     data: Annotated[Path, typer.Argument(help="A .spacy file with gold", exists=True)],
     output: Annotated[Path, typer.Argument(help="The HTML file to write")],
     limit: Annotated[int, typer.Option(help="How many texts are shown")] = 12,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GPU = -1,
 ) -> None:
     """Show what a pipeline finds beside what was annotated."""
     setup_gpu(gpu_id, silent=True)
     nlp = load_model(model)
-    examples = list(create_reader(data, limit=limit)(nlp))
-    for example, doc in zip(examples, nlp.pipe(example.predicted for example in examples), strict=True):
-        example.predicted = doc
+    examples = predict_docs(nlp, data, limit)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(render_page(examples, f"{nlp.meta['name']}: {data.name}"), encoding="utf8")
+    page = render_page(examples, f"{nlp.meta['name']}: {data.name}", symmetric_labels(nlp))
+    output.write_text(page, encoding="utf8")
     msg.good(f"{len(examples)} texts in {output}")
 
 
-def render_page(examples: Sequence[Example], title: str) -> str:
-    """An HTML page: for each example entities and arcs, gold first; what is wrong or missed is marked."""
-    articles = "\n".join(_article(example) for example in examples)
+def render_page(
+    examples: Sequence[Example],
+    title: str,
+    symmetric: Collection[str] = (),
+    report: str = "",
+    names: Sequence[str] | None = None,
+) -> str:
+    """An HTML page: for each example entities and arcs, gold first; what is wrong or missed is marked.
+
+    symmetric: relation labels without a direction; report: HTML that stands above the examples;
+    names: what the examples are called, their numbers if None.
+    """
+    named = zip(names or map(str, range(len(examples))), examples, strict=True)
+    articles = "\n".join(_article(name, example, symmetric) for name, example in named)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f'<p>Under "predicted", <span class="wrong">wrong</span> relations and '
-        f'<span class="missed">missed</span> ones are marked.</p>{articles}</body></html>'
+        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{report}"
+        f'<p>Under "predicted" stand all relations and the entities with errors; <span class="wrong">wrong'
+        f'</span> and <span class="missed">missed</span> ones are marked.</p>{articles}</body></html>'
     )
 
 
-def _article(example: Example) -> str:
+def mistakes(example: Example, symmetric: Collection[str] = ()) -> int:
+    """How many entities and relations of an example are wrong or missed."""
+    entities, relations = _cases(example, symmetric)
+    kinds = [case.kind for case in entities] + [case.kind for case in relations]
+    return len(kinds) - kinds.count(CORRECT)
+
+
+def _article(name: str, example: Example, symmetric: Collection[str]) -> str:
     gold, predicted = example.reference, example.predicted
-    right, found = _facts(gold), _facts(predicted)
-    marked = [("", fact) if fact in right else ("wrong", fact) for fact in found]
-    marked += [("missed", fact) for fact in right if fact not in found]
+    right = [("", describe(relation, gold.text)) for relation in annotations.read(gold).relations]
+    entities, relations = _cases(example, symmetric)
+    marked = [_mark(case, gold.text) for case in relations]
+    marked += [_mark(case, gold.text) for case in entities if case.kind != CORRECT]
     return (
-        f"<article><h3>Gold</h3>{_entities(gold)}{_arcs(gold)}{_list([('', fact) for fact in right])}"
+        f"<article><h2>Text {escape(name)}</h2><h3>Gold</h3>{_entities(gold)}{_arcs(gold)}{_list(right)}"
         f"<h3>Predicted</h3>{_entities(predicted)}{_arcs(predicted)}{_list(marked)}</article>"
     )
 
 
-def _facts(doc: Doc) -> list[str]:
-    return [
-        f"{x.head.text} ({x.head.label_}) — {x.label} → {x.tail.text} ({x.tail.label_})"
-        for x in doc._.relations
-    ]
+def _cases(
+    example: Example, symmetric: Collection[str]
+) -> tuple[list[Case[Entity]], list[Case[Relation[Entity]]]]:
+    gold, predicted = annotations.read(example.reference), annotations.read(example.predicted)
+    return compare_entities(gold.entities, predicted.entities), compare_relations(gold, predicted, symmetric)
+
+
+def _mark(case: Case[Entity] | Case[Relation[Entity]], text: str) -> tuple[str, str]:
+    """The mark and the words of a case."""
+    gold = describe(case.gold, text) if case.gold else ""
+    predicted = describe(case.predicted, text) if case.predicted else ""
+    if case.kind == CORRECT:
+        return "", predicted
+    if not predicted:
+        return "missed", f"{gold} ({case.kind})"
+    return "wrong", f"{predicted} ({case.kind}{gold and f', gold: {gold}'})"
 
 
 def _list(marked: Sequence[tuple[str, str]]) -> str:
-    items = (f'<li class="{mark}">{escape(fact)}{mark and f" ({mark})"}</li>' for mark, fact in marked)
+    items = (f'<li class="{mark}">{escape(fact)}</li>' for mark, fact in marked)
     return f"<ul>{''.join(items)}</ul>"
 
 

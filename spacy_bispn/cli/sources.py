@@ -1,17 +1,49 @@
-"""What the commands share: which corpus, in which format, which part of it."""
+"""What the commands share: which corpus, in which format, which part of it, and what is predicted."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack
 
-from ..converters import Conversion, Rules, detect, get_format
+from spacy.language import Language
+from spacy.training import Example
+
+from ..converters import Conversion, ConversionError, Rules, detect, get_format
 from ..converters.spert import read_fold
+from ..corpora import bare, create_reader, to_doc
 from ..records import AnnotatedText
+from .options import AUTO, OWNERS
 
-AUTO = "auto"
+DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
+
+
+def find_format(path: Path, form: str) -> str:
+    """The format named; for "auto" the one that the content fits, or `DOCS` where there are `.spacy` files.
+
+    Raises ConversionError unless exactly one format fits.
+    """
+    if form != AUTO:
+        return form
+    if path.suffix == DOCS:
+        return DOCS
+    try:
+        return detect(path)
+    except ConversionError:
+        if path.is_dir() and any(path.glob(f"**/*{DOCS}")):
+            return DOCS
+        raise
+
+
+def check_options(form: str, **options: object) -> None:
+    """Raise ValueError for an option that was given and that the format does not know."""
+    for option, value in options.items():
+        owners = OWNERS.get(option, (form,))
+        if value and form not in owners:
+            expected = " or ".join(map(repr, owners))
+            raise ValueError(
+                f"--{option} was given with the format {form!r}, expected {expected}: leave out --{option}."
+            )
 
 
 def read_source(
@@ -20,31 +52,33 @@ def read_source(
     splits: Path | None = None,
     fold: int = 0,
     part: str = "train",
-    level: str | None = None,
-    **rules: Unpack[Rules],
+    symmetric: Sequence[str] | None = None,
+    negative: Sequence[str] | None = None,
+    lenient: bool = False,
+    **settings: str | None,
 ) -> Conversion:
     """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
 
-    form: a format, or "auto" for the one that the file's content fits. level: "sentence" or "document",
-    for the format "dygie".
+    symmetric, negative, lenient: see `Conversion`; settings: what only some formats know, see `OWNERS`.
 
-    Raises ValueError for an unknown format, part or level, ConversionError for malformed input and
+    Raises ValueError for an unknown format, part or setting, ConversionError for malformed input and
     where no text is left.
     """
-    form = detect(path) if form == AUTO else form
-    for option, value, owner in (("--splits", splits, "spert"), ("--level", level, "dygie")):
-        if value is not None and form != owner:
-            raise ValueError(
-                f"{option} was given with the format {form!r}, expected {owner!r}: leave out {option}."
-            )
+    read = get_format(form)
+    check_options(form, splits=splits, **settings)
     if part not in ("train", "test"):
         raise ValueError(f"the part is {part!r}, expected 'train' or 'test': correct --part.")
+    # Only what was asked for: a format has negative labels of its own.
+    rules = Rules(lenient=lenient)
+    if symmetric:
+        rules["symmetric"] = tuple(symmetric)
+    if negative:
+        rules["negative"] = tuple(negative)
     if splits is not None:
         conversion = read_fold(path, splits, fold, "train" if part == "train" else "test", **rules)
-    elif level is not None:
-        conversion = get_format(form)(path, level=level, **rules)
     else:
-        conversion = get_format(form)(path, **rules)
+        given = {name: value for name, value in settings.items() if value is not None}
+        conversion = read(path, **given, **rules)
     if not conversion.texts:
         first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
         raise ValueError(f"{path}: {conversion.report}; expected at least one text.{first}")
@@ -64,3 +98,27 @@ def hold_out(
     chosen = set(random.Random(seed).sample(range(len(texts)), count))
     rest = [text for index, text in enumerate(texts) if index not in chosen]
     return rest, [text for index, text in enumerate(texts) if index in chosen]
+
+
+def predict_docs(nlp: Language, path: Path, limit: int = 0) -> list[Example]:
+    """The Docs of `.spacy` files, at most `limit` unless that is 0, and what is predicted for them."""
+    return _predict(nlp, list(create_reader(path, limit=limit)(nlp)))
+
+
+def predict_texts(nlp: Language, texts: Sequence[AnnotatedText]) -> list[Example]:
+    """What is predicted for texts, beside as much of their gold as fits the tokens."""
+    gold = (to_doc(nlp, text)[0] for text in texts)
+    return _predict(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
+
+
+def symmetric_labels(nlp: Language) -> tuple[str, ...]:
+    """The relation labels that the pipeline holds to have no direction."""
+    ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
+    return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))
+
+
+def _predict(nlp: Language, examples: list[Example]) -> list[Example]:
+    docs = nlp.pipe(example.predicted for example in examples)
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return examples

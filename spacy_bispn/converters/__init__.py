@@ -17,7 +17,9 @@ from spacy_bispn.converters.reading import (
     ConversionError,
     Place,
     Words,
+    check_choice,
     first_item,
+    read_bytes,
     read_items,
     read_json,
     read_lines,
@@ -37,10 +39,12 @@ __all__ = [
     "Rules",
     "Words",
     "argument_indices",
+    "check_choice",
     "detect",
     "first_item",
     "get_format",
     "get_writer",
+    "read_bytes",
     "read_items",
     "read_json",
     "read_lines",
@@ -52,21 +56,24 @@ __all__ = [
 ]
 
 FORMATS = (
+    "bioc",
     "biorelex",
+    "brat",
     "doccano",
     "dygie",
     "glirel",
     "jsonl",
     "labelstudio",
     "prodigy",
+    "pubtator",
     "spert",
     "text2dt",
 )
-WRITERS = ("biorelex", "jsonl", "prodigy", "spert")
+WRITERS = ("biorelex", "brat", "jsonl", "prodigy", "spert")
 
 
 class Reader(Protocol):
-    """Reads a file; `rules` are those of `Rules`, some formats have settings of their own."""
+    """Reads a file or folder; `rules` are those of `Rules`, some formats have settings of their own."""
 
     def __call__(self, path: Path, **rules: Any) -> Conversion: ...
 

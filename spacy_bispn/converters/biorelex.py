@@ -91,13 +91,18 @@ def official_scores(gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> 
     mentions, relations = PRF(), PRF()
     for sentence in gold:
         if sentence["id"] in by_id:
-            mentions += _score_mentions(sentence, by_id[sentence["id"]])
-            relations += _score_relations(sentence, by_id[sentence["id"]])
+            found = official_counts(sentence, by_id[sentence["id"]])
+            mentions, relations = mentions + found[0], relations + found[1]
     return {
         f"{unit}_{ratio}": value
         for unit, counts in (("mention", mentions), ("relation", relations))
         for ratio, value in counts.ratios().items()
     }
+
+
+def official_counts(gold: Sentence, predicted: Sentence) -> tuple[PRF, PRF]:
+    """Counts of one sentence, of mentions and of interactions, by the rules of the official script."""
+    return _score_mentions(gold, predicted), _score_relations(gold, predicted)
 
 
 def _add(conversion: Conversion, place: Place, item: Any) -> None:

@@ -33,6 +33,7 @@ class Report:
     duplicate_entities: int = 0  # dropped
     duplicate_relations: int = 0  # dropped
     dropped: Counter[str] = field(default_factory=Counter)  # whatever else, in words
+    noted: Counter[str] = field(default_factory=Counter)  # kept, but worth knowing, in words
     problems: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # one for each item that a lenient reader skipped
 
@@ -47,16 +48,19 @@ class Report:
             ]
             if count
         ]
+        noted = ", ".join(f"{count} {what}" for what, count in sorted(self.noted.items()))
         return (
             f"{self.texts} texts, {self.entities} entities ({self.nested} nested pairs), "
             f"{self.relations} relations ({self.self_relations} from an entity to itself); "
-            f"dropped: {', '.join(dropped) or 'nothing'}; {len(self.problems)} problems"
+            f"dropped: {', '.join(dropped) or 'nothing'}; {noted and f'noted: {noted}; '}"
+            f"{len(self.problems)} problems"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Every field as plain values."""
         return vars(self) | {
             "dropped": dict(self.dropped),
+            "noted": dict(self.noted),
             "problems": [f"{text_id}: {what}" for text_id, what in self.problems],
         }
 
@@ -80,12 +84,17 @@ class Conversion:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """The reading of one item: of its errors, a lenient conversion takes note and goes on."""
+        report = self.report
+        dropped, noted, problems = report.dropped.copy(), report.noted.copy(), len(report.problems)
         try:
             yield
         except ConversionError as error:
             if not self.lenient:
                 raise
-            self.report.errors.append(str(error))
+            report.errors.append(str(error))
+            # What is counted of an item that is skipped would be counted twice.
+            report.dropped, report.noted = dropped, noted
+            del report.problems[problems:]
 
     def add(
         self,
@@ -128,6 +137,10 @@ class Conversion:
     def drop(self, counts: Mapping[str, int]) -> None:
         """Count what a reader left out, in words: what it was, and how many."""
         self.report.dropped += Counter(counts)
+
+    def note(self, counts: Mapping[str, int]) -> None:
+        """Count what a reader kept and a user should know of, in words: what it is, and how many."""
+        self.report.noted += Counter(counts)
 
     def problem(self, text_id: str, what: str) -> None:
         self.report.problems.append((text_id, what))

@@ -14,11 +14,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, Unpack, get_args
 
-from spacy_bispn.converters import Conversion, Place, Rules, Words, read_lines
+from spacy_bispn.converters import Conversion, Place, Rules, Words, check_choice, read_lines
 from spacy_bispn.records import Entity, Relation
 
 Level = Literal["sentence", "document"]
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 # SciERC's relation labels without a direction; to be asked for, since a file does not say whose it is.
 SYMMETRIC = ("COMPARE", "CONJUNCTION")
@@ -37,8 +36,7 @@ def read(path: Path, level: Level = "sentence", **rules: Unpack[Rules]) -> Conve
     Names of brackets become brackets. Dropped and counted: coreference clusters, events and, at
     sentence level, entities and relations across sentences. Raises ConversionError on malformed input.
     """
-    if level not in LEVELS:
-        raise ValueError(f"the level is {level!r}, expected {' or '.join(LEVELS)}: choose one of these.")
+    check_choice("level", level, get_args(Level))
     conversion = Conversion(**rules)
     for place, line in read_lines(path):
         with conversion.attempt():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -160,18 +161,35 @@ def first_item(path: Path) -> Any:
     return line
 
 
-def read_text(path: Path) -> str:
-    """The content of a file, which must be UTF-8 and not blank; a byte order mark is left out."""
+def read_text(path: Path, exactly: bool = False) -> str:
+    """The content of a file, which must be UTF-8 and not blank; a byte order mark is left out.
+
+    exactly: the byte order mark stays, and the file may be blank.
+    """
+    content = read_bytes(path, blank=exactly)
+    try:
+        return content.decode("utf-8" if exactly else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        found, place = f"undecodable bytes ({error})", Place(path, "whole file")
+        raise place.error(found, "UTF-8 text", "Save the file as UTF-8.") from error
+
+
+def read_bytes(path: Path, blank: bool = False) -> bytes:
+    """The content of a file; `blank` says whether there may be nothing in it."""
     place = Place(path, "whole file")
     try:
-        content = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except IsADirectoryError as error:
         raise place.error("a folder", "a file", "Name one of its files, or check the format.") from error
-    except UnicodeDecodeError as error:
-        raise place.error(f"undecodable bytes ({error})", "UTF-8 text", "Save the file as UTF-8.") from error
-    if not content.strip():
+    if not blank and not content.removeprefix(BOM_UTF8).strip():
         raise place.error("an empty file", "at least one text", "Check the path, or fetch the file again.")
     return content
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise ValueError for a value that a reader's setting does not have."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected {' or '.join(choices)}: choose one of these.")
 
 
 def show(value: Any, limit: int = 60) -> str:

@@ -23,8 +23,7 @@ from spacy_bispn.converters import (
     save,
     word_ranges,
 )
-from spacy_bispn.records import AnnotatedText, Extraction, Relation
-from spacy_bispn.scoring import score_extractions
+from spacy_bispn.records import AnnotatedText, Relation
 
 
 def recognizes(item: Any) -> bool:
@@ -77,16 +76,6 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
     a relation to what is not among the entities.
     """
     save(path, json.dumps([_to_item(text) for text in texts], ensure_ascii=False))
-
-
-def strict_macro(pairs: Iterable[tuple[Extraction, Extraction]]) -> dict[str, float]:
-    """SpERT's strict scores of (gold, predicted) pairs, macro-averaged over types, from 0 to 1.
-
-    `ents_macro_p`, `_r`, `_f`: boundaries and type agree. `rel_macro_p`, `_r`, `_f`: relation type,
-    and boundaries and types of head and tail, agree ("with NEC"). ADE reports the mean over folds.
-    """
-    scores = score_extractions(pairs)
-    return {key: scores[key] or 0.0 for key in scores if "_macro_" in key}
 
 
 def _item_id(item: Any, number: int) -> str:

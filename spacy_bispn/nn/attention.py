@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Rows:
     """The real members of a padded batch, so that work on single members is done for those alone.
 
     Texts differ much in their number of queries: padding would be half of all. Shape: index (R,) long,
@@ -31,7 +32,8 @@ class Rows(NamedTuple):
     def pad(self, rows: Tensor) -> Tensor:
         """Shape: (R, d) -> (B, Q, d), with zeros where nothing is."""
         empty = rows.new_zeros(self.size[0] * self.size[1], rows.shape[-1])
-        return empty.index_copy(0, self.index, rows).unflatten(0, self.size)
+        padded: Tensor = empty.index_copy(0, self.index, rows).unflatten(0, self.size)
+        return padded
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
@@ -67,7 +69,8 @@ class Attention(nn.Module):
     def within(self, where: Tensor, value: Tensor, rows: Rows, mask: Tensor) -> Tensor:
         """Queries attend to each other. Shape: where and value (R, d), mask (B, Q) -> (R, d)."""
         parts = (self.query(where), self.key(where), self.value(value))
-        mixed = attend(*(rows.pad(part) for part in parts), mask, self.heads)
+        query, key, seen = (rows.pad(part) for part in parts)
+        mixed = attend(query, key, seen, mask, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
 

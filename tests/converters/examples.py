@@ -12,7 +12,24 @@ WORDS = TEXT.split()
 ORC, ATP = Entity(0, 3, "protein"), Entity(10, 13, "chemical")
 SAID = Extraction((ORC, ATP), (Relation(ORC, ATP, "binds"),))
 
+
+def _annotation(number, label, start, text):
+    return (
+        f'<annotation id="{number}"><infon key="type">{label}</infon>'
+        f'<location offset="{start}" length="{len(text)}"/><text>{text}</text></annotation>'
+    )
+
+
+# Of brat, a folder, its own tests have examples.
 ITEMS = {
+    "bioc": {
+        "id": "a",
+        "inside": f"<passage><offset>0</offset><text>{TEXT}</text>"
+        + _annotation(1, "protein", 0, "ORC")
+        + _annotation(2, "chemical", 10, "ATP")
+        + '<relation id="R"><infon key="type">binds</infon><node refid="1"/><node refid="2"/></relation>'
+        + "</passage>",
+    },
     "biorelex": {
         "id": "a",
         "text": TEXT,
@@ -108,6 +125,16 @@ ITEMS = {
             }
         ],
     },
+    "pubtator": {
+        "id": "a",
+        "lines": [
+            "|t|ORC binds",
+            "|a|ATP",
+            "\t0\t3\tORC\tprotein\tP1",
+            "\t10\t13\tATP\tchemical\tC1",
+            "\tbinds\tP1\tC1",
+        ],
+    },
     "spert": {
         "tokens": WORDS,
         "entities": [{"type": "protein", "start": 0, "end": 1}, {"type": "chemical", "start": 2, "end": 3}],
@@ -119,16 +146,28 @@ ITEMS = {
         "entities": [(0, 3, "ORC", "protein"), (10, 13, "ATP", "chemical")],
     },
 }
-LISTS = ("biorelex", "labelstudio", "spert")  # one JSON list; the others have an item a line
+LISTS = ("biorelex", "labelstudio", "spert")  # one JSON list
+LINES = ("doccano", "dygie", "glirel", "jsonl", "prodigy", "text2dt")  # an item a line
 
 
 def encode(form, items):
     """Items as the content of a file."""
     if form in LISTS:
         return json.dumps(items, ensure_ascii=False)
+    if form == "bioc":
+        inside = "".join(_document(item) for item in items)
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<collection>{inside}</collection>\n'
+    if form == "pubtator":
+        rows = ((item.get("id", "x"), item.get("lines", ["|t|alone"])) for item in items)
+        return "".join(f"{name}{line}\n" for name, lines in rows for line in lines)
     if form == "text2dt":
         return "".join(f"{item!r}\n" for item in items)
     return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+
+
+def _document(item):
+    name = f"<id>{item['id']}</id>" if "id" in item else ""
+    return f"<document>{name}{item.get('inside', '')}</document>"
 
 
 @st.composite

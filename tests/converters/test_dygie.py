@@ -122,7 +122,7 @@ def test_malformed_documents_are_named_with_their_line(read, change, found, expe
 
 
 def test_an_unknown_level_is_named(read):
-    with pytest.raises(ValueError, match="the level is 'line', expected sentence or document: choose"):
+    with pytest.raises(ValueError, match="level is 'line', expected sentence or document: choose"):
         read(DOCUMENT, level="line")
 
 

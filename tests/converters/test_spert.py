@@ -91,18 +91,6 @@ def test_malformed_input_is_named(save, change, found, expected):
         assert part in str(error.value)
 
 
-def test_strict_macro_averages_types_and_compares_types_of_arguments():
-    gold = Extraction((EFFECT, DRUG), (Relation(EFFECT, DRUG, "Adverse-Effect"),))
-    mistyped = Entity(12, 24, "Adverse-Effect")
-    predicted = Extraction((EFFECT, mistyped), (Relation(EFFECT, mistyped, "Adverse-Effect"),))
-    assert spert.strict_macro([(gold, gold)])["rel_macro_f"] == 1.0
-    scores = spert.strict_macro([(gold, predicted)])
-    assert set(scores) == {f"{part}_macro_{ratio}" for part in ("ents", "rel") for ratio in "prf"}
-    # Adverse-Effect: 2/3, Drug: 0.
-    assert scores["ents_macro_f"] == pytest.approx(1 / 3)
-    assert scores["rel_macro_f"] == 0.0
-
-
 @given(st.lists(annotated_texts(joined=True), min_size=1, max_size=3))
 def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "round-trip.json"
@@ -140,8 +128,6 @@ def test_published_counts_of_ade(corpora):
     assert report.problems == []
     labels = [entity.label for text in conversion.texts for entity in text.extraction.entities]
     assert (labels.count("Adverse-Effect"), labels.count("Drug")) == (5776, 5063)
-    perfect = spert.strict_macro((text.extraction, text.extraction) for text in conversion.texts)
-    assert set(perfect.values()) == {1.0}
 
 
 @pytest.mark.parametrize(("part", "texts"), [("train", 3845), ("test", 427)])

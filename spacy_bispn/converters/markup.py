@@ -1,0 +1,86 @@
+"""XML files as plain elements that know their line, read so that a file can do no harm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+
+from spacy_bispn.converters import ConversionError, Place, read_bytes, show
+
+
+@dataclass
+class Element:
+    """One element; `text` is what stands before its first child."""
+
+    place: Place
+    tag: str
+    attributes: dict[str, str]
+    children: list[Element] = field(default_factory=list)
+    text: str = ""
+
+    def all(self, tag: str) -> list[Element]:
+        return [child for child in self.children if child.tag == tag]
+
+    def one(self, tag: str) -> Element:
+        found = self.all(tag)
+        if len(found) != 1:
+            expected, advice = f"one <{tag}> in <{self.tag}>", "Correct it, or check the file's format."
+            raise self.place.error(str(len(found)), expected, advice)
+        return found[0]
+
+    def attribute(self, name: str) -> str:
+        if name not in self.attributes:
+            found = ", ".join(map(repr, self.attributes)) or "none"
+            expected = f"the attribute {name!r} of <{self.tag}>"
+            raise self.place.error(f"the attributes {found}", expected, "Add it.")
+        return self.attributes[name]
+
+
+def parse(path: Path) -> Element:
+    """The root of an XML file. Raises ConversionError if it cannot be read.
+
+    Nothing outside the file is read, also not its DTD. Declared entities, with which a small file can
+    grow without bounds, are refused, and so are entities that only the DTD could explain.
+    """
+    place = Place(path, "whole file")
+    content = read_bytes(path)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    top = Element(place, "", {})
+    stack = [top]
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        element = Element(Place(path, f"line {parser.CurrentLineNumber}"), tag, attributes)
+        stack[-1].children.append(element)
+        stack.append(element)
+
+    def end(tag: str) -> None:
+        stack.pop()
+
+    def characters(text: str) -> None:
+        if not stack[-1].children:
+            stack[-1].text += text
+        elif text.strip():  # white space behind a child is layout
+            here = Place(path, f"line {parser.CurrentLineNumber}")
+            found, expected = f"{show(text.strip())} beside an element", "either text or elements"
+            raise here.error(found, expected, f"Remove the elements in <{stack[-1].tag}>, or the text.")
+
+    def refuse(name: str, *details: object) -> None:
+        here = Place(path, f"line {parser.CurrentLineNumber}")
+        expected = "characters, or one of the five entities of XML itself"
+        raise here.error(f"the entity {name!r}", expected, "Replace it by the characters it stands for.")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = characters
+    parser.EntityDeclHandler = refuse
+    parser.SkippedEntityHandler = refuse
+    try:
+        parser.Parse(content, True)
+    except ConversionError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: unknown encodings
+        advice = "Check the file's format; fetch it again if it is cut off, or save it as UTF-8."
+        raise place.error(f"invalid XML ({error})", "XML", advice) from error
+    return top.children[0]

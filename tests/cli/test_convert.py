@@ -1,0 +1,182 @@
+"""`spacy bispn convert`: every format through the command, its options, and what it says is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pipelines import demo_texts
+from samples import BIORELEX, PAIR, SPERT, Run, docs_in, facts, write
+
+from spacy_bispn.converters import jsonl
+
+
+def test_convert_jsonl(run: Run, tmp_path: Path) -> None:
+    jsonl.write(tmp_path / "in.jsonl", [PAIR])
+    result = run("convert", tmp_path / "in.jsonl", tmp_path / "new" / "out.spacy")
+    assert "1 texts in" in result.output
+    (doc,) = docs_in(tmp_path / "new" / "out.spacy")
+    assert facts(doc) == [("Tem2", "BINDS", "Dal92")]
+
+
+@pytest.mark.parametrize(("options", "found"), [(["--punctuation"], 3), ([], 2)])
+def test_convert_biorelex_reports_what_does_not_fit_the_tokens(
+    run: Run, tmp_path: Path, options: list[str], found: int
+) -> None:
+    source, report = write(tmp_path / "in.json", BIORELEX), tmp_path / "made" / "report.json"
+    result = run("convert", source, tmp_path / "out.spacy", "-f", "biorelex", "--report", report, *options)
+    (doc,) = docs_in(tmp_path / "out.spacy")
+    assert len(doc.spans["bispn"]) == found
+    said = json.loads(report.read_text("utf8"))
+    assert (said["texts"], said["entities"], said["relations"]) == (1, 3, 1)
+    if found == 3:
+        assert facts(doc) == [("ORC", "binds", "Cdc6p")], "of a symmetric pair the earlier one is the head"
+        assert said["unplaced"] == []
+    else:
+        assert facts(doc) == []
+        assert [line.split(":")[0] for line in said["unplaced"]] == ["b1", "b1"]
+        assert "'Cdc6p' (protein) at 10 ends inside a token" in said["unplaced"][0]
+        assert "2 entities and relations could not be placed" in result.output
+
+
+def test_convert_a_fold_of_spert(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", SPERT)
+    splits = write(tmp_path / "splits.json", {"folds": [{"train": [0, 1, 2], "test": [3]}]})
+    base = ["convert", source, tmp_path / "out.spacy", "--format", "spert", "--splits", splits]
+    for part, count in (("train", 3), ("test", 1)):
+        run(*base, "--part", part)
+        docs = docs_in(tmp_path / "out.spacy")
+        assert [facts(doc) for doc in docs] == [[("Aspirin", "Adverse", "rash")]] * count
+        assert [token.text for token in docs[0]] == SPERT[0]["tokens"]
+
+
+def test_convert_holds_out_a_share(run: Run, tmp_path: Path) -> None:
+    texts = demo_texts(20)
+    jsonl.write(tmp_path / "in.jsonl", texts)
+
+    def convert(seed: int) -> tuple[list[str], list[str]]:
+        parts = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+        run("convert", tmp_path / "in.jsonl", parts[0], "--dev", parts[1], "--share", 0.25, "--seed", seed)
+        return tuple([doc.text for doc in docs_in(part)] for part in parts)  # type: ignore[return-value]
+
+    rest, held = convert(seed=1)
+    assert (len(rest), len(held)) == (15, 5)
+    assert sorted(rest + held) == sorted(text.text for text in texts)
+    assert convert(seed=1) == (rest, held)
+    assert convert(seed=2) != (rest, held)
+
+
+def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> None:
+    jsonl.write(tmp_path / "in.jsonl", demo_texts(3))
+    run("convert", tmp_path / "in.jsonl", tmp_path / "train.spacy", "--dev", tmp_path / "dev.spacy")
+    assert len(docs_in(tmp_path / "dev.spacy")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-f", "conll"], ["'conll'", "bioc, biorelex, brat, doccano, dygie, glirel, jsonl", "Choose one"]),
+        (["-f", "spert"], ["expected a list", "Check the file's format"]),
+        (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
+        (
+            ["-f", "spert", "--splits", "SOURCE", "--part", "dev"],
+            ["'dev'", "'train' or 'test'", "correct --part"],
+        ),
+        (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
+        (["--level", "document"], ["'jsonl'", "expected 'dygie'", "leave out --level"]),
+        (["--pairs", "nearest"], ["'jsonl'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
+        (["--discontiguous", "drop"], ["'jsonl'", "expected 'bioc' or 'brat'", "leave out --disc"]),
+        (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
+    ],
+)
+def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
+    source = tmp_path / "in.jsonl"
+    jsonl.write(source, [PAIR])
+    filled = [str(source) if option == "SOURCE" else option for option in options]
+    output = " ".join(run("convert", source, tmp_path / "out.spacy", *filled, code=1).output.split())
+    assert "cannot be converted" in output
+    for word in words:
+        assert word in output
+    assert not (tmp_path / "out.spacy").exists()
+
+
+def dygie(*relations: list[object]) -> str:
+    """One document of two sentences as a line."""
+    ner = [[[0, 0, "P"], [2, 2, "P"]], [[3, 3, "P"]]]
+    words = [["Tem2", "binds", "Dal92"], ["Rok5", "sleeps"]]
+    item = {"doc_key": "a", "sentences": words, "ner": ner, "relations": [list(relations), []]}
+    return json.dumps(item) + "\n"
+
+
+def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.json", "out.spacy", "report.json"))
+    source.write_text(dygie([0, 0, 2, 2, "BINDS"], [3, 3, 0, 0, "LIKES"]), encoding="utf8")
+    run("convert", source, output, "--report", report)
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")], []]
+    assert json.loads(report.read_text("utf8"))["dropped"] == {"relations across sentences": 1}
+    run("convert", source, output, "--level", "document", "--negative", "BINDS", "--symmetric", "LIKES")
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
+
+
+BRAT = {"a.txt": "Tem2 binds Dal92.", "a.ann": "T1\tP 0 4\tTem2\nT2\tP 11 16\tDal92\nT3\tC 0 4;11 16\n"}
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "brat"]])
+def test_convert_a_folder_of_brat(run: Run, tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "in").mkdir()
+    for name, content in BRAT.items():
+        (tmp_path / "in" / name).write_text(content + "R1\tBINDS Arg1:T1 Arg2:T2\n" * (name == "a.ann"))
+    report, output = tmp_path / "report.json", tmp_path / "in" / "out.spacy"
+    run("convert", tmp_path / "in", output, "--report", report, *options)
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")]]
+    assert json.loads(report.read_text("utf8"))["dropped"] == {"discontiguous mentions": 1}
+    run("convert", tmp_path / "in", output, "--report", report, "--discontiguous", "cover", *options)
+    assert json.loads(report.read_text("utf8"))["noted"] == {"discontiguous mentions covered by one span": 1}
+
+
+@pytest.mark.parametrize(("pairs", "count"), [([], 2), (["--pairs", "all"], 2), (["--pairs", "nearest"], 1)])
+def test_convert_relations_between_concepts(run: Run, tmp_path: Path, pairs: list[str], count: int) -> None:
+    rows = "7\t0\t4\tTem2\tP\tA\n7\t11\t16\tDal92\tP\tB\n7\t18\t22\tTem2\tP\tA\n7\tBINDS\tA\tB\n"
+    (tmp_path / "in.txt").write_text(f"7|t|Tem2 binds Dal92.\n7|a|Tem2.\n{rows}", encoding="utf8")
+    run("convert", tmp_path / "in.txt", tmp_path / "out.spacy", *pairs)
+    assert [len(facts(doc)) for doc in docs_in(tmp_path / "out.spacy")] == [count]
+
+
+def test_convert_says_which_formats_it_cannot_tell_apart(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", {"words": ["Tem2"]})
+    output = " ".join(run("convert", source, tmp_path / "out.spacy", code=1).output.split())
+    for part in ("the keys 'words'", "bioc, biorelex, brat, doccano, dygie", "Pass --format"):
+        assert part in output
+
+
+def test_convert_refuses_a_folder_of_nothing_it_knows(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for options in ([], ["--format", "jsonl"]):
+        output = run("convert", tmp_path / "in", tmp_path / "out.spacy", *options, code=1).output
+        assert "cannot be converted" in output and not (tmp_path / "out.spacy").exists()
+
+
+def test_a_bad_item_stops_convert_unless_it_is_lenient(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.json", "out.spacy", "report.json"))
+    source.write_text(dygie() + dygie([0, 0, 1, 1, "BINDS"]), encoding="utf8")
+    said = " ".join(run("convert", source, output, code=1).output.split())
+    assert "line 2: found a relation to the span (1, 1)" in said and not output.exists()
+    said = run("convert", source, output, "--lenient", "--report", report).output
+    assert "1 items could not be read and are missing from the output" in said
+    assert len(docs_in(output)) == 2
+    (error,) = json.loads(report.read_text("utf8"))["errors"]
+    assert "in.json, line 2" in error
+
+
+def test_a_lenient_convert_that_can_read_nothing_fails(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "in.json"
+    source.write_text(dygie([0, 0, 1, 1, "BINDS"]), encoding="utf8")
+    said = " ".join(run("convert", source, tmp_path / "out.spacy", "--lenient", code=1).output.split())
+    assert "expected at least one text" in said and "line 1: found a relation" in said
+    assert not (tmp_path / "out.spacy").exists()
+
+
+def test_convert_wants_a_file_that_exists(run: Run, tmp_path: Path) -> None:
+    output = run("convert", tmp_path / "none", tmp_path / "out.spacy", code=2).output
+    assert "does not exist" in " ".join(output.replace("│", " ").split())

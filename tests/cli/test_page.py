@@ -1,0 +1,101 @@
+"""`spacy bispn page`: what the page shows, and how it marks mistakes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipelines import demo_texts, make_examples, make_nlp, make_text
+from samples import Run, text_of
+from spacy.training import Example
+
+from spacy_bispn.cli.page import outermost, render_page
+from spacy_bispn.converters import jsonl
+
+
+def test_page_shows_gold_and_predicted(run: Run, tmp_path: Path, model: Path) -> None:
+    texts = demo_texts(4)
+    jsonl.write(tmp_path / "in.jsonl", texts)
+    run("convert", tmp_path / "in.jsonl", tmp_path / "in.spacy", "--punctuation")
+    page = tmp_path / "new" / "page.html"
+    result = run("page", model, tmp_path / "in.spacy", page, "--limit", 3)
+    assert "3 texts in" in result.output
+    html = page.read_text("utf8")
+    shown = text_of(html)
+    for text in texts[:3]:
+        # labels stand between the words of an entity
+        assert re.search(".*?".join(re.findall(r"\w+", text.text)), shown)
+        for relation in text.extraction.relations:
+            head, tail = (text.text[end.start : end.end] for end in (relation.head, relation.tail))
+            assert f"{head} ({relation.head.label}) — {relation.label} → {tail}" in shown
+    assert html.count("Predicted</h3>") == html.count("Gold</h3>") == 3
+    assert "(spurious)" in shown and "(missed" in shown
+    assert "displacy-arc" in html
+
+
+def shown_as(
+    gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]], symmetric: tuple[str, ...] = ()
+) -> str:
+    """The page's text for one sentence, of which gold and prediction say different things."""
+    ends = [("Tem2", "P"), ("Dal92", "P")]
+    nlp = make_nlp()
+    (one,), (other,) = (
+        make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)])
+        for relations in (gold, predicted)
+    )
+    return text_of(render_page([Example(other.reference, one.reference)], "title", symmetric))
+
+
+def test_page_marks_what_is_wrong_or_missed() -> None:
+    fact, turned = "Tem2 (P) — BINDS → Dal92 (P)", "Dal92 (P) — BINDS → Tem2 (P)"
+    assert not re.search(r"\((wrong|missed|spurious)", shown_as([(0, 1, "BINDS")], [(0, 1, "BINDS")]))
+    assert f"{fact} (missed)" in shown_as([(0, 1, "BINDS")], [])
+    assert f"{fact} (spurious)" in shown_as([], [(0, 1, "BINDS")])
+    shown = shown_as([(0, 1, "BINDS")], [(1, 0, "BINDS")])
+    assert f"{turned} (wrong direction, gold: {fact})" in shown
+
+
+def test_page_marks_entities() -> None:
+    gold, other = (
+        make_examples(make_nlp(), [make_text("Tem2 binds Dal92.", ends, [])])[0].reference
+        for ends in ([("Tem2", "P"), ("Dal92", "P")], [("Tem2", "C"), ("binds", "P")])
+    )
+    shown = text_of(render_page([Example(other, gold)], "title"))
+    assert "Tem2 (C) (wrong type, gold: Tem2 (P))" in shown
+    assert "Dal92 (P) (missed)" in shown and "binds (P) (spurious)" in shown
+
+
+def test_page_knows_symmetric_labels() -> None:
+    fact, turned = ((0, 1, "BINDS"), (1, 0, "BINDS"))
+    assert "(wrong direction" in shown_as([fact], [turned])
+    assert "(wrong direction" not in shown_as([fact], [turned], symmetric=("BINDS",))
+
+
+def test_page_escapes_what_it_shows() -> None:
+    text = make_text("a <b> & c <script> d", [("<b>", "<i>"), ("<script>", "<u>")], [(0, 1, "<s>")])
+    (example,) = make_examples(make_nlp(), [text])
+    html = render_page([example], "<title>")
+    for tag in ("<b>", "<i>", "<u>", "<s>", "<script", "<title></title>", "<title><title>"):
+        assert tag not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_page_draws_nested_ends_as_the_outermost() -> None:
+    text = make_text(
+        "the Tem2 antibody binds Dal92",
+        [("Tem2", "P"), ("Tem2 antibody", "C"), ("Dal92", "P")],
+        [(0, 2, "B"), (1, 2, "B")],
+    )
+    (example,) = make_examples(make_nlp(), [text])
+    ends = [end for relation in example.reference._.relations for end in (relation.head, relation.tail)]
+    assert [span.text for span in outermost(ends)] == ["Tem2 antibody", "Dal92"]
+    assert "displacy-arc" in render_page([example], "t")
+
+
+def test_page_of_empty_texts_and_self_relations() -> None:
+    nlp = make_nlp()
+    loop = make_text("Tem2 dimers", [("Tem2", "P")], [(0, 0, "BINDS")])
+    examples = make_examples(nlp, [loop])
+    examples.append(Example(nlp.make_doc(""), nlp.make_doc("")))
+    shown = text_of(render_page(examples, "t"))
+    assert "Tem2 (P) — BINDS → Tem2 (P)" in shown

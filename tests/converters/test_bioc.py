@@ -1,0 +1,312 @@
+"""BioC XML: passages become one text, nodes and concepts relations."""
+
+import pytest
+
+from spacy_bispn.converters import ConversionError, bioc
+from spacy_bispn.records import Entity, Extraction, Relation
+
+DOCTYPE = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n'
+DRUG, SHOCK, CLONIDINE = Entity(0, 8, "Chemical"), Entity(18, 23, "Disease"), Entity(25, 34, "Chemical")
+NALOXONE_XML = (
+    '<annotation id="1"><infon key="type">Chemical</infon><infon key="MESH">D1</infon>'
+    '<location offset="0" length="8"/><text>Naloxone</text></annotation>'
+)
+SHOCK_XML = (
+    '<annotation id="2"><infon key="type">Disease</infon><infon key="MESH">D2|D4</infon>'
+    '<location offset="18" length="5"/><text>shock</text></annotation>'
+)
+CLONIDINE_XML = (
+    '<annotation id="3"><infon key="type">Chemical</infon><infon key="MESH">D3</infon>'
+    '<location offset="25" length="9"/><text>Clonidine</text></annotation>'
+)
+NODES = '<node refid="1" role=""/><node refid="2" role=""/>'
+
+
+def relation(inside, label='<infon key="type">CID</infon>', name="R1"):
+    return f'<relation id="{name}">{label}{inside}</relation>'
+
+
+def passage(offset, text, inside=""):
+    return f"<passage><offset>{offset}</offset><text>{text}</text>{inside}</passage>"
+
+
+def document(*inside, name="7"):
+    return f"<document>\n<id>{name}</id>\n" + "\n".join(inside) + "\n</document>"
+
+
+def two_passages(*inside):
+    return document(
+        passage(0, "Naloxone reverses shock.", NALOXONE_XML + SHOCK_XML),
+        passage(25, "Clonidine &lt; 5.", CLONIDINE_XML),
+        *inside,
+    )
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_content(content, **settings):
+        path = tmp_path / "corpus.xml"
+        if isinstance(content, str):
+            content = f"{DOCTYPE}<collection><source/><date/><key/>{content}</collection>".encode()
+        path.write_bytes(content)
+        return bioc.read(path, **settings)
+
+    return read_content
+
+
+def relations(conversion):
+    return conversion.texts[0].extraction.relations
+
+
+def test_passages_are_one_text(read):
+    (text,) = read(two_passages(relation(NODES))).texts
+    assert (text.id, text.text, text.words) == ("7", "Naloxone reverses shock. Clonidine < 5.", None)
+    assert text.extraction == Extraction((DRUG, SHOCK, CLONIDINE), (Relation(DRUG, SHOCK, "CID"),))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text", "start"),
+    [
+        (0, 25, "Naloxone reverses shock. Clonidine.", 25),
+        (0, 24, "Naloxone reverses shock.Clonidine.", 24),
+        (0, 999_999_999, "Naloxone reverses shock. Clonidine.", 25),
+        (300, 326, "Naloxone reverses shock. Clonidine.", 25),
+        (326, 300, "Clonidine. Naloxone reverses shock.", 0),
+    ],
+)
+def test_offsets_leave_at_most_one_space_between_passages(read, first, second, text, start):
+    mention = CLONIDINE_XML.replace('"25"', f'"{second}"')
+    (found,) = read(
+        document(passage(first, "Naloxone reverses shock."), passage(second, "Clonidine.", mention))
+    ).texts
+    assert found.text == text
+    assert found.extraction.entities == (Entity(start, start + 9, "Chemical"),)
+
+
+def test_sentences_make_up_a_passage_without_text(read):
+    sentences = (
+        f"<sentence><offset>0</offset><text>Naloxone reverses shock.</text>{NALOXONE_XML}</sentence>"
+        "<sentence><offset>25</offset><text>Clonidine.</text></sentence>"
+    )
+    both = '<annotation id="9"><infon key="type">X</infon><location offset="18" length="16"/></annotation>'
+    (text,) = read(document(f"<passage><offset>0</offset>{sentences}{both}</passage>")).texts
+    assert text.text == "Naloxone reverses shock. Clonidine."
+    # An annotation of the passage may span its sentences.
+    assert set(text.extraction.entities) == {DRUG, Entity(18, 34, "X")}
+
+
+@pytest.mark.parametrize("where", ["document", "passage", "sentence"])
+def test_relations_may_stand_anywhere(read, where):
+    inside = {name: relation(NODES) if name == where else "" for name in ("document", "passage", "sentence")}
+    sentence = (
+        "<sentence><offset>0</offset><text>Naloxone reverses shock.</text>"
+        f"{NALOXONE_XML}{SHOCK_XML}{inside['sentence']}</sentence>"
+    )
+    content = f"<passage><offset>0</offset>{sentence}{inside['passage']}</passage>{inside['document']}"
+    assert relations(read(document(content))) == (Relation(DRUG, SHOCK, "CID"),)
+
+
+@pytest.mark.parametrize(
+    ("roles", "head", "tail"),
+    [
+        (("", ""), DRUG, SHOCK),
+        (("Arg1", "Arg2"), DRUG, SHOCK),
+        (("Arg2", "Arg1"), SHOCK, DRUG),
+        (("object", "Subject"), SHOCK, DRUG),
+        (("Disease", "Chemical"), DRUG, SHOCK),
+    ],
+)
+def test_roles_give_the_direction_where_they_can(read, roles, head, tail):
+    nodes = f'<node refid="1" role="{roles[0]}"/><node refid="2" role="{roles[1]}"/>'
+    assert relations(read(two_passages(relation(nodes)))) == (Relation(head, tail, "CID"),)
+
+
+def test_the_label_of_a_relation_may_be_called_relation(read):
+    label = '<infon key="relation">CID</infon>'
+    assert relations(read(two_passages(relation(NODES, label)))) == (Relation(DRUG, SHOCK, "CID"),)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<infon key="Chemical">D1</infon><infon key="Disease">D4</infon>',
+        '<infon key="score">0.9</infon><infon key="entity1">D1</infon><infon key="entity2">D2</infon>',
+        '<infon key="a">Chemical|D1</infon><infon key="b">Disease|D2</infon><node refid="0" role="0,1"/>',
+        '<node refid="D1" role="Chemical"/><node refid="D2" role="Disease"/>',
+        '<node refid="1" role="Chemical"/><node refid="D4" role="Disease"/>',
+    ],
+)
+def test_relations_between_concepts_join_their_mentions(read, inside):
+    conversion = read(two_passages(relation(inside)))
+    assert relations(conversion) == (Relation(DRUG, SHOCK, "CID"),)
+    assert conversion.report.noted == {"relations between concepts": 1, "pairs of mentions made of them": 1}
+
+
+def test_all_pairs_or_the_nearest(read):
+    again = NALOXONE_XML.replace('id="1"', 'id="4"').replace('"0" length="8"', '"35" length="1"')
+    content = two_passages(
+        again.replace("<text>Naloxone</text>", ""),
+        relation('<infon key="a">D1</infon><infon key="b">D2</infon>'),
+    )
+    other = Entity(35, 36, "Chemical")
+    assert set(relations(read(content))) == {Relation(DRUG, SHOCK, "CID"), Relation(other, SHOCK, "CID")}
+    assert relations(read(content, pairs="nearest")) == (Relation(DRUG, SHOCK, "CID"),)
+    with pytest.raises(ValueError, match="pairs is 'some', expected all or nearest"):
+        read(content, pairs="some")
+
+
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        ('<infon key="a">D1</infon><infon key="b">D9</infon>', "1 of its infons name a concept"),
+        ("", "0 of its infons name a concept"),
+        ('<node refid="D1" role=""/><node refid="D9" role=""/>', "no mention of 'D9'"),
+        ('<infon key="a">D2</infon><infon key="b">D4</infon>', "one mention for both ends"),
+    ],
+)
+def test_a_relation_with_a_concept_that_no_mention_has_is_a_problem(read, inside, what):
+    conversion = read(two_passages(relation(inside)))
+    assert relations(conversion) == ()
+    ((text_id, problem),) = conversion.report.problems
+    assert text_id == "7"
+    assert problem.startswith("line 7: a 'CID' relation was dropped, ")
+    assert what in problem
+
+
+def test_what_is_left_out_is_counted(read):
+    nowhere = '<annotation id="4"><infon key="type">Species</infon><infon key="id">9606</infon></annotation>'
+    conversion = read(
+        two_passages(
+            nowhere,
+            relation(NODES + '<node refid="3" role=""/>'),
+            relation('<node refid="R1" role=""/><node refid="2" role=""/>', name="R2"),
+            relation('<node refid="1" role=""/><node refid="4" role=""/>', name="R3"),
+        )
+    )
+    assert relations(conversion) == ()
+    assert conversion.report.dropped == {
+        "annotations without a location": 1,
+        "relations with more than two ends": 1,
+        "relations of relations": 1,
+        "relations of dropped mentions": 1,
+    }
+    assert conversion.report.problems == []
+
+
+def test_mentions_in_several_places_are_dropped_or_covered(read):
+    places = '<location offset="0" length="8"/><location offset="18" length="5"/>'
+    mention = NALOXONE_XML.replace('id="1"', 'id="4"').replace('<location offset="0" length="8"/>', places)
+    content = two_passages(mention.replace("<text>Naloxone", "<text>Naloxone shock"), relation(NODES))
+    conversion = read(content)
+    assert conversion.texts[0].extraction.entities == (DRUG, SHOCK, CLONIDINE)
+    assert conversion.report.dropped == {"discontiguous mentions": 1}
+    conversion = read(content, discontiguous="cover")
+    assert Entity(0, 23, "Chemical") in conversion.texts[0].extraction.entities
+    assert conversion.report.noted == {"discontiguous mentions covered by one span": 1}
+    assert conversion.report.problems == []
+
+
+def test_a_document_without_text_is_left_out_and_reported(read):
+    conversion = read(two_passages() + document(passage(0, ""), name="8"))
+    assert [text.id for text in conversion.texts] == ["7"]
+    assert conversion.report.problems == [("8", "left out: there is no text in it")]
+
+
+def test_a_mention_that_is_not_where_it_should_be_is_a_problem(read):
+    conversion = read(two_passages().replace("<text>Clonidine</text>", "<text>clonidine</text>"))
+    assert conversion.report.problems == [("7", "line 6: the mention 'clonidine' marks 'Clonidine'")]
+
+
+def test_offsets_that_count_bytes_are_an_error(read):
+    mentions = NALOXONE_XML.replace('offset="0"', 'offset="4"') + SHOCK_XML.replace('"18"', '"22"')
+    with pytest.raises(ConversionError, match=r"line 5: found 2 of the 2 mentions in '7'.*in characters"):
+        read(document(passage(0, "\u03b1\u03b2Naloxone reverses shock....", mentions)))
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.replace("UTF-8", "UTF-16").encode("utf-16"),
+        lambda text: text.replace("UTF-8", "ISO-8859-1").encode("latin-1"),
+        lambda text: text.replace("\n", "\r\n").encode(),
+    ],
+)
+def test_the_encoding_is_the_one_the_file_declares(read, encode):
+    content = DOCTYPE + "<collection>" + document(passage(0, "Å\nNaloxone.", "")) + "</collection>"
+    assert read(encode(content)).texts[0].text == "Å\nNaloxone."
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "found", "expected"),
+    [
+        (('"25" length', '"99" length'), 6, "the span 99 to 108", "which ends at 39"),
+        (('length="9"', 'length="99"'), 6, "the span 25 to 124", "which ends at 39"),
+        (('length="9"', 'length="0"'), 6, "the span 25 to 25", "a stretch of the text"),
+        (('length="9"', 'length="-9"'), 6, "'-9'", "a whole number"),
+        ((' length="9"', ""), 6, "the attributes 'offset'", "the attribute 'length' of <location>"),
+        (('id="3"', 'id="1"'), 6, "the id '1' again", "an id that no other <annotation>"),
+        (("Disease</infon>", "</infon>"), 5, "none", "the infon 'type' with a label"),
+        (('<infon key="type">CID', '<infon key="kind">CID'), 7, "none", "the infon 'type' or 'relation'"),
+        (('refid="2"', 'refid="9"'), 7, "a node with refid '9'", "the id of an annotation or relation"),
+        (('refid="2" ', ""), 7, "the attributes 'role'", "the attribute 'refid'"),
+        (("<offset>25", "<offset>20"), 6, "the offset 20", "24 or more"),
+        (("<offset>25", "<offset>x"), 6, "'x'", "a whole number"),
+        (("<offset>25</offset>", ""), 6, "0", "one <offset> in <passage>"),
+        (("<id>7</id>", ""), 3, "0", "one <id> in <document>"),
+        (("reverses", "<b>re</b>verses"), 5, "'verses shock.' beside an element", "either text or elements"),
+    ],
+)
+def test_malformed_elements_are_named(read, change, line, found, expected):
+    content = two_passages(relation(NODES))
+    assert change[0] in content
+    with pytest.raises(ConversionError) as error:
+        read(content.replace(*change))
+    for part in (f"corpus.xml, line {line}: found {found}", expected):
+        assert part in str(error.value)
+
+
+def test_two_relations_with_one_id_are_an_error(read):
+    with pytest.raises(ConversionError, match="the id 'R1' again, expected an id that no other <relation>"):
+        read(two_passages(relation(NODES), relation(NODES)))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b" \n", "an empty file"),
+        (b'{"documents": []}', "invalid XML"),
+        (b"<collection><document>", "invalid XML (no element found: line 1"),
+        (b"<collection>\xff</collection>", "invalid XML (not well-formed"),
+        (b'<?xml version="1.0" encoding="klingon"?><a/>', "invalid XML (unknown encoding"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><a/>', "invalid XML (multi-byte"),
+        (b"<html><document/></html>", "<html> with 1 documents"),
+        (b"<collection/>", "<collection> with 0 documents"),
+    ],
+)
+def test_malformed_files_are_named(read, content, found):
+    with pytest.raises(ConversionError) as error:
+        read(content)
+    for part in ("corpus.xml", found, "expected"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '[<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]',
+        '[<!ENTITY b SYSTEM "secret.txt">]',
+        '[<!ENTITY % b SYSTEM "secret.dtd"> %b;]',
+    ],
+)
+def test_a_file_that_declares_entities_is_refused(read, tmp_path, declaration):
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    content = DOCTYPE.replace('SYSTEM "BioC.dtd"', declaration) + f"<collection>{two_passages()}</collection>"
+    with pytest.raises(ConversionError, match=r"corpus\.xml, line 2: found the entity '[ab]', expected char"):
+        read(content.replace("shock.", "&b;").encode())
+
+
+def test_an_entity_that_only_the_dtd_could_explain_is_refused(read):
+    with pytest.raises(ConversionError, match="line 5: found the entity 'nbsp'"):
+        read(two_passages().replace("reverses ", "reverses&nbsp;"))
