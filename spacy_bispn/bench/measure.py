@@ -118,7 +118,7 @@ def prediction_parts(nlp: Language) -> dict[str, list[Place]]:
         "decoders": [(Network, "decode")],
         "pointers": [(Network, "point")],
         "decode": [(component, "extract"), (component, "merge"), (component, "cohere")],
-        "annotate": [(annotations, "write")],
+        "annotate": [(on_doc, "write")],
     }
 
 
