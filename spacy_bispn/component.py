@@ -23,7 +23,7 @@ from .gold import check_labels, check_queries, collect_labels, report_losses
 from .nn.objective import Objective
 from .pieces import Lengths, with_gold
 from .records import Extraction, Labels
-from .saved import FILE, Saved, load_model, pack, unpack
+from .saved import FILE, load_model, pack_component, unpack_component
 from .targets import WindowGold, make_targets, place
 
 BAD_LOSS = ("stop", "skip")
@@ -220,17 +220,17 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             annotations.write(doc, extraction)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Settings, labels and weights as plain values and tensors; "vocab" may be excluded."""
+        """Settings, labels and weights as one safetensors file; "vocab" may be excluded."""
         vocab = None if "vocab" in exclude else self.vocab.to_bytes(exclude=list(exclude))
-        return pack(Saved(self.cfg, self.configured, self.model.to_bytes(), vocab))
+        return pack_component(self.model, self.cfg, self.configured, vocab)
 
-    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "BiSPN":
-        """Take over what was saved. A setting of decoding that this component's config changes stays
-        changed: `spacy.load(..., config=...)` overrides what was saved.
+    def from_bytes(self, data: bytes | Path, *, exclude: Iterable[str] = ()) -> "BiSPN":
+        """Take over what was saved, or the file that a path names. A setting of decoding that this
+        component's config changes stays changed: `spacy.load(..., config=...)` overrides what was saved.
 
-        Raises ValueError for bytes that are not in order; the component is then as it was.
+        Raises ValueError for what is not in order; the component is then as it was.
         """
-        saved = unpack(data)
+        saved = unpack_component(data)
         load_model(self.model, saved)
         if saved.vocab is not None and "vocab" not in exclude:
             self.vocab.from_bytes(saved.vocab, exclude=list(exclude))
@@ -244,7 +244,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BiSPN":
         """Read what `to_disk` wrote, as `from_bytes` does. Raises OSError where there is no such file."""
-        return self.from_bytes((Path(path) / FILE).read_bytes(), exclude=exclude)
+        return self.from_bytes(Path(path) / FILE, exclude=exclude)
 
     def update(
         self,

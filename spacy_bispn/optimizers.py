@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import srsly
 import torch
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from thinc.api import Optimizer
 
 from .files import save
+from .safe import pack, unpack
 
 Role = Literal["encoder", "decoder"]
 Moments = dict[str, torch.Tensor]
@@ -150,12 +148,12 @@ class AdamW(Optimizer):  # type: ignore[misc]
         names = ("key", "since", "unfrozen")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
-            f"{index}/{kind}/{name}": tensor.contiguous()
+            f"{index}/{kind}/{name}": tensor
             for index, learner in enumerate(learners)
             for name, moments in learner.moments().items()
             for kind, tensor in moments.items()
         }
-        return bytes(srsly.msgpack_dumps({"scalars": scalars, "tensors": save_tensors(tensors)}))
+        return pack({"learners": scalars}, tensors)
 
     def from_bytes(self, data: bytes) -> AdamW:
         """Take over a saved state: modules claim theirs at their next step, by name or else in order.
@@ -163,9 +161,9 @@ class AdamW(Optimizer):  # type: ignore[misc]
         Raises ValueError, and changes nothing, where the bytes are not in order.
         """
         try:
-            message = srsly.msgpack_loads(data)
-            learners = [_Learner(**record) for record in message["scalars"]]
-            for path, tensor in load_tensors(message["tensors"]).items():
+            values, tensors = unpack(data)
+            learners = [_Learner(**record) for record in values["learners"]]
+            for path, tensor in tensors.items():
                 index, kind, name = path.split("/", 2)
                 learners[int(index)].saved.setdefault(name, {})[kind] = tensor
         except Exception as error:  # whatever damaged bytes may cause

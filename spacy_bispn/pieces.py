@@ -105,11 +105,11 @@ class Piecer:
             spans = fit(texts[index], offsets)
             real = [place for place, (start, end) in enumerate(spans) if end > start]
             if real:
-                offsets = np.asarray(spans, dtype=np.int64)[real]
+                kept = ids[real], np.asarray(spans, dtype=np.int64)[real]
                 if self.seen is None or sentences is None or len(real) <= self.seen.most - self._framing:
-                    made += self._stride(index, ids[real], offsets)
+                    made += self._stride(index, *kept)
                 else:
-                    made += self._pack(index, ids[real], offsets, sentences(index), self.seen.usual)
+                    made += self._pack(index, *kept, sentences(index), self.seen.usual)
         return made
 
     @property

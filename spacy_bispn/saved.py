@@ -1,67 +1,76 @@
-"""What a saved component is: one message of plain values and the bytes of its model, read with suspicion."""
+"""What a saved component is: one safetensors file, whose every part is looked at before any is used."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import srsly
 from spacy.vocab import Vocab
 from thinc.api import Model
 
 from .bridge import NetworkShim
 from .decode import Decoding
+from .safe import Parts, from_tensor, pack, to_tensor, unpack
 
-FILE = "bispn"
-FORMAT = 1  # raised when what `pack` writes changes
+FILE = "bispn.safetensors"
+FORMAT = 1  # raised when what `pack_component` writes changes
 LABELS = ("entity_labels", "relation_labels", "symmetric_labels")
+NETWORK = "network/"  # before the names of its tensors
 ADVICE = "load a folder or bytes that this component wrote, or save the pipeline again"
 
 
 class Saved(NamedTuple):
-    """A component's state: its settings and labels, the settings of the config it was made with, the
-    bytes of its model, and those of its vocabulary where they were wanted.
+    """A component's state.
+
+    cfg: its settings of decoding, its labels and the number of its training texts.
+    configured: the settings of decoding in the config that it was made with.
+    network: what `NetworkShim.dump` gives. sublayer, vocab: bytes, where there are any.
     """
 
     cfg: dict[str, Any]
     configured: dict[str, Any]
-    model: bytes
+    network: Parts
+    sublayer: bytes | None
     vocab: bytes | None
 
 
-def pack(saved: Saved) -> bytes:
-    """The message as bytes."""
-    data: bytes = srsly.msgpack_dumps({"format": FORMAT, **saved._asdict()})
-    return data
+def pack_component(
+    model: Model[Any, Any], cfg: dict[str, Any], configured: dict[str, Any], vocab: bytes | None
+) -> bytes:
+    """A component as one file. `vocab` is None where it is saved elsewhere."""
+    shim: NetworkShim = model.shims[0]
+    description, weights = shim.dump()
+    tensors = {f"{NETWORK}{name}": weight for name, weight in weights.items()}
+    sublayer = model.get_ref("tok2vec").to_bytes() if model.has_ref("tok2vec") else None
+    for name, data in (("sublayer", sublayer), ("vocab", vocab)):
+        if data is not None:
+            tensors[name] = to_tensor(data)
+    values = {"format": FORMAT, "cfg": cfg, "configured": configured, "network": description}
+    return pack(values, tensors)
 
 
-def unpack(data: bytes) -> Saved:
-    """The inverse of `pack`; nothing in the bytes is executed.
+def unpack_component(source: bytes | Path) -> Saved:
+    """The inverse of `pack_component`.
 
-    Raises ValueError for bytes that are none of ours, for another format, and for impossible values.
+    Raises ValueError for what is none of ours, for another format, and for impossible values; OSError where
+    there is no such file.
     """
-    try:
-        message = srsly.msgpack_loads(data)
-        version = message.pop("format")
-    except Exception as error:  # whatever damaged bytes may cause
+    values, tensors = unpack(source)
+    if values.get("format") != FORMAT:
         raise ValueError(
-            f"the saved component cannot be read ({type(error).__name__}: {error}), expected what `to_bytes` "
-            f"or `to_disk` wrote: {ADVICE}."
-        ) from error
-    if version != FORMAT:
-        raise ValueError(
-            f"the saved component has format {version!r}, expected {FORMAT}: "
+            f"the saved component has format {values.get('format')!r}, expected {FORMAT}: "
             f"install the version of spacy-bispn that wrote it, or train again."
         )
     try:
-        saved = Saved(**message)
-        if not (isinstance(saved.model, bytes) and isinstance(saved.vocab, bytes | None)):
-            raise TypeError("model and vocab are no bytes")
+        check(values["cfg"])
+        Decoding(**values["configured"])
+        weights = {name[len(NETWORK) :]: x for name, x in tensors.items() if name.startswith(NETWORK)}
+        blobs = (from_tensor(tensors[name]) if name in tensors else None for name in ("sublayer", "vocab"))
+        saved = Saved(values["cfg"], values["configured"], (values["network"], weights), *blobs)
         if saved.vocab is not None:
             Vocab().from_bytes(saved.vocab)  # once here, so that no half of it comes into the real one
-        check(saved.cfg)
-        Decoding(**saved.configured)
-    except Exception as error:
+    except Exception as error:  # whatever damage may cause
         raise ValueError(
             f"the saved component has impossible values ({error}), expected the settings and labels of a "
             f"component: {ADVICE}."
@@ -88,23 +97,29 @@ def check(cfg: dict[str, Any]) -> None:
 def load_model(model: Model[Any, Any], saved: Saved) -> None:
     """Take over the saved weights. If they are not in order the model stays as it was.
 
-    Raises ValueError where the bytes are damaged, fit another config or other labels.
+    Raises ValueError where they are damaged, fit another config or other labels.
     """
-    before = model.to_bytes()
     shim: NetworkShim = model.shims[0]
-    epochs = shim.epoch, shim.since
-    try:
-        model.from_bytes(saved.model)
-        labels = len(saved.cfg["entity_labels"]), len(saved.cfg["relation_labels"])
-        if shim.network is not None and shim.sizes[1:] != labels:
-            raise ValueError(
-                f"its weights know {shim.sizes[1]} entity and {shim.sizes[2]} relation labels, "
-                f"its settings name {labels[0]} and {labels[1]}"
-            )
-    except Exception as error:  # whatever damaged bytes may cause
-        model.from_bytes(before)
-        shim.epoch, shim.since = epochs
+    state = shim.fresh(*saved.network)
+    labels = len(saved.cfg["entity_labels"]), len(saved.cfg["relation_labels"])
+    if state.network is not None and state.sizes[1:] != labels:
         raise ValueError(
-            f"the saved model cannot be loaded ({type(error).__name__}: {error}), "
-            f"expected the bytes of a model with this config and these labels: {ADVICE}."
+            f"the saved weights know {state.sizes[1]} entity and {state.sizes[2]} relation labels, expected "
+            f"{labels[0]} and {labels[1]}, which the saved settings name: {ADVICE}."
+        )
+    if model.has_ref("tok2vec"):
+        load_sublayer(model.get_ref("tok2vec"), saved.sublayer)
+    shim.take(state)
+
+
+def load_sublayer(sublayer: Model[Any, Any], data: bytes | None) -> None:
+    """Take over the saved sublayer. Raises ValueError, and changes nothing, where it does not fit."""
+    before = sublayer.to_bytes()
+    try:
+        sublayer.from_bytes(data or b"")
+    except Exception as error:  # whatever damage may cause
+        sublayer.from_bytes(before)
+        raise ValueError(
+            f"the saved sublayer does not fit ({type(error).__name__}: {error}), expected the bytes of "
+            f"{sublayer.name!r} of this config: {ADVICE}."
         ) from error
