@@ -71,8 +71,7 @@ class PretrainedEncoder:
             )
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
-            extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
-            model = AutoModel.from_pretrained(self.name, **extra)
+            model = AutoModel.from_pretrained(self.name, **unpooled(config.model_type))
         # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             raise self._unreadable(error) from error
@@ -161,6 +160,11 @@ def plain(serialized: str) -> Tokenizer:
     return tokenizer
 
 
+def unpooled(family: str) -> dict[str, bool]:
+    """What keeps a model of this family from having a pooling layer, which nothing here uses."""
+    return {} if family == "electra" else {"add_pooling_layer": False}
+
+
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
@@ -176,6 +180,5 @@ def rebuild(description: dict[str, Any]) -> Encoder:
     known = AutoConfig.for_model(family).to_dict().keys() - {"model_type", "torch_dtype"}
     values = {name: value for name, value in description["config"].items() if name in known}
     config = AutoConfig.for_model(family, **values)
-    extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
-    model = AutoModel.from_config(config, **extra)
+    model = AutoModel.from_config(config, **unpooled(family))
     return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))
