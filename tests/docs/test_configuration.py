@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -19,8 +19,12 @@ from pipelines import PUNCTUATION
 from spacy.util import dot_to_object, registry
 from thinc.api import Config
 
+from spacy_bispn.architectures import QUERIES, SPLIT
 from spacy_bispn.component import BiSPN
+from spacy_bispn.decode import COHERENCE
 from spacy_bispn.defaults import SCORE_WEIGHTS
+from spacy_bispn.nn.heads import SCORERS
+from spacy_bispn.nn.objective import BOUNDARY, CONSISTENT
 from spacy_bispn.scoring import score_extractions
 
 PAGE = DOCS / "configuration.md"
@@ -176,6 +180,18 @@ def test_permitted_values_are_accepted_and_others_refused(
     for value in bad:
         with pytest.raises((ValueError, TypeError)):
             make(name, {setting: value, **BESIDE.get(setting, {})})
+
+
+@pytest.mark.parametrize(
+    ("setting", "choices"),
+    [
+        ("coherence", COHERENCE), ("queries", QUERIES), ("split", SPLIT), ("pointer", SCORERS),
+        ("linking", SCORERS), ("boundary", BOUNDARY), ("consistent_queries", CONSISTENT),
+    ],
+)  # fmt: skip
+def test_every_choice_is_there(setting: str, choices: Iterable[str]) -> None:
+    shown = {name: good for _, name, good, _ in permitted()}
+    assert sorted(shown[setting]) == sorted(choices)
 
 
 def make(name: str, settings: dict[str, Any]) -> None:
