@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
@@ -116,7 +117,7 @@ def make_model(
     """The thinc model around a network that is built once its labels are known."""
     check(settings)
     Piecer(None, NO_SPECIAL, *cut)  # raises on an impossible cut before any training
-    shim = NetworkShim(make_build(**settings), mixed_precision, cut)
+    shim = NetworkShim(partial(build_network, **settings), mixed_precision, cut)
     limits = {name: settings[name] for name in ("entity_queries", "relation_queries")}
     return Model(
         "bispn",
@@ -129,46 +130,43 @@ def make_model(
     )
 
 
-def make_build(
-    *, entity_queries: int, relation_queries: int, queries: str, proposal_floor: float, query_layer: int,
-    shared_layers: int, supervised_layers: int, entity_layers: int, relation_layers: int, heads: int,
-    feedforward: int, dropout: float, pointer: str, inside_pointer: bool, linking: str, split: str,
-    views: bool, positional_queries: bool,
-) -> Callable[[Encoder | None, int, int, int], Network]:  # fmt: skip
-    """The constructor that waits for the encoder and the labels."""
-
-    def build(encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> Network:
-        one_way: OneWayEncoder | None = None
-        project: nn.Module = nn.Identity()
-        if encoder is not None:
-            one_way = OneWayEncoder(encoder.model, query_layer)
-            width = one_way.width
-        elif width % heads:
-            project = nn.Linear(width, width := -(-width // heads) * heads)
-        if width % heads:
-            raise ValueError(
-                f"heads is {heads}, but the encoder's width is {width}: choose a number that divides it."
-            )
-        block = (width, heads, feedforward, dropout)
-        return Network(
-            encoder=one_way,
-            project=project,
-            queries=LearnedQueries(entity_queries, relation_queries, width, positional_queries)
-            if queries == "learned"
-            else ProposedQueries(entity_queries, relation_queries, width, width // 2, proposal_floor),
-            shared=[SharedBlock(*block) for _ in range(shared_layers)],
-            entity_decoder=SetDecoder([QueryBlock(*block) for _ in range(entity_layers)], width, views),
-            relation_decoder=SetDecoder([QueryBlock(*block) for _ in range(relation_layers)], width, views),
-            split=Split(width),
-            split_before=split == "before",
-            spans=SpanHead(width, entity_types, pointer, inside_pointer, seeded=queries == "proposed"),
-            relation_type=nn.Linear(width, relation_types + 1),
-            has_relation=nn.Linear(width, 1),
-            link=SCORERS[linking](width, width, width),
-            supervised_layers=supervised_layers,
+def build_network(
+    encoder: Encoder | None, width: int, entity_types: int, relation_types: int, *, entity_queries: int,
+    relation_queries: int, queries: str, proposal_floor: float, query_layer: int, shared_layers: int,
+    supervised_layers: int, entity_layers: int, relation_layers: int, heads: int, feedforward: int,
+    dropout: float, pointer: str, inside_pointer: bool, linking: str, split: str, views: bool,
+    positional_queries: bool,
+) -> Network:  # fmt: skip
+    """The network, once its encoder and its labels are known. Raises ValueError if widths do not fit."""
+    one_way: OneWayEncoder | None = None
+    project: nn.Module = nn.Identity()
+    if encoder is not None:
+        one_way = OneWayEncoder(encoder.model, query_layer)
+        width = one_way.width
+    elif width % heads:
+        project = nn.Linear(width, width := -(-width // heads) * heads)
+    if width % heads:
+        raise ValueError(
+            f"heads is {heads}, but the encoder's width is {width}: choose a number that divides it."
         )
-
-    return build
+    block = (width, heads, feedforward, dropout)
+    return Network(
+        encoder=one_way,
+        project=project,
+        queries=LearnedQueries(entity_queries, relation_queries, width, positional_queries)
+        if queries == "learned"
+        else ProposedQueries(entity_queries, relation_queries, width, width // 2, proposal_floor),
+        shared=[SharedBlock(*block) for _ in range(shared_layers)],
+        entity_decoder=SetDecoder([QueryBlock(*block) for _ in range(entity_layers)], width, views),
+        relation_decoder=SetDecoder([QueryBlock(*block) for _ in range(relation_layers)], width, views),
+        split=Split(width),
+        split_before=split == "before",
+        spans=SpanHead(width, entity_types, pointer, inside_pointer, seeded=queries == "proposed"),
+        relation_type=nn.Linear(width, relation_types + 1),
+        has_relation=nn.Linear(width, 1),
+        link=SCORERS[linking](width, width, width),
+        supervised_layers=supervised_layers,
+    )
 
 
 def check(settings: dict[str, Any]) -> None:

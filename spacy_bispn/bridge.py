@@ -22,7 +22,6 @@ from .optimizers import AdamW
 from .pieces import Piecer, Window, budget
 from .pretrained import Encoder, rebuild
 
-FORMAT = 1  # raised when what `to_bytes` writes changes
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
 Build = Callable[["Encoder | None", int, int, int], Network]
 
@@ -143,8 +142,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
             self.network.to(f"cuda:{device_id}" if device_type == "gpu" else device_type)
 
     def to_bytes(self) -> bytes:
-        """Format, sizes and encoder as plain values, weights as safetensors."""
-        message: dict[str, Any] = {"format": FORMAT, "sizes": list(self.sizes), "epoch": self.epoch}
+        """Sizes, epoch and encoder as plain values, weights as safetensors."""
+        message: dict[str, Any] = {"sizes": list(self.sizes), "epoch": self.epoch}
         if self.network is not None:
             state = {name: value.cpu().contiguous() for name, value in self.network.state_dict().items()}
             message["encoder"] = self.encoder.describe() if self.encoder else None
@@ -155,14 +154,10 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def from_bytes(self, data: bytes) -> NetworkShim:
         """Rebuild the network; nothing changes if the bytes are not in order.
 
-        Raises ValueError for another format, and for weights that do not fit the network.
+        Raises ValueError for weights that do not fit the network, and whatever else damaged bytes may
+        cause: `saved.load_model` puts that into words.
         """
         message = srsly.msgpack_loads(data)
-        if message.get("format") != FORMAT:
-            raise ValueError(
-                f"the saved model has format {message.get('format')!r}, expected {FORMAT}: "
-                f"install the version of spacy-bispn that wrote it, or train again."
-            )
         if "weights" not in message:
             self.network = self.encoder = None
             return self

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import srsly
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from thinc.api import Optimizer
+
+from .files import save
 
 Role = Literal["encoder", "decoder"]
 Moments = dict[str, torch.Tensor]
@@ -94,7 +96,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
             loaded state brings its own, so that a resumed training stays on its schedule.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
-        gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit.
+        gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
+        FloatingPointError, before any weight changes, if the gradients are no finite numbers.
         """
         if key not in self._learners:
             self._learners[key] = self._claim(key, module, since)
@@ -103,8 +106,12 @@ class AdamW(Optimizer):  # type: ignore[misc]
         trained = {name: param for name, param in learner.params.items() if param.grad is not None}
         if any(_role(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
-        if self.grad_clip:
-            torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip)
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip or math.inf)
+        if not norm.isfinite():
+            raise FloatingPointError(
+                f"the gradients have the norm {norm.item()}, expected a finite number: "
+                f"lower the learning rates, or set the model's mixed_precision = false"
+            )
         unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
         learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
 
@@ -139,29 +146,6 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
     def to_bytes(self) -> bytes:
         """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
-        scalars, tensors = self._dump()
-        return bytes(srsly.msgpack_dumps({"scalars": scalars, "tensors": tensors}))
-
-    def from_bytes(self, data: bytes) -> AdamW:
-        """Take over a saved state: modules claim theirs at their next step, by name or else in order."""
-        message = srsly.msgpack_loads(data)
-        return self._load(message["scalars"], message["tensors"])
-
-    def to_disk(self, path: str | Path) -> None:
-        """Write what `to_bytes` holds to the folder `path`: `optimizer.json`, `optimizer.safetensors`."""
-        scalars, tensors = self._dump()
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(folder / "optimizer.json", scalars)
-        (folder / "optimizer.safetensors").write_bytes(tensors)
-
-    def from_disk(self, path: str | Path) -> AdamW:
-        """Take over the state in the folder `path`, as `from_bytes` does."""
-        folder = Path(path)
-        tensors = (folder / "optimizer.safetensors").read_bytes()
-        return self._load(srsly.read_json(folder / "optimizer.json"), tensors)
-
-    def _dump(self) -> tuple[list[dict[str, Any]], bytes]:
         learners = [*self._learners.values(), *self._saved]
         names = ("key", "since", "unfrozen")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
@@ -171,15 +155,34 @@ class AdamW(Optimizer):  # type: ignore[misc]
             for name, moments in learner.moments().items()
             for kind, tensor in moments.items()
         }
-        return scalars, save_tensors(tensors)
+        return bytes(srsly.msgpack_dumps({"scalars": scalars, "tensors": save_tensors(tensors)}))
 
-    def _load(self, scalars: list[dict[str, Any]], tensors: bytes) -> AdamW:
-        learners = [_Learner(**record) for record in scalars]
-        for path, tensor in load_tensors(tensors).items():
-            index, kind, name = path.split("/", 2)
-            learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+    def from_bytes(self, data: bytes) -> AdamW:
+        """Take over a saved state: modules claim theirs at their next step, by name or else in order.
+
+        Raises ValueError, and changes nothing, where the bytes are not in order.
+        """
+        try:
+            message = srsly.msgpack_loads(data)
+            learners = [_Learner(**record) for record in message["scalars"]]
+            for path, tensor in load_tensors(message["tensors"]).items():
+                index, kind, name = path.split("/", 2)
+                learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+        except Exception as error:  # whatever damaged bytes may cause
+            raise ValueError(
+                f"The saved optimizer state cannot be read ({type(error).__name__}: {error}), expected what "
+                f"`to_bytes` or `to_disk` wrote: save it again, or start a new optimizer."
+            ) from error
         self._learners, self._saved = {}, learners
         return self
+
+    def to_disk(self, path: str | Path) -> None:
+        """Write what `to_bytes` holds to a file, which is replaced in one go."""
+        save(Path(path), self.to_bytes())
+
+    def from_disk(self, path: str | Path) -> AdamW:
+        """Take over the state in a file, as `from_bytes` does."""
+        return self.from_bytes(Path(path).read_bytes())
 
 
 @dataclass(eq=False)

@@ -162,9 +162,20 @@ def plain(serialized: str) -> Tokenizer:
 
 
 def rebuild(description: dict[str, Any]) -> Encoder:
-    """An encoder with fresh weights from `Encoder.describe`; reads no file and no network."""
-    values = dict(description["config"])
-    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
+
+    Of the description only what a family's own config has is used: other keys could name code to fetch.
+    Raises ValueError for another family.
+    """
+    family = description["config"]["model_type"]
+    if family not in FAMILIES:
+        raise ValueError(
+            f"the saved encoder is of the family {family!r}, expected one of {', '.join(FAMILIES)}: "
+            f"load a model that this component wrote."
+        )
+    known = AutoConfig.for_model(family).to_dict().keys() - {"model_type", "torch_dtype"}
+    values = {name: value for name, value in description["config"].items() if name in known}
+    config = AutoConfig.for_model(family, **values)
     extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
     model = AutoModel.from_config(config, **extra)
     return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))

@@ -22,7 +22,7 @@ from pipelines import (
 from spacy.language import Language
 from thinc.api import SGD
 
-from spacy_bispn.bridge import FORMAT, NetworkShim, Reading
+from spacy_bispn.bridge import NetworkShim, Reading
 
 PAIR = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
 
@@ -48,7 +48,6 @@ def weights(shim: NetworkShim) -> dict[str, torch.Tensor]:
 
 def test_what_is_saved_is_plain_values_and_tensors() -> None:
     message = saved(ready())
-    assert message["format"] == FORMAT
     assert message["sizes"][1:] == [1, 1]
     assert message["encoder"]["config"]["model_type"] == "bert"
     assert {type(value) for value in message.values()} <= {int, float, list, dict, bytes}
@@ -59,10 +58,6 @@ def test_the_epoch_is_saved_so_that_training_can_go_on() -> None:
     pipe_of(nlp).update(initialize(nlp, [PAIR]))
     shim_of(other).from_bytes(shim_of(nlp).to_bytes())
     assert shim_of(other).epoch == 1.0
-
-
-def change_format(message: dict[str, Any]) -> None:
-    message["format"] = 99
 
 
 def truncate(message: dict[str, Any]) -> None:
@@ -80,7 +75,6 @@ def more_labels(message: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (change_format, ["format 99", f"expected {FORMAT}", "install the version"]),
         (truncate, ["weights do not fit", "expected the tensors", "load them with the config"]),
         (scramble, ["weights do not fit", "expected the tensors", "load them with the config"]),
         (more_labels, ["weights do not fit", "size mismatch", "load them with the config"]),

@@ -15,6 +15,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from ..corpora import find_files
+from ..files import save
 from .clock import peak_memory
 from .measure import bispn_of, growth, prediction, training
 
@@ -37,8 +38,7 @@ def main(
         msg.fail("Nothing can be measured", str(error), exits=1)
     show(figures)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, figures)
+        save(output, srsly.json_dumps(figures, indent=2))
 
 
 def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
