@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 import spacy
 from pages import DOCS, REPOSITORY, Row, blocks, inline, quoted, tables
-from pipelines import PUNCTUATION
 from spacy.util import dot_to_object, registry
 from thinc.api import Config
 
 from spacy_bispn.architectures import QUERIES, SPLIT
-from spacy_bispn.component import BiSPN
+from spacy_bispn.component import BAD_LOSS, BiSPN
 from spacy_bispn.decode import COHERENCE
 from spacy_bispn.defaults import SCORE_WEIGHTS
 from spacy_bispn.nn.heads import SCORERS
@@ -185,8 +184,9 @@ def test_permitted_values_are_accepted_and_others_refused(
 @pytest.mark.parametrize(
     ("setting", "choices"),
     [
-        ("coherence", COHERENCE), ("queries", QUERIES), ("split", SPLIT), ("pointer", SCORERS),
-        ("linking", SCORERS), ("boundary", BOUNDARY), ("consistent_queries", CONSISTENT),
+        ("coherence", COHERENCE), ("bad_loss", BAD_LOSS), ("queries", QUERIES), ("split", SPLIT),
+        ("pointer", SCORERS), ("linking", SCORERS), ("boundary", BOUNDARY),
+        ("consistent_queries", CONSISTENT),
     ],
 )  # fmt: skip
 def test_every_choice_is_there(setting: str, choices: Iterable[str]) -> None:
@@ -256,18 +256,15 @@ def test_no_name_on_the_page_is_one_that_the_code_does_not_have() -> None:
     assert {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)} <= known
 
 
-def test_the_python_of_the_page_changes_what_is_predicted_by(tmp_path: Path) -> None:
-    nlp = spacy.blank("en", config=PUNCTUATION)
-    pipe = nlp.add_pipe("bispn")
-    for block in blocks(PAGE):
-        if block.language == "python":
-            exec(block.content, {"nlp": nlp})
-    assert pipe.decoding.relation_threshold == 0.3  # type: ignore[attr-defined]
+def test_the_python_of_the_page_changes_how_is_predicted(tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("bispn")
     nlp.to_disk(tmp_path)
-    other = {"components": {"bispn": {"relation_threshold": 0.9, "batch_pieces": 8}}}
-    loaded = spacy.load(tmp_path, config=other).get_pipe("bispn")
-    assert loaded.decoding.relation_threshold == pytest.approx(0.3), "what was saved wins"
-    assert loaded.batch_pieces == 8, "but what is not saved with the weights does not"
+    (block,) = (x for x in blocks(PAGE) if x.language == "python")
+    names: dict[str, Any] = {"nlp": nlp, "spacy": spacy, "path": tmp_path}
+    exec(block.content, names)
+    thresholds = [x.get_pipe("bispn").decoding.relation_threshold for x in (nlp, names["nlp"])]
+    assert thresholds == [0.3, pytest.approx(0.7)]
 
 
 def test_the_readme_s_few_settings_are_the_page_s() -> None:
