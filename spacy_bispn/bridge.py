@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps, Shim, get_torch_default_device, torch2xp, xp2torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from torch import Tensor
 from .nn.network import Network
 from .nn.shapes import Inputs, Outputs, Proposals
 from .optimizers import AdamW
-from .pieces import Piecer, Window, budget
+from .pieces import Lengths, Piecer, Window, budget
 from .pretrained import Encoder, rebuild
 
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
@@ -51,6 +52,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.network: Network | None = None
         self.encoder: Encoder | None = None
         self.sizes = (0, 0, 0)
+        self.seen: Lengths | None = None
         self.epoch = 0.0
         self.since = 0.0  # the epoch at which the weights were created or loaded
 
@@ -58,6 +60,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
+        self.seen = None
         self.epoch = self.since = 0.0
         self.network = self.build(encoder, *self.sizes).to(self.device)
 
@@ -65,14 +68,18 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """What cuts texts for this network; a window never exceeds the encoder's positions."""
         window, overlap = self.cut
         if self.encoder is None:
-            return Piecer(None, NO_SPECIAL, window, overlap)
+            return Piecer(None, NO_SPECIAL, window, overlap, self.seen)
         window = min(window, self.encoder.longest)
-        return Piecer(self.encoder.tokenizer, self.encoder.special, window, min(overlap, window // 2 - 1))
+        overlap = min(overlap, window // 2 - 1)
+        return Piecer(self.encoder.tokenizer, self.encoder.special, window, overlap, self.seen)
 
-    def windows(self, docs: Sequence[Doc]) -> list[Window]:
-        """The windows of some Docs, in order."""
+    def windows(self, docs: Sequence[Doc], is_train: bool = False) -> list[Window]:
+        """The windows of some Docs, in order. In prediction, texts longer than those of the training are
+        read by sentences.
+        """
         tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
-        return self.piecer().windows([doc.text for doc in docs], tokens)
+        sentences = None if is_train else lambda text: sentence_starts(docs[text])
+        return self.piecer().windows([doc.text for doc in docs], tokens, sentences)
 
     @property
     def device(self) -> torch.device:
@@ -143,7 +150,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
     def to_bytes(self) -> bytes:
         """Sizes, epoch and encoder as plain values, weights as safetensors."""
-        message: dict[str, Any] = {"sizes": list(self.sizes), "epoch": self.epoch}
+        message: dict[str, Any] = {"sizes": list(self.sizes), "epoch": self.epoch, "seen": self.seen}
         if self.network is not None:
             state = {name: value.cpu().contiguous() for name, value in self.network.state_dict().items()}
             message["encoder"] = self.encoder.describe() if self.encoder else None
@@ -171,9 +178,18 @@ class NetworkShim(Shim):  # type: ignore[misc]
                 f"{type(network).__name__}: load them with the config they were saved with ({error})."
             ) from error
         self.encoder, self.sizes = encoder, tuple(message["sizes"])
+        self.seen = Lengths(*map(int, message["seen"])) if message["seen"] else None
         self.epoch = self.since = message["epoch"]
         self.network = network.to(self.device)
         return self
+
+
+def sentence_starts(doc: Doc) -> list[int]:
+    """The characters where sentences start: those set by another component, or else by punctuation."""
+    if doc.has_annotation("SENT_START"):
+        return [sentence.start_char for sentence in doc.sents]
+    (starts,) = Sentencizer().predict([doc])
+    return [token.idx for token, is_start in zip(doc, starts, strict=True) if is_start]
 
 
 class Reading:
@@ -186,7 +202,7 @@ class Reading:
         self.shim: NetworkShim = model.shims[0]
         self.shim.require()
         self.piecer = self.shim.piecer()
-        self.windows = self.shim.windows(docs)
+        self.windows = self.shim.windows(docs, is_train)
         self.vectors: list[Any] | None = None
         self.gradients: list[Any] = []
         self.backprop: Callable[[Any], Any] | None = None

@@ -21,7 +21,7 @@ from .defaults import DEFAULTS, SCORE_WEIGHTS
 from .files import save
 from .gold import check_labels, check_queries, collect_labels, report_losses
 from .nn.objective import Objective
-from .pieces import with_gold
+from .pieces import Lengths, with_gold
 from .records import Extraction, Labels
 from .saved import FILE, Saved, load_model, pack, unpack
 from .targets import WindowGold, make_targets, place
@@ -171,7 +171,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             )
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
-        windows = self.shim.windows(docs)
+        windows = self.shim.windows(docs, is_train=True)
+        self.shim.seen = Lengths.of(windows) if windows else None
         shares, report = place(windows, gold, self.label_sets)
         check_queries(self.model.attrs, docs, windows, shares)
         report_losses(self.name, report)
