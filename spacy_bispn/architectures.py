@@ -197,7 +197,7 @@ def check(settings: dict[str, Any]) -> None:
     if not 0 < settings["proposal_floor"] < 1:
         raise ValueError(
             f"proposal_floor is {settings['proposal_floor']}, expected a probability between 0 and 1: "
-            f"0.01 is a good start."
+            f"0.02 is a good start."
         )
     if not 0 <= settings["dropout"] < 1:
         raise ValueError(

@@ -48,7 +48,7 @@ def make_bispn(
     batch_pieces: int,
     bad_loss: str,
 ) -> "BiSPN":
-    """Make the component from its config block; every setting is explained in the README."""
+    """Make the component from its config block; every setting is explained in docs/configuration.md."""
     decoding = {
         "type_threshold": type_threshold,
         "relation_threshold": relation_threshold,

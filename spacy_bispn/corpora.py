@@ -82,9 +82,13 @@ def create_reader(
         whose ends come apart are counted and reported, once however often the corpus is read.
     limit: at most so many Docs, parts counted singly; 0 reads all.
 
-    Raises ValueError if the path does not exist or holds no `.spacy` file.
+    Raises ValueError for negative numbers; the reader raises it if the path does not exist or holds no
+    `.spacy` file.
     """
 
+    for name, value in (("max_length", max_length), ("limit", limit)):
+        if value < 0:
+            raise ValueError(f"{name} is {value}, expected at least 0 (no limit): correct the config.")
     warned = False
 
     def examples(nlp: Language) -> Iterator[Example]:

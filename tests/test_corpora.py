@@ -175,6 +175,12 @@ def test_a_folder_is_read_in_order_of_name_and_more_than_once(tmp_path: Path) ->
         assert [example.reference.text for example in reader(NLP)] == ["A", "B", "C"]
 
 
+@pytest.mark.parametrize("setting", ["max_length", "limit"])
+def test_negative_limits_are_refused(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"{setting} is -1, expected at least 0 \(no limit\): correct"):
+        create_reader(tmp_path, **{setting: -1})
+
+
 @pytest.mark.parametrize(("limit", "expected"), [(0, "abcd"), (3, "abc"), (9, "abcd")])
 def test_limit(tmp_path: Path, limit: int, expected: str) -> None:
     save(tmp_path / "1.spacy", NLP.make_doc("a"), NLP.make_doc("b"))
