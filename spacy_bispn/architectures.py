@@ -21,6 +21,15 @@ from .pretrained import Encoder, Source
 
 QUERIES = ("proposed", "learned")
 SPLIT = ("after", "before")
+# Least and most of every count. The most is beyond any use; what exceeds it would exhaust the memory.
+BOUNDS = {
+    **dict.fromkeys(("entity_queries", "relation_queries"), (1, 4096)),
+    **dict.fromkeys(("shared_layers", "supervised_layers"), (1, 64)),
+    **dict.fromkeys(("entity_layers", "relation_layers"), (0, 64)),
+    "heads": (1, 256),
+    "feedforward": (1, 65_536),
+    "query_layer": (-1, 64),
+}
 
 
 def build_bispn(
@@ -173,16 +182,15 @@ def make_build(
 
 def check(settings: dict[str, Any]) -> None:
     """Raises ValueError where a setting is impossible: what was given, expected, what to do."""
-    least = {
-        **dict.fromkeys(("entity_queries", "relation_queries", "shared_layers", "supervised_layers"), 1),
-        **dict.fromkeys(("heads", "feedforward"), 1),
-        **dict.fromkeys(("entity_layers", "relation_layers"), 0),
-        "query_layer": -1,
-    }
-    for name, minimum in least.items():
-        if settings[name] < minimum:
+    for name, (least, most) in BOUNDS.items():
+        # "not" with the good case, here and below: NaN compares with nothing
+        if not settings[name] >= least:
             raise ValueError(
-                f"{name} is {settings[name]}, expected at least {minimum}: raise it in the model's config."
+                f"{name} is {settings[name]}, expected at least {least}: raise it in the model's config."
+            )
+        if not settings[name] <= most:
+            raise ValueError(
+                f"{name} is {settings[name]}, expected at most {most}: lower it in the model's config."
             )
     if settings["supervised_layers"] > settings["shared_layers"]:
         raise ValueError(

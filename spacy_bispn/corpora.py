@@ -39,7 +39,11 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     fits: list[Entity] = []
     problems: list[str] = []
     for entity in text.extraction.entities:
-        if doc.char_span(entity.start, entity.end) is None:
+        if not 0 <= entity.start < entity.end <= len(text.text):
+            problems.append(
+                f"entity ({entity.label}) from {entity.start} to {entity.end} is no stretch of the text"
+            )
+        elif doc.char_span(entity.start, entity.end) is None:
             problems.append(
                 f"entity {text.text[entity.start : entity.end]!r} ({entity.label}) at {entity.start} "
                 f"ends inside a token"
@@ -82,9 +86,12 @@ def create_reader(
         whose ends come apart are counted and reported, once however often the corpus is read.
     limit: at most so many Docs, parts counted singly; 0 reads all.
 
-    Raises ValueError if the path does not exist or holds no `.spacy` file.
+    Raises ValueError for a negative length or limit, and when the path that is read does not exist or
+    holds no `.spacy` file.
     """
-
+    for name, value in (("max_length", max_length), ("limit", limit)):
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}, expected at least 0: 0 sets none, correct the corpus's block.")
     warned = False
 
     def examples(nlp: Language) -> Iterator[Example]:

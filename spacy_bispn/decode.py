@@ -41,7 +41,7 @@ class Decoding:
         for name in ("type_threshold", "relation_threshold", "boundary_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a probability from 0 to 1.")
-        if self.longest_span < 1:
+        if not self.longest_span >= 1:  # NaN too
             raise ValueError(f"longest_span is {self.longest_span}: give at least 1 position.")
         if self.coherence not in COHERENCE:
             raise ValueError(f"coherence is {self.coherence!r}: choose one of {', '.join(COHERENCE)}.")

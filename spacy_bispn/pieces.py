@@ -66,7 +66,7 @@ class Piecer:
     overlap: int
 
     def __post_init__(self) -> None:
-        if self.window < 8:
+        if not self.window >= 8:  # NaN too
             raise ValueError(f"window is {self.window}: give a number of pieces of at least 8.")
         if not 0 <= self.overlap < self.window - 4:
             raise ValueError(

@@ -20,11 +20,12 @@ FLOORS = {
     2: ["pieces", "converters", "demo", "bootstrap", "findings"],
     3: ["targets", "decode", "conventions"],
     4: ["annotations", "pretrained", "optimizers", "diagnose"],
-    5: ["bridge", "scorer", "gold", "drawing"],
+    5: ["bridge", "scorer", "gold", "drawing", "invariants"],
     6: ["architectures", "defaults"],
     7: ["component"],
     8: ["corpora"],
     9: ["bench", "cli"],
+    10: ["soak"],
 }
 NN_FLOORS = {
     0: ["shapes"],
