@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from torch import nn
 
+from .bounds import ABOVE_0, BELOW_1, within
 from .bridge import NO_SPECIAL, NetworkShim, Reading
 from .nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from .nn.encoder import OneWayEncoder
@@ -183,14 +184,13 @@ def make_build(
 def check(settings: dict[str, Any]) -> None:
     """Raises ValueError where a setting is impossible: what was given, expected, what to do."""
     for name, (least, most) in BOUNDS.items():
-        # "not" with the good case, here and below: NaN compares with nothing
-        if not settings[name] >= least:
+        if not within(settings[name], least):
             raise ValueError(
-                f"{name} is {settings[name]}, expected at least {least}: raise it in the model's config."
+                f"{name} is {settings[name]!r}, expected at least {least}: raise it in the model's config."
             )
-        if not settings[name] <= most:
+        if not within(settings[name], least, most):
             raise ValueError(
-                f"{name} is {settings[name]}, expected at most {most}: lower it in the model's config."
+                f"{name} is {settings[name]!r}, expected at most {most}: lower it in the model's config."
             )
     if settings["supervised_layers"] > settings["shared_layers"]:
         raise ValueError(
@@ -204,14 +204,14 @@ def check(settings: dict[str, Any]) -> None:
                 f"{name} is {settings[name]!r}, expected one of {', '.join(allowed)}: "
                 f"correct it in the model's config."
             )
-    if not 0 < settings["proposal_floor"] < 1:
+    if not within(settings["proposal_floor"], ABOVE_0, BELOW_1):
         raise ValueError(
-            f"proposal_floor is {settings['proposal_floor']}, expected a probability between 0 and 1: "
+            f"proposal_floor is {settings['proposal_floor']!r}, expected a probability between 0 and 1: "
             f"0.01 is a good start."
         )
-    if not 0 <= settings["dropout"] < 1:
+    if not within(settings["dropout"], 0, BELOW_1):
         raise ValueError(
-            f"dropout is {settings['dropout']}, expected a share from 0 to below 1: 0.1 is usual."
+            f"dropout is {settings['dropout']!r}, expected a share from 0 to below 1: 0.1 is usual."
         )
     if settings["positional_queries"] and settings["queries"] != "learned":
         raise ValueError(

@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from .annotations import KEY, has_entities, has_relations, read, write
+from .bounds import within
 from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 
@@ -90,8 +91,8 @@ def create_reader(
     holds no `.spacy` file.
     """
     for name, value in (("max_length", max_length), ("limit", limit)):
-        if not value >= 0:
-            raise ValueError(f"{name} is {value}, expected at least 0: 0 sets none, correct the corpus's block.")
+        if not within(value, 0):
+            raise ValueError(f"{name} is {value!r}, expected at least 0: 0 is no limit, correct the config.")
     warned = False
 
     def examples(nlp: Language) -> Iterator[Example]:

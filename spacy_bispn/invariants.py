@@ -30,9 +30,9 @@ def check_doc(doc: Doc, untouched: Doc) -> None:
     require(KEY in doc.spans, doc, f"no group {KEY!r}", "one on every Doc")
     group = doc.spans[KEY]
     places = [(span.start, span.end, span.label_) for span in group]
-    for start, end, label in places:
-        require(0 <= start < end <= len(doc), doc, f"the span {start} to {end}", f"0 <= start < end <= {len(doc)}")
-        require(bool(label), doc, f"a span {start} to {end} without a label", "one")
+    for start, end, _ in places:
+        inside = 0 <= start < end <= len(doc)
+        require(inside, doc, f"the span {start} to {end}", f"0 <= start < end <= {len(doc)}")
     _require_distinct(doc, places, "the spans")
     _check_scores(doc, group.attrs["scores"], len(places))
     _check_relations(doc, group.attrs["relations"], places)

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from .bounds import BELOW_1, within
+
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "camembert")
 OFFSET = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
@@ -115,9 +117,9 @@ class RandomEncoder:
 
     def __post_init__(self) -> None:
         for name, (least, most) in SIZES.items():
-            if not least <= getattr(self, name) <= most:
+            if not within(getattr(self, name), least, most):
                 raise ValueError(
-                    f"the encoder's {name} is {getattr(self, name)}, expected a number from {least} to "
+                    f"the encoder's {name} is {getattr(self, name)!r}, expected a number from {least} to "
                     f"{most}: correct it in the encoder block of the config."
                 )
         if self.width % self.heads:
@@ -125,9 +127,10 @@ class RandomEncoder:
                 f"the encoder's width is {self.width} with {self.heads} heads, expected a multiple: "
                 f"choose a width that its heads divide."
             )
-        if not 0 <= self.dropout < 1:
+        if not within(self.dropout, 0, BELOW_1):
             raise ValueError(
-                f"the encoder's dropout is {self.dropout}, expected a share from 0 to below 1: 0.1 is usual."
+                f"the encoder's dropout is {self.dropout!r}, expected a share from 0 to below 1: "
+                f"0.1 is usual."
             )
 
     def load(self, texts: Iterable[str]) -> Encoder:

@@ -27,21 +27,23 @@ from .bench.clock import peak_memory
 from .corpora import bare, to_doc
 from .demo import generate
 from .invariants import Violation, check_bytes, check_doc, check_same
-from .optimizers import create_adamw
+from .optimizers import AdamW, create_adamw
 from .records import AnnotatedText
 
 GROWTH = 0.05  # of resident memory after the warm-up
 WARM_UP = 0.25  # of the rounds: caches fill, and the allocator learns what is asked for
 FEWEST = 20  # rounds
 TEXTS = 200  # sentences of the demo corpus
+LESSONS = 80  # steps before the soak: enough to find something, wrong as it may be
 TOKENIZER = "spacy-bispn.PunctuationTokenizer.v1"
 # what stands between the words of a hostile text
-SEAMS = ("", " ", "  ", "\n", "\t", "\x00", "\u200b", "\u200d", "\u0301", "\u202e", "\ufeff", "“", "蛋白", "😀", "שלום")
+SEAMS = ("", " ", "  ", "\n", "\x00", "\u200b", "\u200d", "\u0301", "\u202e", "\ufeff", "“", "蛋白", "😀")
 TINY = {
-    "type_threshold": 0.2, "relation_threshold": 0.2, "boundary_threshold": 0.01, "batch_pieces": 128,
+    "type_threshold": 0.2, "relation_threshold": 0.05, "boundary_threshold": 0.01, "batch_pieces": 128,
     "model": {
         "encoder": {"@misc": "spacy-bispn.RandomEncoder.v1", "width": 48, "layers": 2, "heads": 4},
-        "heads": 4, "feedforward": 96, "shared_layers": 1, "supervised_layers": 1, "window": 64, "overlap": 16,
+        "heads": 4, "feedforward": 96, "shared_layers": 1, "supervised_layers": 1,
+        "window": 64, "overlap": 16,
     },
 }  # fmt: skip
 STATM = Path("/proc/self/statm")  # Linux: sizes in pages
@@ -105,9 +107,13 @@ class Soak:
 
 
 def update(soak: Soak, texts: Sequence[str]) -> None:
-    """One step of training on a few sentences with gold."""
-    golds = [to_doc(soak.nlp, text)[0] for text in soak.random.sample(soak.gold, 4)]
-    sgd = create_adamw(encoder_rate=1e-4, decoder_rate=1e-4)
+    """One step of training, as the first of a training that goes on."""
+    learn(soak, 4, create_adamw(encoder_rate=1e-4, decoder_rate=1e-4))
+
+
+def learn(soak: Soak, size: int, sgd: AdamW) -> None:
+    """One step on some sentences with gold."""
+    golds = [to_doc(soak.nlp, text)[0] for text in soak.random.sample(soak.gold, size)]
     soak.nlp.update([Example(bare(soak.nlp, doc), doc) for doc in golds], sgd=sgd)
 
 
@@ -132,14 +138,20 @@ WORKS: dict[str, tuple[int, Callable[[Soak, Sequence[str]], None]]] = {  # in wh
 
 
 def begin(seed: int) -> Soak:
-    """A tiny pipeline with random weights, initialized with a part of the demo corpus."""
+    """A tiny pipeline from random weights, hardly trained, on a part of the demo corpus."""
+    # torch's CPU kernels are kept, one for each shape, up to 1024: no leak, but it would hide one
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     fix_random_seed(seed)
     nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": TOKENIZER}}})
     nlp.add_pipe("bispn", config=TINY)
     gold = generate(seed, {"train": TEXTS})["train"]
     docs = [to_doc(nlp, text)[0] for text in gold]
     nlp.initialize(lambda: [Example(bare(nlp, doc), doc) for doc in docs])
-    return Soak(nlp, gold, Random(seed))
+    soak = Soak(nlp, gold, Random(seed))
+    sgd = create_adamw(encoder_rate=2e-3, decoder_rate=2e-3)
+    for _ in range(LESSONS):
+        learn(soak, 6, sgd)
+    return soak
 
 
 def resident() -> float:
@@ -172,8 +184,8 @@ def measure(soak: Soak) -> dict[str, Any]:
     }  # fmt: skip
     if last > first * (1 + GROWTH):
         raise Violation(
-            f"resident memory grew from {first:.1f} to {last:.1f} MB in {len(soak.resident)} rounds, expected "
-            f"at most {GROWTH:.0%} more: something is kept that nobody needs."
+            f"resident memory grew from {first:.1f} to {last:.1f} MB in {len(soak.resident)} rounds, "
+            f"expected at most {GROWTH:.0%} more: something is kept that nobody needs."
         )
     if figures["handles last"] != figures["handles first"]:
         raise Violation(
@@ -194,7 +206,8 @@ def main(
         use(soak, 60 * minutes)
         figures = {"seed": seed, "minutes": minutes, **measure(soak)}
     except Violation as error:
-        msg.fail(f"A promise was broken after {soak.counts['rounds']} rounds (seed {seed})", str(error), exits=1)
+        done = f"{soak.counts['rounds']} rounds with seed {seed}"
+        msg.fail(f"A promise was broken after {done}", str(error), exits=1)
     rows = {name: f"{x:.3f}" if isinstance(x, float) else x for name, x in figures.items()}
     msg.table(rows, title="Soak; resident memory in MB")
     msg.good("Every answer held, memory is flat, no file stayed open")

@@ -316,7 +316,7 @@ def test_bare_docs_keep_spaces() -> None:
 
 @pytest.mark.parametrize("setting", ["max_length", "limit"])
 def test_a_negative_length_or_limit_is_refused(setting: str) -> None:
-    with pytest.raises(ValueError, match=rf"{setting} is -1, expected at least 0: .*correct the corpus"):
+    with pytest.raises(ValueError, match=rf"{setting} is -1, expected at least 0: .*correct the config"):
         create_reader(None, **{setting: -1})
 
 

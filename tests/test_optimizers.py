@@ -331,6 +331,7 @@ def test_is_found_by_its_registered_name() -> None:
         ("decoder_rate", float("nan"), "from 0 to 1", "try 4e-4"),
         ("decoder_rate", float("inf"), "from 0 to 1", "try 4e-4"),
         ("decoder_rate", 1e300, "from 0 to 1", "try 4e-4"),
+        ("encoder_rate", "1e-4", "from 0 to 1", "try 1e-4"),
         ("epochs", 0, "above 0, or null", "use null"),
         ("warmup", 1.0, "from 0 to below 1", "try 0.1"),
         ("warmup", -0.1, "from 0 to below 1", "try 0.1"),
@@ -343,7 +344,7 @@ def test_is_found_by_its_registered_name() -> None:
     ],
 )
 def test_unusable_settings_are_refused(setting: str, value: float, expected: str, advice: str) -> None:
-    given = re.escape(f"{setting} = {value}")
+    given = re.escape(f"{setting} = {value!r}")
     with pytest.raises(ValueError, match=f"{given}: expected .*{expected}.*; {re.escape(advice)}"):
         create_adamw(**{setting: value})
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..bounds import within
 from . import losses
 from .matching import Match, match
 from .shapes import NULL, Outputs, Proposals, Spans, SpanTargets, Targets
@@ -64,19 +65,17 @@ class Objective:
         weights = dict.fromkeys(("alpha", "beta", "inside", "proposals"), HEAVIEST)
         counts = dict.fromkeys(("entity_targets", "relation_targets"), MOST_TARGETS)
         for name, most in (weights | counts).items():
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a number of at least 0.")
-            if not getattr(self, name) <= most:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a number of at most {most}.")
+            if not within(getattr(self, name), 0):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at least 0.")
+            if not within(getattr(self, name), 0, most):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at most {most}.")
         if self.boundary not in BOUNDARY:
             raise ValueError(f"boundary is {self.boundary!r}: choose one of {', '.join(BOUNDARY)}.")
         if self.consistent_queries not in CONSISTENT:
             raise ValueError(
                 f"consistent_queries is {self.consistent_queries!r}: choose one of {', '.join(CONSISTENT)}."
             )
-        if self.null_weight != BALANCED and (
-            isinstance(self.null_weight, str) or not 0 <= self.null_weight <= HEAVIEST
-        ):
+        if self.null_weight != BALANCED and not within(self.null_weight, 0, HEAVIEST):
             raise ValueError(
                 f"null_weight is {self.null_weight!r}: give a number of at least 0 and at most {HEAVIEST}, "
                 f'or "{BALANCED}".'

@@ -12,5 +12,5 @@ FEWEST = 10_000
 
 def test_there_are_ten_thousand_cases_and_each_number_is_used() -> None:
     assert {module.__name__ for module in (test_gold, test_settings, test_texts)}  # importing fills USED
-    assert USED == set(CASES)
+    assert set(CASES) == USED
     assert sum(CASES.values()) >= FEWEST
