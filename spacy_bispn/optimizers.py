@@ -49,7 +49,7 @@ def create_adamw(
     _require("encoder_rate", encoder_rate, 0, 1, "a number from 0 to 1", "try 1e-4")
     _require("decoder_rate", decoder_rate, 0, 1, "a number from 0 to 1", "try 4e-4")
     if epochs is not None:
-        _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for constant ones")
+        _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for no schedule")
     _require("warmup", warmup, 0, BELOW_1, "a part of the epochs, from 0 to below 1", "try 0.1")
     _require("weight_decay", weight_decay, 0, 1, "a number from 0 to 1", "try 0.01")
     _require("max_norm", max_norm, 0, LARGEST, "a number of at least 0", "use 0 to switch clipping off")
