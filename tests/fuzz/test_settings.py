@@ -111,7 +111,20 @@ def test_no_setting_takes_nan_or_a_word_it_does_not_know(block: str, name: str) 
 # What was built works: it learns from a step and reads a text, or says which setting is in the way.
 
 SMALL = {**ENCODER, "width": 16, "layers": 1, "heads": 2, "vocabulary": 60}
-CHANGES = st.dictionaries(st.sampled_from(SETTINGS), VALUES, min_size=1, max_size=3)
+LIKELY = {
+    bool: st.booleans(), int: st.integers(1, 12), str: st.sampled_from(CHOICES),
+    float: st.one_of(st.floats(0, 1), st.floats(0, 1e-3), st.sampled_from([1e-300, 1.0, 1e300, 1_000_000])),
+}  # fmt: skip
+
+
+def change(setting: tuple[str, str]) -> st.SearchStrategy[tuple[tuple[str, str], Any]]:
+    """A setting and a value of its own kind, which it may or may not take."""
+    default = BLOCKS[setting[0]][setting[1]]
+    return st.tuples(st.just(setting), LIKELY.get(type(default), VALUES) | st.sampled_from(BOUNDS))
+
+
+BOUNDS = [0, 1, 64, 256, 4096, 65_536]
+CHANGES = st.lists(st.sampled_from(SETTINGS).flatmap(change), min_size=1, max_size=3).map(dict)
 HEAVY = {("encoder", "width"): 1000}  # up to its bound it would need gigabytes
 
 
