@@ -5,20 +5,20 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 CASES = {
-    "texts": 20,
+    "texts": 15,
     "many texts": 120,
     "surrogates": 60,
     "words": 40,
-    "conversions": 250,
-    "many conversions": 1250,
+    "conversions": 150,
+    "many conversions": 400,
     "records": 300,
-    "many records": 1700,
+    "many records": 1500,
     "placements": 500,
-    "many placements": 3000,
+    "many placements": 4000,
     "updates": 15,
     "many updates": 80,
-    "values": 600,
-    "many values": 2500,
+    "values": 400,
+    "many values": 2700,
     "built": 150,
 }
 USED: set[str] = set()

@@ -152,6 +152,7 @@ def fit_all(text: AnnotatedText) -> Extraction:
 
 @cases("records")
 @given(golds())
+# an empty span, spaCy's IndexError and its OverflowError
 @example(AnnotatedText("made", "a-b", Extraction((Entity(1, 1, "A"),))))
 @example(AnnotatedText("made", "a-b", Extraction((Entity(2, 1, "A"),))))
 @example(AnnotatedText("made", "a-b", Extraction((Entity(0, 2**40, "A"),))))
