@@ -76,7 +76,7 @@ class Soak:
                 self.counts[name] += 1
         self.counts["rounds"] += 1
         self.resident.append(resident())
-        self.handles.append(len(os.listdir("/dev/fd")))
+        self.handles.append(open_files())
 
     def predict(self, texts: Sequence[str]) -> None:
         """Batches of a random size; one of the texts once more alone, and once through bytes."""
@@ -159,6 +159,11 @@ def resident() -> float:
     if not STATM.exists():
         return peak_memory()["resident"]
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def open_files() -> int:
+    """How many file handles this process holds, with that of the question itself."""
+    return len(os.listdir("/dev/fd"))
 
 
 def use(soak: Soak, seconds: float) -> None:

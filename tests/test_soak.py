@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from spacy_bispn.annotations import KEY
 from spacy_bispn.component import BiSPN
 from spacy_bispn.invariants import Violation
 from spacy_bispn.records import Extraction
-from spacy_bispn.soak import Soak, begin, main, measure, resident, use
+from spacy_bispn.soak import Soak, begin, main, measure, open_files, resident, use
 
 APP = Typer()
 APP.command()(main)
@@ -52,7 +51,13 @@ def test_a_file_that_stays_open_is_a_violation() -> None:
 
 def test_resident_memory_is_what_the_system_says() -> None:
     assert resident() == pytest.approx(psutil.Process().memory_info().rss / 1e6, rel=0.02)
-    assert len(os.listdir("/dev/fd")) == psutil.Process().num_fds() + 1  # the listing itself
+
+
+def test_a_file_counts_while_it_is_open(tmp_path: Path) -> None:
+    before = open_files()
+    with (tmp_path / "file").open("w"):
+        assert open_files() == before + 1
+    assert open_files() == before
 
 
 @pytest.fixture(scope="module")

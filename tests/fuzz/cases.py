@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 CASES = {
     "texts": 15,
-    "many texts": 120,
+    "many texts": 60,
     "surrogates": 60,
     "words": 40,
     "conversions": 150,
@@ -14,7 +14,7 @@ CASES = {
     "records": 300,
     "many records": 1500,
     "placements": 500,
-    "many placements": 4000,
+    "many placements": 4060,
     "updates": 15,
     "many updates": 80,
     "values": 400,
