@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from torch import nn
 
+from .bounds import ABOVE_0, BELOW_1, within
 from .bridge import NO_SPECIAL, NetworkShim, Reading
 from .nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from .nn.encoder import OneWayEncoder
@@ -22,6 +23,15 @@ from .pretrained import Encoder, Source
 
 QUERIES = ("proposed", "learned")
 SPLIT = ("after", "before")
+# Least and most of every count. The most is beyond any use; what exceeds it would exhaust the memory.
+BOUNDS = {
+    **dict.fromkeys(("entity_queries", "relation_queries"), (1, 4096)),
+    **dict.fromkeys(("shared_layers", "supervised_layers"), (1, 64)),
+    **dict.fromkeys(("entity_layers", "relation_layers"), (0, 64)),
+    "heads": (1, 256),
+    "feedforward": (1, 65_536),
+    "query_layer": (-1, 64),
+}
 
 
 def build_bispn(
@@ -171,16 +181,14 @@ def build_network(
 
 def check(settings: dict[str, Any]) -> None:
     """Raises ValueError where a setting is impossible: what was given, expected, what to do."""
-    least = {
-        **dict.fromkeys(("entity_queries", "relation_queries", "shared_layers", "supervised_layers"), 1),
-        **dict.fromkeys(("heads", "feedforward"), 1),
-        **dict.fromkeys(("entity_layers", "relation_layers"), 0),
-        "query_layer": -1,
-    }
-    for name, minimum in least.items():
-        if settings[name] < minimum:
+    for name, (least, most) in BOUNDS.items():
+        if not within(settings[name], least):
             raise ValueError(
-                f"{name} is {settings[name]}, expected at least {minimum}: raise it in the model's config."
+                f"{name} is {settings[name]!r}, expected at least {least}: raise it in the model's config."
+            )
+        if not within(settings[name], least, most):
+            raise ValueError(
+                f"{name} is {settings[name]!r}, expected at most {most}: lower it in the model's config."
             )
     if settings["supervised_layers"] > settings["shared_layers"]:
         raise ValueError(
@@ -194,14 +202,14 @@ def check(settings: dict[str, Any]) -> None:
                 f"{name} is {settings[name]!r}, expected one of {', '.join(allowed)}: "
                 f"correct it in the model's config."
             )
-    if not 0 < settings["proposal_floor"] < 1:
+    if not within(settings["proposal_floor"], ABOVE_0, BELOW_1):
         raise ValueError(
-            f"proposal_floor is {settings['proposal_floor']}, expected a probability between 0 and 1: "
+            f"proposal_floor is {settings['proposal_floor']!r}, expected a probability between 0 and 1: "
             f"0.02 is a good start."
         )
-    if not 0 <= settings["dropout"] < 1:
+    if not within(settings["dropout"], 0, BELOW_1):
         raise ValueError(
-            f"dropout is {settings['dropout']}, expected a share from 0 to below 1: 0.1 is usual."
+            f"dropout is {settings['dropout']!r}, expected a share from 0 to below 1: 0.1 is usual."
         )
     if settings["positional_queries"] and settings["queries"] != "learned":
         raise ValueError(

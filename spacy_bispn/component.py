@@ -15,6 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from . import annotations
+from .bounds import within
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
 from .defaults import DEFAULTS, SCORE_WEIGHTS
@@ -85,10 +86,10 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         batch_pieces: int = 512,
         bad_loss: str = "stop",
     ) -> None:
-        if not frozen_epochs >= 0:
-            raise ValueError(f"frozen_epochs is {frozen_epochs}, expected at least 0: correct the config.")
-        if not batch_pieces >= 1:
-            raise ValueError(f"batch_pieces is {batch_pieces}, expected at least 1: 512 is a good start.")
+        if not within(frozen_epochs, 0):
+            raise ValueError(f"frozen_epochs is {frozen_epochs!r}, expected at least 0: correct the config.")
+        if not within(batch_pieces, 1):
+            raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 512 is a good start.")
         if bad_loss not in BAD_LOSS:
             raise ValueError(
                 f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct the config."

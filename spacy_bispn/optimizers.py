@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from thinc.api import Optimizer
 
+from .bounds import ABOVE_0, BELOW_1, LARGEST, within
 from .files import save
 from .safe import pack, unpack
 
@@ -45,16 +46,17 @@ def create_adamw(
 
     Raises ValueError where a value cannot be used.
     """
-    _require("encoder_rate", encoder_rate, encoder_rate >= 0, "a number of at least 0", "try 1e-4")
-    _require("decoder_rate", decoder_rate, decoder_rate >= 0, "a number of at least 0", "try 4e-4")
+    _require("encoder_rate", encoder_rate, 0, 1, "a number from 0 to 1", "try 1e-4")
+    _require("decoder_rate", decoder_rate, 0, 1, "a number from 0 to 1", "try 4e-4")
     if epochs is not None:
-        _require("epochs", epochs, epochs > 0, "a number above 0, or null", "use null for constant rates")
-    _require("warmup", warmup, 0 <= warmup < 1, "a part of the epochs, from 0 to below 1", "try 0.1")
-    _require("weight_decay", weight_decay, weight_decay >= 0, "a number of at least 0", "try 0.01")
-    _require("max_norm", max_norm, max_norm >= 0, "a number of at least 0", "use 0 to switch clipping off")
-    _require("beta1", beta1, 0 < beta1 < 1, "a number between 0 and 1", "try 0.9")
-    _require("beta2", beta2, 0 < beta2 < 1, "a number between 0 and 1", "try 0.999")
-    _require("eps", eps, eps > 0, "a number above 0", "try 1e-8")
+        _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for no schedule")
+    _require("warmup", warmup, 0, BELOW_1, "a part of the epochs, from 0 to below 1", "try 0.1")
+    _require("weight_decay", weight_decay, 0, 1, "a number from 0 to 1", "try 0.01")
+    _require("max_norm", max_norm, 0, LARGEST, "a number of at least 0", "use 0 to switch clipping off")
+    _require("beta1", beta1, ABOVE_0, BELOW_1, "a number between 0 and 1", "try 0.9")
+    _require("beta2", beta2, ABOVE_0, BELOW_1, "a number between 0 and 1", "try 0.999")
+    # what float32 rounds to 0 would divide 0 by 0
+    _require("eps", eps, 1e-30, 1, "a number from 1e-30 to 1", "try 1e-8")
     return AdamW(
         decoder_rate,
         encoder_rate=encoder_rate,
@@ -247,9 +249,9 @@ def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str)
     return {"step": moments["step"].to(step_on), **averages}
 
 
-def _require(name: str, value: float, good: bool, expected: str, advice: str) -> None:
-    if not (good and math.isfinite(value)):
-        raise ValueError(f"Optimizer setting {name} = {value}: expected {expected}; {advice}.")
+def _require(name: str, value: float, least: float, most: float, expected: str, advice: str) -> None:
+    if not within(value, least, most):
+        raise ValueError(f"Optimizer setting {name} = {value!r}: expected {expected}; {advice}.")
 
 
 def _require_fit(learner: _Learner, module: torch.nn.Module) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from .bounds import within
 from .nn.shapes import Inputs, Targets
 
 Ints = np.ndarray
@@ -84,11 +85,11 @@ class Piecer:
     seen: Lengths | None = None
 
     def __post_init__(self) -> None:
-        if self.window < 8:
-            raise ValueError(f"window is {self.window}: give a number of pieces of at least 8.")
-        if not 0 <= self.overlap < self.window - 4:
+        if not within(self.window, 8):
+            raise ValueError(f"window is {self.window!r}: give a number of pieces of at least 8.")
+        if not within(self.overlap, 0, self.window - 5):
             raise ValueError(
-                f"overlap is {self.overlap} with a window of {self.window}: "
+                f"overlap is {self.overlap!r} with a window of {self.window}: "
                 f"give a number of pieces from 0 to {self.window - 5}."
             )
 
