@@ -1,7 +1,5 @@
 """From config block to model: the whole tree is put together on this page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -20,7 +20,7 @@ from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
 from .defaults import DEFAULTS, SCORE_WEIGHTS
 from .files import save
-from .gold import check_labels, check_queries, collect_labels, report_losses
+from .gold import check_labels, check_queries, collect_labels, count, report_losses
 from .nn.objective import Objective
 from .pieces import Lengths, with_gold
 from .records import Extraction, Labels
@@ -258,9 +258,10 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """One step of training; gradients add up over calls until `finish_update`.
 
         `drop` has no effect: the dropout of the encoder and of the decoders is set in the config.
-        Gold beyond the number of queries is left out, counted in `losses["<name>_surplus"]`. A reference
-        that says nothing about relations is not learnt from. A loss that is no number raises ValueError, or
-        its texts are left out and counted in `losses["<name>_skipped"]`: `bad_loss`.
+        Counted in `losses` is what is left out: under `<name>_unplaced` gold that no window sees or no
+        label covers, under `<name>_surplus` gold beyond the number of queries, under `<name>_skipped`
+        windows with a loss that is no number, where `bad_loss` does not make it a ValueError. A reference
+        that says nothing about relations is not learnt from.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -269,7 +270,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
         reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
         gold = [annotations.read(example.reference) for example in examples]
-        shares, _ = place(reading.windows, gold, self.label_sets)
+        shares, report = place(reading.windows, gold, self.label_sets)
+        count(losses, f"{self.name}_unplaced", report.lost)
         known = [annotations.has_relations(example.reference) for example in examples]
         for batch in reading.batches(self.batch_pieces):
             annotated = [index for index in batch if known[reading.windows[index].text]]
@@ -296,13 +298,11 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
                 f"the loss is {result.total.item()}, expected a finite number: lower the learning rates or "
                 f"look at the texts of this batch, {texts}"
             )
-            losses[f"{self.name}_skipped"] = losses.get(f"{self.name}_skipped", 0.0) + len(batch)
+            count(losses, f"{self.name}_skipped", len(batch))
             return
         reading.collect(batch, backprop(result.total))
         losses[self.name] += result.total.item()
-        if result.surplus:
-            key = f"{self.name}_surplus"
-            losses[key] = losses.get(key, 0.0) + result.surplus
+        count(losses, f"{self.name}_surplus", result.surplus)
 
     def finish_update(self, sgd: Any) -> None:
         """Let the optimizer change the weights. Gradients that are no numbers change nothing: they raise

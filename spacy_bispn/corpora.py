@@ -1,7 +1,5 @@
 """Records to DocBin, and the reader for `spacy train` that keeps relations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -36,7 +34,9 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     """
     doc = unlabelled(nlp, text)
     if doc.text.rstrip() != text.text.rstrip():
-        return doc, [f"the tokens give another text: {doc.text[:60]!r}"]
+        gold = text.extraction
+        lost = f"{len(gold.entities)} entities and {len(gold.relations)} relations are left out"
+        return doc, [f"the tokens give another text, {lost}: {doc.text[:60]!r}"]
     fits: list[Entity] = []
     problems: list[str] = []
     for entity in text.extraction.entities:

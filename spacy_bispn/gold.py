@@ -53,6 +53,12 @@ def check_labels(labels: Any) -> dict[str, list[str]]:
     return {kind: [str(label) for label in labels[kind]] for kind in kinds}
 
 
+def count(losses: dict[str, float], key: str, number: int) -> None:
+    """Add to what was left out of the training, where there is any."""
+    if number:
+        losses[key] = losses.get(key, 0.0) + number
+
+
 def report_losses(name: str, report: Placement) -> None:
     """Say what of the training data no window can see or no label covers."""
     for kind in ("entities", "relations"):

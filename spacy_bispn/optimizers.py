@@ -4,8 +4,6 @@ thinc's own optimizer knows one rate and clips every tensor by itself; a fine-tu
 rates, no decay on biases and norms, and one norm over all gradients.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +31,7 @@ def create_adamw(
     beta1: float = 0.9,
     beta2: float = 0.999,
     eps: float = 1e-8,
-) -> AdamW:
+) -> "AdamW":
     """Make the optimizer for `[training.optimizer]`.
 
     encoder_rate: full learning rate of the parameters under `encoder.`; 0 leaves them as they are.
@@ -133,7 +131,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
             return (epoch - start) / (peak - start)
         return (self.epochs - epoch) / (self.epochs - peak)
 
-    def _claim(self, key: str | int, module: torch.nn.Module, since: float) -> _Learner:
+    def _claim(self, key: str | int, module: torch.nn.Module, since: float) -> "_Learner":
         """The saved state that belongs to a new module, or a fresh one."""
         # Numbers differ between processes while the order of the modules does not; names are lasting.
         for learner in self._saved:
@@ -157,7 +155,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         }
         return pack({"learners": scalars}, tensors)
 
-    def from_bytes(self, data: bytes) -> AdamW:
+    def from_bytes(self, data: bytes) -> "AdamW":
         """Take over a saved state: modules claim theirs at their next step, by name or else in order.
 
         Raises ValueError, and changes nothing, where the bytes are not in order.
@@ -180,7 +178,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         """Write what `to_bytes` holds to a file, which is replaced in one go."""
         save(Path(path), self.to_bytes())
 
-    def from_disk(self, path: str | Path) -> AdamW:
+    def from_disk(self, path: str | Path) -> "AdamW":
         """Take over the state in a file, as `from_bytes` does."""
         return self.from_bytes(Path(path).read_bytes())
 

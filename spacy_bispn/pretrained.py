@@ -1,17 +1,15 @@
 """The only user of transformers: load an encoder, make one, rebuild one without any network."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
 
 from .bounds import BELOW_1, within
 
@@ -52,6 +50,7 @@ class Encoder:
         }
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where an encoder comes from."""
 
@@ -146,7 +145,7 @@ class RandomEncoder:
             attention_probs_dropout_prob=self.dropout,
         )
         special = tuple(tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", "[PAD]"))
-        return Encoder(BertModel(config, add_pooling_layer=False), tokenizer, special)
+        return Encoder(AutoModel.from_config(config, add_pooling_layer=False), tokenizer, special)
 
 
 def learn_wordpieces(texts: Iterable[str], size: int) -> Tokenizer:

@@ -31,6 +31,11 @@ class Placement:
     widened_entities: int = 0
     unknown_labels: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def lost(self) -> int:
+        """How many items are not taught."""
+        return self.unplaced_entities + self.unplaced_relations + sum(self.unknown_labels.values())
+
     def note_label(self, label: str) -> None:
         """Count an item whose label the model does not know."""
         self.unknown_labels[label] = self.unknown_labels.get(label, 0) + 1

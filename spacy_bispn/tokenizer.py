@@ -1,7 +1,5 @@
 """A tokenizer that splits at every symbol, for corpora whose entities end inside spaCy's usual tokens."""
 
-from __future__ import annotations
-
 import re
 import sys
 import unicodedata

@@ -605,6 +605,19 @@ def test_more_gold_than_queries_is_counted_by_update(queries: str) -> None:
     assert losses["bispn_surplus"] == 2.0
 
 
+def test_gold_that_cannot_be_placed_is_counted_by_update() -> None:
+    nlp = make_nlp()
+    initialize(nlp, [KINASE])
+    other = make_text(
+        "Tem2 activates Dal92 in liver.", [("Tem2", "PROTEIN"), ("Dal92", "PROTEIN"), ("liver", "ORGAN")],
+        [(0, 1, "ACTIVATES"), (0, 2, "ACTIVATES"), (0, 1, "BINDS")],
+    )  # fmt: skip
+    losses = nlp.update(make_examples(nlp, [other, KINASE]), sgd=optimizer())
+    # the organ, the relation to it, and the binding
+    assert losses["bispn_unplaced"] == 3.0
+    assert "bispn_unplaced" not in nlp.update(make_examples(nlp, [KINASE]), sgd=optimizer())
+
+
 # Faults while annotating
 
 

@@ -180,7 +180,7 @@ CASES = {
     a_label_that_is_no_text: ["relation_labels is [7", *VALUES],
     no_labels: ["settings", *VALUES],
     a_setting_of_its_own: ["__class__", *VALUES],
-    an_impossible_threshold: ["'<=' not supported", *VALUES],
+    an_impossible_threshold: ["type_threshold is 'high'", *VALUES],
     a_negative_count: ["train_texts is -1", *VALUES],
     a_broken_vocabulary: VALUES,
     a_missing_part: ["'network'", *VALUES],

@@ -1,7 +1,5 @@
 """From outputs and targets to one number: match, every loss, every supervised layer, the weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

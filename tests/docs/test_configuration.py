@@ -167,6 +167,8 @@ def examples(cell: str) -> tuple[list[Any], list[Any]]:
     words = re.sub(r",? ?`[^`]*`", "", cell)
     choices = [json.loads(code) for code in quoted(cell) if re.fullmatch(r'"\w+"|true|false|null', code)]
     good, bad = NUMBERS.get(words, ([], []))
+    if not good and (counts := re.fullmatch(r"(\d+) to (\d+)", words)):
+        good, bad = [int(counts[1]), int(counts[2])], [int(counts[1]) - 1, int(counts[2]) + 1]
     return [*good, *choices], [*bad, "no such value"] if good or not words else []
 
 

@@ -20,11 +20,13 @@ from spacy_bispn.cli import app
 from spacy_bispn.conventions import CONVENTIONS
 from spacy_bispn.converters import FORMATS
 from spacy_bispn.errors import ENTITY_CLASSES, RELATION_CLASSES
+from spacy_bispn.soak import main as soak
 
 SPACY: Any = typer.main.get_command(spacy_app)
 OURS: Any = typer.main.get_command(app)
-BENCH = typer.Typer()
-BENCH.command()(bench)
+MODULES = {"bench": typer.Typer(), "soak": typer.Typer()}
+MODULES["bench"].command()(bench)
+MODULES["soak"].command()(soak)
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
@@ -43,8 +45,8 @@ def calls(path: Path) -> Iterator[Call]:
     for line in lines:
         if found := re.search(r"(?:^|&& )(?:python -m )?spacy (.*)", line):
             yield Call(SPACY, shlex.split(found[1]))
-        elif found := re.search(r"^python -m spacy_bispn\.bench(.*)", line):
-            yield Call(typer.main.get_command(BENCH), shlex.split(found[1]))
+        elif found := re.search(r"^python -m spacy_bispn\.(\w+)(.*)", line):
+            yield Call(typer.main.get_command(MODULES[found[1]]), shlex.split(found[2]))
         elif (words := line.split()) and words[0] in OURS.commands:
             yield Call(OURS, words)
 
