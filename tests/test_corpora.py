@@ -115,7 +115,7 @@ def test_what_tokens_cannot_hold_is_left_out_and_listed() -> None:
 def test_words_that_are_not_the_text_are_a_problem() -> None:
     text = AnnotatedText("x", "A binds B", Extraction((Entity(0, 1, "GENE"),)), ("A", "likes", "B"))
     doc, problems = to_doc(NLP, text)
-    lost = "2 entities and 1 relations are left out"
+    lost = "1 entities and 0 relations are left out"
     assert problems == [f"the tokens give another text, {lost}: 'A likes B '"]
     assert not has_entities(doc)
     docbin, lines = to_docbin(NLP, [text])
