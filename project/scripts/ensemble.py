@@ -13,7 +13,7 @@ from published import CONVENTIONS
 from runs import PLACE, study_name
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
-from variants import METRICS, TRAINING
+from variants import DONE, METRICS, TRAINING
 from wasabi import msg
 
 from spacy_bispn import annotations
@@ -73,8 +73,10 @@ def main(
     protocol: Annotated[str, typer.Option(help="That of the runs")] = HELD_OUT,
 ) -> None:
     """Score the vote of all runs of a corpus that are there."""
-    place = Path(PLACE, study_name(corpus, protocol))
-    models = sorted((TRAINING / place).glob("*/model-best"))
+    name = study_name(corpus, protocol)
+    place = Path(PLACE, name)
+    done = sorted((METRICS / place).glob(f"*/{DONE}"))
+    models = [TRAINING / place / file.parent.name / "model-best" for file in done]
     if len(models) < 2:
         raise typer.BadParameter(
             f"{TRAINING / place} has {len(models)} trained models, expected at least 2 that vote: run the "
@@ -83,7 +85,7 @@ def main(
     setup_gpu(gpu, silent=True)
     # clusters of BioRelEx do not stand on Docs
     own = [name for name in CONVENTIONS.get(corpus, ()) if name not in (*USUAL, "biorelex")]
-    report = judge(models, Path("corpus", place, "test.spacy"), [*USUAL, *own])
+    report = judge(models, Path("corpus", name, "test.spacy"), [*USUAL, *own])
     voters = [model.parent.name for model in models]
     srsly.write_json(METRICS / place / "ensemble.json", {**report, "voters": voters})
     strict = report["scores"]["strict"]

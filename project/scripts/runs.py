@@ -35,11 +35,11 @@ def main(
         study = make_study(f"{PLACE}/{name}", corpus, corpora, config, encoder, gpu, epochs)
         if corpus in FOLDS:
             variants = [
-                Variant(str(fold), f"fold {fold}", Path("corpus", PLACE, name, str(fold)), fold=fold)
+                Variant(str(fold), f"fold {fold}", Path("corpus", name, str(fold)), fold=fold)
                 for fold in numbers(folds, FOLDS[corpus])
             ]
         else:
-            data = Path("corpus", PLACE, name)
+            data = Path("corpus", name)
             variants = [
                 Variant(str(seed), f"seed {seed}", data, {"system.seed": str(seed)})
                 for seed in numbers(seeds, MORE_SEEDS.get(corpus, SEEDS))
