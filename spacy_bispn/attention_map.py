@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,18 +49,15 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
     network = reading.shim.require().eval()
     with reading.shim.precision():
         outputs, weights = bipartite_attention(network, reading.inputs([0]))
-    entities = [_said(pipe, reading, outputs, "entity_mask", row).entities for row in range(len(weights))]
-    relations = [
-        _said(pipe, reading, outputs, "relation_mask", row).relations for row in range(weights.shape[1])
-    ]
+    size = weights.shape
+    entities = [_said(pipe, reading, outputs, row, relations=False).entities for row in range(size[0])]
+    relations = [_said(pipe, reading, outputs, row, relations=True).relations for row in range(size[1])]
     if not entities or not relations:
         raise ValueError(
             f"the text has {len(entities)} entity and {len(relations)} relation queries, expected some of "
             f"each: give a text in which the model sees at least one relation, or lower proposal_floor."
         )
-    first, second = (
-        sorted(range(len(said)), key=lambda row, said=said: not said[row]) for said in (entities, relations)
-    )
+    first, second = order(entities), order(relations)
     return AttentionMap(
         doc.text,
         [next(iter(entities[row]), None) for row in first],
@@ -68,9 +66,15 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
     )
 
 
-def _said(pipe: BiSPN, reading: Reading, outputs: Outputs, kind: str, row: int) -> Extraction:
+def order(said: Sequence[Sequence[object]]) -> list[int]:
+    """Those that say something first."""
+    return sorted(range(len(said)), key=lambda row: not said[row])
+
+
+def _said(pipe: BiSPN, reading: Reading, outputs: Outputs, row: int, relations: bool) -> Extraction:
     """What a single query says: decoding with all others masked."""
-    masks = {name: torch.zeros_like(getattr(outputs, name)) for name in ("entity_mask", "relation_mask")}
-    masks[kind][0, row] = True
-    (found,) = extract(outputs._replace(**masks), reading.windows, pipe.label_sets, pipe.decoding)
+    masks = torch.zeros_like(outputs.entity_mask), torch.zeros_like(outputs.relation_mask)
+    masks[relations][0, row] = True
+    one = outputs._replace(entity_mask=masks[0], relation_mask=masks[1])
+    (found,) = extract(one, reading.windows, pipe.label_sets, pipe.decoding)
     return found

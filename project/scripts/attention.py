@@ -13,6 +13,7 @@ from wasabi import msg
 
 from spacy_bispn.attention_map import AttentionMap, attention_map
 from spacy_bispn.errors import describe
+from spacy_bispn.records import Entity, Relation
 
 NOTHING = "–"  # what a query says that says nothing
 INCHES = 0.28  # of a row and of a column
@@ -39,19 +40,26 @@ def draw(maps: dict[str, AttentionMap], output: Path) -> None:
     panels = figure.subplots(1, len(maps), squeeze=False, width_ratios=columns)[0]
     for panel, (name, found) in zip(panels, maps.items(), strict=True):
         image = panel.imshow(found.weights, cmap="viridis", vmin=0.0, vmax=most)
-        panel.set_title(name)
+        panel.set(title=name, xlabel="relation queries")
         panel.set_xticks(range(len(found.relations)), words(found, found.relations), rotation=90, fontsize=7)
         panel.set_yticks(range(len(found.entities)), words(found, found.entities), fontsize=7)
     panels[0].set_ylabel("entity queries")
-    figure.supxlabel("relation queries")
     figure.colorbar(image, ax=list(panels), label="attention, mean of both directions")
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=200)
 
 
-def words(found: AttentionMap, said: Sequence[Any]) -> list[str]:
-    """What queries say, in words."""
-    return [NOTHING if item is None else describe(item, found.text) for item in said]
+def words(found: AttentionMap, said: Sequence[Entity | Relation[Entity] | None]) -> list[str]:
+    """What queries say, in words; the labels of a relation's ends stand at the other axis."""
+    return [NOTHING if item is None else in_words(item, found.text) for item in said]
+
+
+def in_words(item: Entity | Relation[Entity], text: str) -> str:
+    """ORC (complex), or ORC — binds → ATP."""
+    if isinstance(item, Entity):
+        return describe(item, text)
+    head, tail = (text[end.start : end.end] for end in (item.head, item.tail))
+    return f"{head} — {item.label} → {tail}"
 
 
 def as_json(found: AttentionMap) -> dict[str, Any]:

@@ -78,10 +78,11 @@ def main(
     done = sorted((METRICS / place).glob(f"*/{DONE}"))
     models = [TRAINING / place / file.parent.name / "model-best" for file in done]
     if len(models) < 2:
-        raise typer.BadParameter(
-            f"{TRAINING / place} has {len(models)} trained models, expected at least 2 that vote: run the "
-            f"seeds of {corpus!r} first."
+        msg.warn(
+            f"{TRAINING / place} has {len(models)} trained models, expected at least 2: there is no vote "
+            f"until more seeds of {corpus!r} are run."
         )
+        return
     setup_gpu(gpu, silent=True)
     # clusters of BioRelEx do not stand on Docs
     own = [name for name in CONVENTIONS.get(corpus, ()) if name not in (*USUAL, "biorelex")]

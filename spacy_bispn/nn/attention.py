@@ -56,7 +56,8 @@ def probabilities(query: Tensor, key: Tensor, mask: Tensor, heads: int) -> Tenso
     """
     q, k = (by_head(x, heads).float() for x in (query, key))
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-    return scores.masked_fill(~usable(mask), -torch.inf).softmax(-1)
+    weights: Tensor = scores.masked_fill(~usable(mask), -torch.inf).softmax(-1)
+    return weights
 
 
 def usable(mask: Tensor) -> Tensor:
@@ -66,7 +67,8 @@ def usable(mask: Tensor) -> Tensor:
 
 def by_head(states: Tensor, heads: int) -> Tensor:
     """Shape: (B, Q, d) -> (B, heads, Q, d / heads)."""
-    return states.unflatten(-1, (heads, -1)).transpose(1, 2)
+    parts: Tensor = states.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return parts
 
 
 class Attention(nn.Module):

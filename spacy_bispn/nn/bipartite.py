@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import probabilities
+from .decoder import SharedBlock
 from .network import Network
 from .shapes import Inputs, Outputs, Queries
 
@@ -30,7 +31,9 @@ def bipartite_attention(network: Network, inputs: Inputs) -> tuple[Outputs, Tens
         raise ValueError(
             f"the batch has {len(inputs.mask)} texts, expected 1: look at one window at a time."
         )
-    among = network.shared[-1].among
+    last = network.shared[-1]
+    assert isinstance(last, SharedBlock)
+    among = last.among
     with caught(queries=network.queries, query=among.query, key=among.key) as seen:
         outputs = network.predict(inputs, 0.0, 0.0)
     queries: Queries = seen["queries"][0]

@@ -101,7 +101,7 @@ def test_every_query_has_its_words_at_the_axes(tmp_path: Path) -> None:
     attention.draw({"one": said, "other": said}, tmp_path / "map.svg")
     drawn = (tmp_path / "map.svg").read_text("utf8")
     # letters are drawn as shapes; their words stand beside them
-    for words in ("one", "other", "Tem2 (P)", "Tem2 (P) — R → Dal92 (P)", "relation queries"):
+    for words in ("one", "other", "Tem2 (P)", "Tem2 — R → Dal92", "relation queries"):
         assert f"<!-- {words} -->" in drawn
 
 
