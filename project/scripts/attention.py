@@ -77,7 +77,7 @@ def as_json(found: AttentionMap) -> dict[str, Any]:
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    models: Annotated[str, typer.Argument(help="Trained pipelines, with commas between them")],
+    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
     text: Annotated[str, typer.Argument(help="The sentence to look at")],
     output: Annotated[Path, typer.Argument(help="The .png or .svg file to write")],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,

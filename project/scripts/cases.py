@@ -55,7 +55,7 @@ def telling(texts: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    models: Annotated[str, typer.Argument(help="Trained pipelines, with commas between them")],
+    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
     data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
     positions: Annotated[str, typer.Option(help="Texts such as 3,8, or nothing for telling ones")] = "",
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,

@@ -106,21 +106,20 @@ def run(study: Study, variant: Variant) -> None:
     srsly.write_json(metrics / DONE, {**settings(study, variant), **told})
 
 
-def name_of(model: Path) -> str:
-    """What a trained pipeline is called: the name of its variant, or its folder in training/."""
-    folder = model.parent if model.name == "model-best" else model
+def name_of(folder: Path) -> str:
+    """What a training is called: the name of its variant, or its folder in training/."""
     place = folder.relative_to(TRAINING) if folder.is_relative_to(TRAINING) else folder
     file = METRICS / place / DONE
     return str(srsly.read_json(file)["name"]) if file.exists() else str(place)
 
 
-def named(models: str) -> dict[str, Path]:
-    """Trained pipelines from "one,other", by name. Raises ValueError where two have the same name."""
-    paths = [Path(model) for model in models.split(",")]
-    found = {name_of(path): path for path in paths}
+def named(folders: str) -> dict[str, Path]:
+    """The best models of trainings "one,other", by name. Raises ValueError where two have the same name."""
+    paths = [Path(folder) for folder in folders.split(",")]
+    found = {name_of(path): path / "model-best" for path in paths}
     if len(found) < len(paths):
         raise ValueError(
-            f"the models {models!r} have the names {', '.join(map(name_of, paths))}, expected different "
-            f"ones: compare models of one study, each once."
+            f"the trainings {folders!r} have the names {', '.join(map(name_of, paths))}, expected different "
+            f"ones: compare those of one study, each once."
         )
     return found

@@ -46,6 +46,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(models: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The two pipelines as one argument of a script, in the folder where they were trained."""
+    """The two trainings as one argument of a script, in the folder where they were made."""
     monkeypatch.chdir(models)
-    return ",".join(f"training/ablation/demo/{number}/model-best" for number in (0, 1))
+    return ",".join(f"training/ablation/demo/{number}" for number in (0, 1))

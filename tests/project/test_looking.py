@@ -46,7 +46,7 @@ def test_only_texts_with_enough_relations_count() -> None:
 
 
 def test_density_of_a_model(trained: str, models: Path) -> None:
-    density.main("demo", Path(trained.split(",")[0]), models / "test.spacy")
+    density.main("demo", Path(trained.split(",")[0], "model-best"), models / "test.spacy")
     found = srsly.read_json(models / "metrics" / "demo_density.json")
     assert found["0"]["texts"] >= found["1"]["texts"] >= found["2"]["texts"] > 0
     assert 0 <= found["0"]["ents_f"] <= 1

@@ -138,7 +138,7 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], p
 
 def test_a_model_is_called_as_its_variant_or_its_folder(trained: str) -> None:
     assert list(variants.named(trained)) == ["as configured", "without consistency"]
-    assert variants.name_of(Path("training/demo/model-best")) == "demo"
+    assert variants.name_of(Path("training/demo")) == "demo"
     assert variants.name_of(Path("elsewhere/model")) == "elsewhere/model"
     one = trained.split(",")[0]
     with pytest.raises(ValueError, match=r"names as configured, as configured, expected different ones"):
