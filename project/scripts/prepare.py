@@ -15,7 +15,7 @@ TEST_SHARE = 0.2  # of Text2DT, whose test file was never published
 
 
 def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str = HELD_OUT) -> None:
-    """Convert one corpus to the folder `data`; the test file comes last.
+    """Convert one corpus to the folder `data`.
 
     protocol: "held-out" chooses models on a part of the training data; "released", that of the code
         released with the paper, on the test file itself: its scores are too good, and for comparison only.
@@ -32,9 +32,9 @@ def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str
     if protocol == RELEASED:
         found["dev"] = found["test"]
     tokens = TOKENS.get(corpus, ())
-    for name in sorted(found, key=lambda name: name == "test"):
+    for name, part in found.items():
         held = ("--dev", str(data / "dev.spacy")) if name == "train" and "dev" not in found else ()
-        convert(found[name], data / f"{name}.spacy", *tokens, *held)
+        convert(part, data / f"{name}.spacy", *tokens, *held)
 
 
 def make_sources(corpus: str, corpora: Path, data: Path) -> None:

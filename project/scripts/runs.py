@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from prepare import HELD_OUT, RELEASED, prepare
-from variants import Variant, make_study, run_all
+from variants import Variant, is_done, make_study, run_all
 
 FOLDS = {"ade": tuple(range(10))}
 SEEDS = (2023, 2024, 2025)  # the first is that of the configs
@@ -44,9 +44,10 @@ def main(
                 Variant(str(seed), f"seed {seed}", data, {"system.seed": str(seed)})
                 for seed in numbers(seeds, MORE_SEEDS.get(corpus, SEEDS))
             ]
-        for variant in variants:
-            if not (variant.data / "test.spacy").exists():  # the last to be made
-                prepare(corpus, corpora, variant.data, variant.fold, protocol)
+        # made anew whenever something is run: what was published may have changed since
+        wanted = {one.data: one.fold for one in variants if not is_done(study, one)}
+        for data, fold in wanted.items():
+            prepare(corpus, corpora, data, fold, protocol)
         run_all(study, variants)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

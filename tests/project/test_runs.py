@@ -28,8 +28,6 @@ def steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]
 
     def prepare(corpus: str, corpora: Path, data: Path, fold: int, protocol: str) -> None:
         found.append(("prepare", str(data), protocol))
-        data.mkdir(parents=True, exist_ok=True)
-        (data / "test.spacy").touch()
 
     def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **changed: str) -> None:
         found.append(("train", str(output), changed))
@@ -146,7 +144,10 @@ def test_a_model_is_called_as_its_variant_or_its_folder(trained: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_seeds_are_trained_stopped_and_gone_on_with(place: Path) -> None:
+def test_two_seeds_are_trained_stopped_and_gone_on_with(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "prepare", lambda *words: None)  # a smaller corpus lies there already
     nlp = spacy.blank("en", config=PUNCTUATION)
     for part, texts in (("train", demo_texts(24)), ("dev", demo_texts(4)), ("test", demo_texts(4))):
         (place / "corpus/demo").mkdir(exist_ok=True)
