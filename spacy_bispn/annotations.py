@@ -28,7 +28,7 @@ def set_relations(doc: Doc, relations: Iterable[Relation[Span]]) -> None:
 
     An argument without a label stands for the first span of the group at its place.
 
-    Raises ValueError where an argument is no Span of this Doc.
+    Raises ValueError where an argument is no Span of this Doc, or has no label and stands for no entity.
     """
     relations = tuple(relations)
     group = doc.spans.get(KEY)
@@ -46,6 +46,11 @@ def set_relations(doc: Doc, relations: Iterable[Relation[Span]]) -> None:
                 raise ValueError(
                     f"doc._.relations was given the argument {span!r}, expected a Span of this Doc: "
                     f"build arguments with Span(doc, start, end, label=...) or take them from doc.ents."
+                )
+            if _place(span) not in index and not span.label_:
+                raise ValueError(
+                    f"doc._.relations was given the argument {span.text!r} without a label, expected one of "
+                    f"the entities: set doc.ents first, or build it with Span(doc, start, end, label=...)."
                 )
             if _place(span) not in index:
                 index[_place(span)] = len(spans)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Model
 from torch import nn
 
+from .bounds import ABOVE_0, BELOW_1, within
 from .bridge import NO_SPECIAL, NetworkShim, Reading
 from .nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from .nn.encoder import OneWayEncoder
@@ -21,6 +23,15 @@ from .pretrained import Encoder, Source
 
 QUERIES = ("proposed", "learned")
 SPLIT = ("after", "before")
+# Least and most of every count. The most is beyond any use; what exceeds it would exhaust the memory.
+BOUNDS = {
+    **dict.fromkeys(("entity_queries", "relation_queries"), (1, 4096)),
+    **dict.fromkeys(("shared_layers", "supervised_layers"), (1, 64)),
+    **dict.fromkeys(("entity_layers", "relation_layers"), (0, 64)),
+    "heads": (1, 256),
+    "feedforward": (1, 65_536),
+    "query_layer": (-1, 64),
+}
 
 
 def build_bispn(
@@ -116,7 +127,7 @@ def make_model(
     """The thinc model around a network that is built once its labels are known."""
     check(settings)
     Piecer(None, NO_SPECIAL, *cut)  # raises on an impossible cut before any training
-    shim = NetworkShim(make_build(**settings), mixed_precision, cut)
+    shim = NetworkShim(partial(build_network, **settings), mixed_precision, cut)
     limits = {name: settings[name] for name in ("entity_queries", "relation_queries")}
     return Model(
         "bispn",
@@ -129,60 +140,55 @@ def make_model(
     )
 
 
-def make_build(
-    *, entity_queries: int, relation_queries: int, queries: str, proposal_floor: float, query_layer: int,
-    shared_layers: int, supervised_layers: int, entity_layers: int, relation_layers: int, heads: int,
-    feedforward: int, dropout: float, pointer: str, inside_pointer: bool, linking: str, split: str,
-    views: bool, positional_queries: bool,
-) -> Callable[[Encoder | None, int, int, int], Network]:  # fmt: skip
-    """The constructor that waits for the encoder and the labels."""
-
-    def build(encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> Network:
-        one_way: OneWayEncoder | None = None
-        project: nn.Module = nn.Identity()
-        if encoder is not None:
-            one_way = OneWayEncoder(encoder.model, query_layer)
-            width = one_way.width
-        elif width % heads:
-            project = nn.Linear(width, width := -(-width // heads) * heads)
-        if width % heads:
-            raise ValueError(
-                f"heads is {heads}, but the encoder's width is {width}: choose a number that divides it."
-            )
-        block = (width, heads, feedforward, dropout)
-        return Network(
-            encoder=one_way,
-            project=project,
-            queries=LearnedQueries(entity_queries, relation_queries, width, positional_queries)
-            if queries == "learned"
-            else ProposedQueries(entity_queries, relation_queries, width, width // 2, proposal_floor),
-            shared=[SharedBlock(*block) for _ in range(shared_layers)],
-            entity_decoder=SetDecoder([QueryBlock(*block) for _ in range(entity_layers)], width, views),
-            relation_decoder=SetDecoder([QueryBlock(*block) for _ in range(relation_layers)], width, views),
-            split=Split(width),
-            split_before=split == "before",
-            spans=SpanHead(width, entity_types, pointer, inside_pointer, seeded=queries == "proposed"),
-            relation_type=nn.Linear(width, relation_types + 1),
-            has_relation=nn.Linear(width, 1),
-            link=SCORERS[linking](width, width, width),
-            supervised_layers=supervised_layers,
+def build_network(
+    encoder: Encoder | None, width: int, entity_types: int, relation_types: int, *, entity_queries: int,
+    relation_queries: int, queries: str, proposal_floor: float, query_layer: int, shared_layers: int,
+    supervised_layers: int, entity_layers: int, relation_layers: int, heads: int, feedforward: int,
+    dropout: float, pointer: str, inside_pointer: bool, linking: str, split: str, views: bool,
+    positional_queries: bool,
+) -> Network:  # fmt: skip
+    """The network, once its encoder and its labels are known. Raises ValueError if widths do not fit."""
+    one_way: OneWayEncoder | None = None
+    project: nn.Module = nn.Identity()
+    if encoder is not None:
+        one_way = OneWayEncoder(encoder.model, query_layer)
+        width = one_way.width
+    elif width % heads:
+        project = nn.Linear(width, width := -(-width // heads) * heads)
+    if width % heads:
+        raise ValueError(
+            f"heads is {heads}, but the encoder's width is {width}: choose a number that divides it."
         )
-
-    return build
+    block = (width, heads, feedforward, dropout)
+    return Network(
+        encoder=one_way,
+        project=project,
+        queries=LearnedQueries(entity_queries, relation_queries, width, positional_queries)
+        if queries == "learned"
+        else ProposedQueries(entity_queries, relation_queries, width, width // 2, proposal_floor),
+        shared=[SharedBlock(*block) for _ in range(shared_layers)],
+        entity_decoder=SetDecoder([QueryBlock(*block) for _ in range(entity_layers)], width, views),
+        relation_decoder=SetDecoder([QueryBlock(*block) for _ in range(relation_layers)], width, views),
+        split=Split(width),
+        split_before=split == "before",
+        spans=SpanHead(width, entity_types, pointer, inside_pointer, seeded=queries == "proposed"),
+        relation_type=nn.Linear(width, relation_types + 1),
+        has_relation=nn.Linear(width, 1),
+        link=SCORERS[linking](width, width, width),
+        supervised_layers=supervised_layers,
+    )
 
 
 def check(settings: dict[str, Any]) -> None:
     """Raises ValueError where a setting is impossible: what was given, expected, what to do."""
-    least = {
-        **dict.fromkeys(("entity_queries", "relation_queries", "shared_layers", "supervised_layers"), 1),
-        **dict.fromkeys(("heads", "feedforward"), 1),
-        **dict.fromkeys(("entity_layers", "relation_layers"), 0),
-        "query_layer": -1,
-    }
-    for name, minimum in least.items():
-        if settings[name] < minimum:
+    for name, (least, most) in BOUNDS.items():
+        if not within(settings[name], least):
             raise ValueError(
-                f"{name} is {settings[name]}, expected at least {minimum}: raise it in the model's config."
+                f"{name} is {settings[name]!r}, expected at least {least}: raise it in the model's config."
+            )
+        if not within(settings[name], least, most):
+            raise ValueError(
+                f"{name} is {settings[name]!r}, expected at most {most}: lower it in the model's config."
             )
     if settings["supervised_layers"] > settings["shared_layers"]:
         raise ValueError(
@@ -196,14 +202,14 @@ def check(settings: dict[str, Any]) -> None:
                 f"{name} is {settings[name]!r}, expected one of {', '.join(allowed)}: "
                 f"correct it in the model's config."
             )
-    if not 0 < settings["proposal_floor"] < 1:
+    if not within(settings["proposal_floor"], ABOVE_0, BELOW_1):
         raise ValueError(
-            f"proposal_floor is {settings['proposal_floor']}, expected a probability between 0 and 1: "
-            f"0.01 is a good start."
+            f"proposal_floor is {settings['proposal_floor']!r}, expected a probability between 0 and 1: "
+            f"0.02 is a good start."
         )
-    if not 0 <= settings["dropout"] < 1:
+    if not within(settings["dropout"], 0, BELOW_1):
         raise ValueError(
-            f"dropout is {settings['dropout']}, expected a share from 0 to below 1: 0.1 is usual."
+            f"dropout is {settings['dropout']!r}, expected a share from 0 to below 1: 0.1 is usual."
         )
     if settings["positional_queries"] and settings["queries"] != "learned":
         raise ValueError(

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-import srsly
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps, Shim, get_torch_default_device, torch2xp, xp2torch
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from .nn.network import Network
 from .nn.shapes import Inputs, Outputs, Proposals
 from .optimizers import AdamW
-from .pieces import Piecer, Window, budget
+from .pieces import Lengths, Piecer, Window, budget
 from .pretrained import Encoder, rebuild
+from .safe import Parts, pack, unpack
 
-FORMAT = 1  # raised when what `to_bytes` writes changes
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
+RANDOM = (init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Tensor.uniform_)
 Build = Callable[["Encoder | None", int, int, int], Network]
 
 # a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
@@ -35,6 +35,27 @@ class Trained(NamedTuple):
 
     layers: list[Outputs]
     proposals: Proposals | None
+
+
+class State(NamedTuple):
+    """What a shim holds; sizes are the width of the inputs and the numbers of entity and relation types."""
+
+    network: Network | None
+    encoder: Encoder | None
+    sizes: tuple[int, ...]
+    epoch: float
+    seen: Lengths | None
+
+
+class Unfilled(TorchFunctionMode):
+    """No random numbers are drawn for weights that are about to be loaded."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Let everything pass but what fills a tensor at random."""
+        kwargs = kwargs or {}
+        if func in RANDOM:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 class NetworkShim(Shim):  # type: ignore[misc]
@@ -51,7 +72,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.mixed_precision = mixed_precision
         self.network: Network | None = None
         self.encoder: Encoder | None = None
-        self.sizes = (0, 0, 0)
+        self.sizes: tuple[int, ...] = (0, 0, 0)
+        self.seen: Lengths | None = None
         self.epoch = 0.0
         self.since = 0.0  # the epoch at which the weights were created or loaded
 
@@ -59,6 +81,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
+        self.seen = None
         self.epoch = self.since = 0.0
         self.network = self.build(encoder, *self.sizes).to(self.device)
 
@@ -66,14 +89,18 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """What cuts texts for this network; a window never exceeds the encoder's positions."""
         window, overlap = self.cut
         if self.encoder is None:
-            return Piecer(None, NO_SPECIAL, window, overlap)
+            return Piecer(None, NO_SPECIAL, window, overlap, self.seen)
         window = min(window, self.encoder.longest)
-        return Piecer(self.encoder.tokenizer, self.encoder.special, window, min(overlap, window // 2 - 1))
+        overlap = min(overlap, window // 2 - 1)
+        return Piecer(self.encoder.tokenizer, self.encoder.special, window, overlap, self.seen)
 
-    def windows(self, docs: Sequence[Doc]) -> list[Window]:
-        """The windows of some Docs, in order."""
+    def windows(self, docs: Sequence[Doc], is_train: bool = False) -> list[Window]:
+        """The windows of some Docs, in order. In prediction, texts longer than those of the training are
+        read by sentences.
+        """
         tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
-        return self.piecer().windows([doc.text for doc in docs], tokens)
+        sentences = None if is_train else lambda text: sentence_starts(docs[text])
+        return self.piecer().windows([doc.text for doc in docs], tokens, sentences)
 
     @property
     def device(self) -> torch.device:
@@ -142,43 +169,59 @@ class NetworkShim(Shim):  # type: ignore[misc]
         if self.network is not None:
             self.network.to(f"cuda:{device_id}" if device_type == "gpu" else device_type)
 
-    def to_bytes(self) -> bytes:
-        """Format, sizes and encoder as plain values, weights as safetensors."""
-        message: dict[str, Any] = {"format": FORMAT, "sizes": list(self.sizes), "epoch": self.epoch}
+    def dump(self) -> Parts:
+        """What the network is, as plain values, and its weights."""
+        values: dict[str, Any] = {"sizes": self.sizes, "epoch": self.epoch, "seen": self.seen}
+        if self.network is None:
+            return values, {}
+        values["encoder"] = self.encoder.describe() if self.encoder else None
+        return values, self.network.state_dict()
+
+    def fresh(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> State:
+        """A network of its own with dumped weights; nothing here changes.
+
+        Raises ValueError where they are not in order or do not fit this config.
+        """
+        try:
+            sizes = tuple(map(int, values["sizes"]))
+            seen = Lengths(*map(int, values["seen"])) if values["seen"] else None
+            if "encoder" not in values:
+                return State(None, None, sizes, float(values["epoch"]), seen)
+            with Unfilled():
+                encoder = rebuild(values["encoder"]) if values["encoder"] else None
+                network = self.build(encoder, *sizes)
+            network.load_state_dict(tensors)
+        except Exception as error:  # whatever damage may cause
+            raise ValueError(
+                f"the saved weights do not fit the model of this config ({type(error).__name__}: {error}), "
+                f"expected the tensors of the network that the config describes: load them with the config "
+                f"they were saved with."
+            ) from error
+        return State(network, encoder, sizes, float(values["epoch"]), seen)
+
+    def take(self, state: State) -> None:
+        """Have this network from now on."""
+        self.network, self.encoder, self.sizes, self.epoch, self.seen = state
+        self.since = self.epoch
         if self.network is not None:
-            state = {name: value.cpu().contiguous() for name, value in self.network.state_dict().items()}
-            message["encoder"] = self.encoder.describe() if self.encoder else None
-            message["weights"] = save_tensors(state)
-        data: bytes = srsly.msgpack_dumps(message)
-        return data
+            self.network.to(self.device)
+
+    def to_bytes(self) -> bytes:
+        """What `dump` gives, for thinc, which saves models as bytes."""
+        return pack(*self.dump())
 
     def from_bytes(self, data: bytes) -> NetworkShim:
-        """Rebuild the network; nothing changes if the bytes are not in order.
-
-        Raises ValueError for another format, and for weights that do not fit the network.
-        """
-        message = srsly.msgpack_loads(data)
-        if message.get("format") != FORMAT:
-            raise ValueError(
-                f"the saved model has format {message.get('format')!r}, expected {FORMAT}: "
-                f"install the version of spacy-bispn that wrote it, or train again."
-            )
-        if "weights" not in message:
-            self.network = self.encoder = None
-            return self
-        encoder = rebuild(message["encoder"]) if message["encoder"] else None
-        network = self.build(encoder, *message["sizes"])
-        try:
-            network.load_state_dict(load_tensors(message["weights"]))
-        except (RuntimeError, SafetensorError) as error:
-            raise ValueError(
-                f"the saved weights do not fit the model of this config, expected the tensors of "
-                f"{type(network).__name__}: load them with the config they were saved with ({error})."
-            ) from error
-        self.encoder, self.sizes = encoder, tuple(message["sizes"])
-        self.epoch = self.since = message["epoch"]
-        self.network = network.to(self.device)
+        """Take over what `to_bytes` wrote. Raises ValueError, and changes nothing, for anything else."""
+        self.take(self.fresh(*unpack(data)))
         return self
+
+
+def sentence_starts(doc: Doc) -> list[int]:
+    """The characters where sentences start: those set by another component, or else by punctuation."""
+    if doc.has_annotation("SENT_START"):
+        return [sentence.start_char for sentence in doc.sents]
+    (starts,) = Sentencizer().predict([doc])
+    return [token.idx for token, is_start in zip(doc, starts, strict=True) if is_start]
 
 
 class Reading:
@@ -191,7 +234,7 @@ class Reading:
         self.shim: NetworkShim = model.shims[0]
         self.shim.require()
         self.piecer = self.shim.piecer()
-        self.windows = self.shim.windows(docs)
+        self.windows = self.shim.windows(docs, is_train)
         self.vectors: list[Any] | None = None
         self.gradients: list[Any] = []
         self.backprop: Callable[[Any], Any] | None = None

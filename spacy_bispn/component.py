@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from spacy import util
@@ -14,14 +15,19 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from . import annotations
+from .bounds import within
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
 from .defaults import DEFAULTS, SCORE_WEIGHTS
+from .files import save
 from .gold import check_labels, check_queries, collect_labels, report_losses
 from .nn.objective import Objective
-from .pieces import with_gold
+from .pieces import Lengths, with_gold
 from .records import Extraction, Labels
+from .saved import FILE, load_model, pack_component, unpack_component
 from .targets import WindowGold, make_targets, place
+
+BAD_LOSS = ("stop", "skip")
 
 
 @Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
@@ -41,8 +47,9 @@ def make_bispn(
     symmetric_labels: list[str],
     frozen_epochs: float,
     batch_pieces: int,
+    bad_loss: str,
 ) -> "BiSPN":
-    """Make the component from its config block; every setting is explained in the README."""
+    """Make the component from its config block; every setting is explained in docs/configuration.md."""
     decoding = {
         "type_threshold": type_threshold,
         "relation_threshold": relation_threshold,
@@ -54,6 +61,7 @@ def make_bispn(
     return BiSPN(
         nlp.vocab, model, name, objective=objective, scorer=scorer, decoding=decoding,
         symmetric_labels=symmetric_labels, frozen_epochs=frozen_epochs, batch_pieces=batch_pieces,
+        bad_loss=bad_loss,
     )  # fmt: skip
 
 
@@ -75,12 +83,17 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         scorer: Callable[..., dict[str, Any]] | None = None,
         symmetric_labels: Sequence[str] = (),
         frozen_epochs: float = 0,
-        batch_pieces: int = 1024,
+        batch_pieces: int = 512,
+        bad_loss: str = "stop",
     ) -> None:
-        if frozen_epochs < 0:
-            raise ValueError(f"frozen_epochs is {frozen_epochs}, expected at least 0: correct the config.")
-        if batch_pieces < 1:
-            raise ValueError(f"batch_pieces is {batch_pieces}, expected at least 1: 1024 is a good start.")
+        if not within(frozen_epochs, 0):
+            raise ValueError(f"frozen_epochs is {frozen_epochs!r}, expected at least 0: correct the config.")
+        if not within(batch_pieces, 1):
+            raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 512 is a good start.")
+        if bad_loss not in BAD_LOSS:
+            raise ValueError(
+                f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct the config."
+            )
         Decoding(**decoding)  # raises on impossible values
         self.vocab = vocab
         self.model = model
@@ -89,6 +102,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.scorer = scorer
         self.frozen_epochs = frozen_epochs
         self.batch_pieces = batch_pieces
+        self.bad_loss = bad_loss
+        self.configured = decoding
         # thresholds are read from here at prediction time: `spacy find-threshold` replaces it
         self.cfg: dict[str, Any] = {
             **decoding,
@@ -157,7 +172,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             )
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
-        windows = self.shim.windows(docs)
+        windows = self.shim.windows(docs, is_train=True)
+        self.shim.seen = Lengths.of(windows) if windows else None
         shares, report = place(windows, gold, self.label_sets)
         check_queries(self.model.attrs, docs, windows, shares)
         report_losses(self.name, report)
@@ -204,6 +220,33 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         for doc, extraction in zip(docs, extractions, strict=True):
             annotations.write(doc, extraction)
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Settings, labels and weights as one safetensors file; "vocab" may be excluded."""
+        vocab = None if "vocab" in exclude else self.vocab.to_bytes(exclude=list(exclude))
+        return pack_component(self.model, self.cfg, self.configured, vocab)
+
+    def from_bytes(self, data: bytes | Path, *, exclude: Iterable[str] = ()) -> "BiSPN":
+        """Take over what was saved, or the file that a path names. A setting of decoding that this
+        component's config changes stays changed: `spacy.load(..., config=...)` overrides what was saved.
+
+        Raises ValueError for what is not in order; the component is then as it was.
+        """
+        saved = unpack_component(data)
+        load_model(self.model, saved)
+        if saved.vocab is not None and "vocab" not in exclude:
+            self.vocab.from_bytes(saved.vocab, exclude=list(exclude))
+        changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
+        self.cfg = {**saved.cfg, **changed}
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write one file into the folder `path`, in one go: what was there before is whole until then."""
+        save(Path(path) / FILE, self.to_bytes(exclude=exclude))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BiSPN":
+        """Read what `to_disk` wrote, as `from_bytes` does. Raises OSError where there is no such file."""
+        return self.from_bytes(Path(path) / FILE, exclude=exclude)
+
     def update(
         self,
         examples: Iterable[Example],
@@ -216,7 +259,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
 
         `drop` has no effect: the dropout of the encoder and of the decoders is set in the config.
         Gold beyond the number of queries is left out, counted in `losses["<name>_surplus"]`. A reference
-        that says nothing about relations is not learnt from.
+        that says nothing about relations is not learnt from. A loss that is no number raises ValueError, or
+        its texts are left out and counted in `losses["<name>_skipped"]`: `bad_loss`.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -248,12 +292,29 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         result = self.objective(trained.layers, trained.proposals, targets)
         if not isfinite(result.total.item()):
             texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
-            raise ValueError(
+            self._stop_or_skip(
                 f"the loss is {result.total.item()}, expected a finite number: lower the learning rates or "
-                f"look at the texts of this batch, {texts}."
+                f"look at the texts of this batch, {texts}"
             )
+            losses[f"{self.name}_skipped"] = losses.get(f"{self.name}_skipped", 0.0) + len(batch)
+            return
         reading.collect(batch, backprop(result.total))
         losses[self.name] += result.total.item()
         if result.surplus:
             key = f"{self.name}_surplus"
             losses[key] = losses.get(key, 0.0) + result.surplus
+
+    def finish_update(self, sgd: Any) -> None:
+        """Let the optimizer change the weights. Gradients that are no numbers change nothing: they raise
+        ValueError or are skipped, as `bad_loss` says.
+        """
+        try:
+            self.model.finish_update(sgd)
+        except FloatingPointError as error:
+            self._stop_or_skip(str(error))
+            self.shim.require().zero_grad()
+
+    def _stop_or_skip(self, trouble: str) -> None:
+        if self.bad_loss == "stop":
+            raise ValueError(f'{trouble}; bad_loss = "skip" leaves such batches out.')
+        util.logger.warning("[%s] skipped: %s", self.name, trouble)

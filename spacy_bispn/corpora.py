@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from .annotations import KEY, has_entities, has_relations, read, write
+from .bounds import within
 from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 
@@ -39,7 +40,11 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     fits: list[Entity] = []
     problems: list[str] = []
     for entity in text.extraction.entities:
-        if doc.char_span(entity.start, entity.end) is None:
+        if not 0 <= entity.start < entity.end <= len(text.text):
+            problems.append(
+                f"entity ({entity.label}) from {entity.start} to {entity.end} is no stretch of the text"
+            )
+        elif doc.char_span(entity.start, entity.end) is None:
             problems.append(
                 f"entity {text.text[entity.start : entity.end]!r} ({entity.label}) at {entity.start} "
                 f"ends inside a token"
@@ -82,9 +87,12 @@ def create_reader(
         whose ends come apart are counted and reported, once however often the corpus is read.
     limit: at most so many Docs, parts counted singly; 0 reads all.
 
-    Raises ValueError if the path does not exist or holds no `.spacy` file.
+    Raises ValueError for a negative length or limit, and when the path that is read does not exist or
+    holds no `.spacy` file.
     """
-
+    for name, value in (("max_length", max_length), ("limit", limit)):
+        if not within(value, 0):
+            raise ValueError(f"{name} is {value!r}, expected at least 0: 0 is no limit, correct the config.")
     warned = False
 
     def examples(nlp: Language) -> Iterator[Example]:

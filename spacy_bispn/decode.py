@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from .bounds import within
 from .nn.shapes import NULL, Outputs, Spans
 from .pieces import Window
 from .records import Entity, Extraction, Labels, Relation
@@ -39,10 +40,10 @@ class Decoding:
 
     def __post_init__(self) -> None:
         for name in ("type_threshold", "relation_threshold", "boundary_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a probability from 0 to 1.")
-        if self.longest_span < 1:
-            raise ValueError(f"longest_span is {self.longest_span}: give at least 1 position.")
+            if not within(getattr(self, name), 0, 1):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a probability from 0 to 1.")
+        if not within(self.longest_span, 1):
+            raise ValueError(f"longest_span is {self.longest_span!r}: give at least 1 position.")
         if self.coherence not in COHERENCE:
             raise ValueError(f"coherence is {self.coherence!r}: choose one of {', '.join(COHERENCE)}.")
 

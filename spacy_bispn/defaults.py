@@ -15,6 +15,7 @@ remove_overlaps = false
 symmetric_labels = []
 frozen_epochs = 0
 batch_pieces = 512
+bad_loss = "stop"
 
 [bispn.model]
 @architectures = "spacy-bispn.BiSPN.v1"

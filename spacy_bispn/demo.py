@@ -28,6 +28,7 @@ from spacy_bispn.demo_grammar import (
     SHARED,
     Frames,
 )
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 SYMMETRIC = ("BINDS",)
@@ -55,10 +56,9 @@ def generate(seed: int = 0, sizes: Mapping[str, int] = SIZES) -> dict[str, list[
 
 def write(folder: Path, seed: int = 0, sizes: Mapping[str, int] = SIZES) -> None:
     """Write each split to `folder` as `<split>.jsonl`, one text a line, relations between entity indices."""
-    folder.mkdir(parents=True, exist_ok=True)
     for split, texts in generate(seed, sizes).items():
         lines = (json.dumps(_as_json(text), ensure_ascii=False) + "\n" for text in texts)
-        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+        save(folder / f"{split}.jsonl", "".join(lines))
 
 
 def _as_json(text: AnnotatedText) -> dict[str, object]:

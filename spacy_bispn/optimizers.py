@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import srsly
 import torch
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from thinc.api import Optimizer
+
+from .bounds import ABOVE_0, BELOW_1, LARGEST, within
+from .files import save
+from .safe import pack, unpack
 
 Role = Literal["encoder", "decoder"]
 Moments = dict[str, torch.Tensor]
@@ -45,16 +46,17 @@ def create_adamw(
 
     Raises ValueError where a value cannot be used.
     """
-    _require("encoder_rate", encoder_rate, encoder_rate >= 0, "a number of at least 0", "try 1e-4")
-    _require("decoder_rate", decoder_rate, decoder_rate >= 0, "a number of at least 0", "try 4e-4")
+    _require("encoder_rate", encoder_rate, 0, 1, "a number from 0 to 1", "try 1e-4")
+    _require("decoder_rate", decoder_rate, 0, 1, "a number from 0 to 1", "try 4e-4")
     if epochs is not None:
-        _require("epochs", epochs, epochs > 0, "a number above 0, or null", "use null for constant rates")
-    _require("warmup", warmup, 0 <= warmup < 1, "a part of the epochs, from 0 to below 1", "try 0.1")
-    _require("weight_decay", weight_decay, weight_decay >= 0, "a number of at least 0", "try 0.01")
-    _require("max_norm", max_norm, max_norm >= 0, "a number of at least 0", "use 0 to switch clipping off")
-    _require("beta1", beta1, 0 < beta1 < 1, "a number between 0 and 1", "try 0.9")
-    _require("beta2", beta2, 0 < beta2 < 1, "a number between 0 and 1", "try 0.999")
-    _require("eps", eps, eps > 0, "a number above 0", "try 1e-8")
+        _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for no schedule")
+    _require("warmup", warmup, 0, BELOW_1, "a part of the epochs, from 0 to below 1", "try 0.1")
+    _require("weight_decay", weight_decay, 0, 1, "a number from 0 to 1", "try 0.01")
+    _require("max_norm", max_norm, 0, LARGEST, "a number of at least 0", "use 0 to switch clipping off")
+    _require("beta1", beta1, ABOVE_0, BELOW_1, "a number between 0 and 1", "try 0.9")
+    _require("beta2", beta2, ABOVE_0, BELOW_1, "a number between 0 and 1", "try 0.999")
+    # what float32 rounds to 0 would divide 0 by 0
+    _require("eps", eps, 1e-30, 1, "a number from 1e-30 to 1", "try 1e-8")
     return AdamW(
         decoder_rate,
         encoder_rate=encoder_rate,
@@ -94,7 +96,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
             loaded state brings its own, so that a resumed training stays on its schedule.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
-        gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit.
+        gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
+        FloatingPointError, before any weight changes, if the gradients are no finite numbers.
         """
         if key not in self._learners:
             self._learners[key] = self._claim(key, module, since)
@@ -103,8 +106,12 @@ class AdamW(Optimizer):  # type: ignore[misc]
         trained = {name: param for name, param in learner.params.items() if param.grad is not None}
         if any(_role(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
-        if self.grad_clip:
-            torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip)
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip or math.inf)
+        if not norm.isfinite():
+            raise FloatingPointError(
+                f"the gradients have the norm {norm.item()}, expected a finite number: "
+                f"lower the learning rates, or set the model's mixed_precision = false"
+            )
         unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
         learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
 
@@ -139,47 +146,43 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
     def to_bytes(self) -> bytes:
         """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
-        scalars, tensors = self._dump()
-        return bytes(srsly.msgpack_dumps({"scalars": scalars, "tensors": tensors}))
-
-    def from_bytes(self, data: bytes) -> AdamW:
-        """Take over a saved state: modules claim theirs at their next step, by name or else in order."""
-        message = srsly.msgpack_loads(data)
-        return self._load(message["scalars"], message["tensors"])
-
-    def to_disk(self, path: str | Path) -> None:
-        """Write what `to_bytes` holds to the folder `path`: `optimizer.json`, `optimizer.safetensors`."""
-        scalars, tensors = self._dump()
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(folder / "optimizer.json", scalars)
-        (folder / "optimizer.safetensors").write_bytes(tensors)
-
-    def from_disk(self, path: str | Path) -> AdamW:
-        """Take over the state in the folder `path`, as `from_bytes` does."""
-        folder = Path(path)
-        tensors = (folder / "optimizer.safetensors").read_bytes()
-        return self._load(srsly.read_json(folder / "optimizer.json"), tensors)
-
-    def _dump(self) -> tuple[list[dict[str, Any]], bytes]:
         learners = [*self._learners.values(), *self._saved]
         names = ("key", "since", "unfrozen")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
-            f"{index}/{kind}/{name}": tensor.contiguous()
+            f"{index}/{kind}/{name}": tensor
             for index, learner in enumerate(learners)
             for name, moments in learner.moments().items()
             for kind, tensor in moments.items()
         }
-        return scalars, save_tensors(tensors)
+        return pack({"learners": scalars}, tensors)
 
-    def _load(self, scalars: list[dict[str, Any]], tensors: bytes) -> AdamW:
-        learners = [_Learner(**record) for record in scalars]
-        for path, tensor in load_tensors(tensors).items():
-            index, kind, name = path.split("/", 2)
-            learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+    def from_bytes(self, data: bytes) -> AdamW:
+        """Take over a saved state: modules claim theirs at their next step, by name or else in order.
+
+        Raises ValueError, and changes nothing, where the bytes are not in order.
+        """
+        try:
+            values, tensors = unpack(data)
+            learners = [_Learner(**record) for record in values["learners"]]
+            for path, tensor in tensors.items():
+                index, kind, name = path.split("/", 2)
+                learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+        except Exception as error:  # whatever damaged bytes may cause
+            raise ValueError(
+                f"The saved optimizer state cannot be read ({type(error).__name__}: {error}), expected what "
+                f"`to_bytes` or `to_disk` wrote: save it again, or start a new optimizer."
+            ) from error
         self._learners, self._saved = {}, learners
         return self
+
+    def to_disk(self, path: str | Path) -> None:
+        """Write what `to_bytes` holds to a file, which is replaced in one go."""
+        save(Path(path), self.to_bytes())
+
+    def from_disk(self, path: str | Path) -> AdamW:
+        """Take over the state in a file, as `from_bytes` does."""
+        return self.from_bytes(Path(path).read_bytes())
 
 
 @dataclass(eq=False)
@@ -246,9 +249,9 @@ def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str)
     return {"step": moments["step"].to(step_on), **averages}
 
 
-def _require(name: str, value: float, good: bool, expected: str, advice: str) -> None:
-    if not (good and math.isfinite(value)):
-        raise ValueError(f"Optimizer setting {name} = {value}: expected {expected}; {advice}.")
+def _require(name: str, value: float, least: float, most: float, expected: str, advice: str) -> None:
+    if not within(value, least, most):
+        raise ValueError(f"Optimizer setting {name} = {value!r}: expected {expected}; {advice}.")
 
 
 def _require_fit(learner: _Learner, module: torch.nn.Module) -> None:

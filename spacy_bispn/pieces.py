@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from .bounds import within
 from .nn.shapes import Inputs, Targets
 
 Ints = np.ndarray
 JOINERS = "\u200c\u200d"  # the zero-width joiners
 LAST = 2**62  # beyond every character
+Sentences = Callable[[int], Sequence[int]] | None
 
 
 class Window(NamedTuple):
@@ -52,42 +54,69 @@ class Window(NamedTuple):
         return self.owned[0] <= start < self.owned[1]
 
 
+class Lengths(NamedTuple):
+    """How long the windows were that a network learnt from, in positions: the median, and what 19 of 20
+    keep to. It cannot be trusted with much longer ones.
+    """
+
+    usual: int
+    most: int
+
+    @classmethod
+    def of(cls, windows: Sequence[Window]) -> Lengths:
+        """The lengths of these windows."""
+        sizes = [len(window.ids) for window in windows]
+        return cls(*(int(np.percentile(sizes, share, method="higher")) for share in (50, 95)))
+
+
 @dataclass(frozen=True)
 class Piecer:
     """Cuts texts into windows of at most `window` positions, of which `overlap` are shared.
 
     tokenizer: a fast tokenizer, or None where the positions are the tokens of a Doc.
     special: ids that open and close a window, and the id of padding.
+    seen: what the network learnt from, if it did: longer texts are read by sentences.
     """
 
     tokenizer: Tokenizer | None
     special: tuple[int, int, int]
     window: int
     overlap: int
+    seen: Lengths | None = None
 
     def __post_init__(self) -> None:
-        if self.window < 8:
-            raise ValueError(f"window is {self.window}: give a number of pieces of at least 8.")
-        if not 0 <= self.overlap < self.window - 4:
+        if not within(self.window, 8):
+            raise ValueError(f"window is {self.window!r}: give a number of pieces of at least 8.")
+        if not within(self.overlap, 0, self.window - 5):
             raise ValueError(
-                f"overlap is {self.overlap} with a window of {self.window}: "
+                f"overlap is {self.overlap!r} with a window of {self.window}: "
                 f"give a number of pieces from 0 to {self.window - 5}."
             )
 
     def windows(
-        self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]]
+        self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]], sentences: Sentences = None
     ) -> list[Window]:
         """All windows of all texts, in order. A text without any piece has no window.
 
-        `tokens` gives the character offsets of each text's tokens.
+        `tokens` gives the character offsets of each text's tokens, `sentences` tells where the sentences of
+        the text of that number start; it is asked only about texts that are longer than those `seen`.
         """
         made: list[Window] = []
         for index, (ids, offsets) in enumerate(self._pieces(texts, tokens)):
             spans = fit(texts[index], offsets)
             real = [place for place, (start, end) in enumerate(spans) if end > start]
             if real:
-                made += self._cut(index, ids[real], np.asarray(spans, dtype=np.int64)[real])
+                kept = ids[real], np.asarray(spans, dtype=np.int64)[real]
+                if self.seen is None or sentences is None or len(real) <= self.seen.most - self._framing:
+                    made += self._stride(index, *kept)
+                else:
+                    made += self._pack(index, *kept, sentences(index), self.seen.usual)
         return made
+
+    @property
+    def _framing(self) -> int:
+        """How many special pieces a window has."""
+        return 2 if self.tokenizer else 0
 
     def _pieces(
         self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]]
@@ -100,17 +129,45 @@ class Piecer:
                 encoded = self.tokenizer.encode(text, add_special_tokens=False)
                 yield np.asarray(encoded.ids, dtype=np.int64), encoded.offsets
 
-    def _cut(self, text: int, ids: Ints, offsets: Ints) -> list[Window]:
-        room = self.window - (2 if self.tokenizer else 0)
+    def _pack(
+        self, text: int, ids: Ints, offsets: Ints, starts: Sequence[int], usual: int
+    ) -> list[Window]:
+        """Windows of whole sentences, about as long as `usual`, that share what is short enough.
+
+        A sentence that two windows share belongs to the first of them.
+        """
+        edges = np.unique([0, *np.searchsorted(offsets[:, 0], starts), len(ids)]).tolist()
+        made: list[Window] = []
+        first = done = 0  # sentences: the window's first, and how many earlier windows have read
+        while done < len(edges) - 1:
+            last = done + 1
+            if edges[last] - edges[first] > self.window - self._framing:
+                first = done  # nothing can be shared
+            while last < len(edges) - 1 and edges[last + 1] - edges[first] <= usual - self._framing:
+                last += 1
+            left = int(offsets[edges[done], 0]) if done else 0
+            right = int(offsets[edges[last], 0]) if last < len(edges) - 1 else LAST
+            here = slice(edges[first], edges[last])
+            made += self._stride(text, ids[here], offsets[here], (left, right))
+            first = done = last
+            while first and edges[last] - edges[first - 1] <= min(self.overlap, usual // 4):
+                first -= 1
+        return made
+
+    def _stride(
+        self, text: int, ids: Ints, offsets: Ints, owned: tuple[int, int] = (0, LAST)
+    ) -> list[Window]:
+        """Windows of equal length that share `overlap` pieces; together they answer for `owned`."""
+        room = self.window - self._framing
         step = room - self.overlap
         firsts = range(0, max(len(ids) - self.overlap, 1), step) if len(ids) > room else range(1)
         made: list[Window] = []
         for first in firsts:
             last = min(first + room, len(ids))
             # half of each overlap belongs to either neighbour
-            left = 0 if first == 0 else int(offsets[first + self.overlap // 2, 0])
+            left = owned[0] if first == 0 else int(offsets[first + self.overlap // 2, 0])
             more = last < len(ids)
-            right = int(offsets[first + step + self.overlap // 2, 0]) if more else LAST
+            right = int(offsets[first + step + self.overlap // 2, 0]) if more else owned[1]
             start, end = offsets[first:last, 0], offsets[first:last, 1]
             made.append(self._frame(text, ids[first:last], start, end, (left, right)))
             if not more:

@@ -13,9 +13,16 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from .bounds import BELOW_1, within
+
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FAMILIES = ("bert", "roberta", "xlm-roberta", "electra", "camembert")
 OFFSET = ("roberta", "xlm-roberta", "camembert")  # their positions start after the padding id
+# Least and most of what a random encoder is made of; a window needs 8 positions.
+SIZES = {
+    "width": (1, 4096), "layers": (1, 64), "heads": (1, 256), "vocabulary": (1, 1_000_000),
+    "positions": (8, 65_536),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,7 @@ class PretrainedEncoder:
             )
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
-            extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
-            model = AutoModel.from_pretrained(self.name, **extra)
+            model = AutoModel.from_pretrained(self.name, **unpooled(config.model_type))
         # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             raise self._unreadable(error) from error
@@ -96,7 +102,10 @@ class PretrainedEncoder:
 
 @dataclass(frozen=True)
 class RandomEncoder:
-    """A small BERT with random weights and a wordpiece vocabulary learnt from the training texts."""
+    """A small BERT with random weights and a wordpiece vocabulary learnt from the training texts.
+
+    Raises ValueError for sizes that are out of bounds or do not fit each other.
+    """
 
     width: int = 192
     layers: int = 3
@@ -105,13 +114,26 @@ class RandomEncoder:
     positions: int = 512
     dropout: float = 0.1
 
-    def load(self, texts: Iterable[str]) -> Encoder:
-        """Raises ValueError if the sizes do not fit each other."""
-        if self.width < 1 or self.heads < 1 or self.width % self.heads:
+    def __post_init__(self) -> None:
+        for name, (least, most) in SIZES.items():
+            if not within(getattr(self, name), least, most):
+                raise ValueError(
+                    f"the encoder's {name} is {getattr(self, name)!r}, expected a number from {least} to "
+                    f"{most}: correct it in the encoder block of the config."
+                )
+        if self.width % self.heads:
             raise ValueError(
                 f"the encoder's width is {self.width} with {self.heads} heads, expected a multiple: "
                 f"choose a width that its heads divide."
             )
+        if not within(self.dropout, 0, BELOW_1):
+            raise ValueError(
+                f"the encoder's dropout is {self.dropout!r}, expected a share from 0 to below 1: "
+                f"0.1 is usual."
+            )
+
+    def load(self, texts: Iterable[str]) -> Encoder:
+        """Learn the vocabulary and make the model."""
         tokenizer = learn_wordpieces(texts, self.vocabulary)
         config = BertConfig(
             vocab_size=tokenizer.get_vocab_size(),
@@ -161,10 +183,25 @@ def plain(serialized: str) -> Tokenizer:
     return tokenizer
 
 
+def unpooled(family: str) -> dict[str, bool]:
+    """What keeps a model of this family from having a pooling layer, which nothing here uses."""
+    return {} if family == "electra" else {"add_pooling_layer": False}
+
+
 def rebuild(description: dict[str, Any]) -> Encoder:
-    """An encoder with fresh weights from `Encoder.describe`; reads no file and no network."""
-    values = dict(description["config"])
-    config = AutoConfig.for_model(values.pop("model_type"), **values)
-    extra = {} if config.model_type == "electra" else {"add_pooling_layer": False}
-    model = AutoModel.from_config(config, **extra)
+    """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
+
+    Of the description only what a family's own config has is used: other keys could name code to fetch.
+    Raises ValueError for another family.
+    """
+    family = description["config"]["model_type"]
+    if family not in FAMILIES:
+        raise ValueError(
+            f"the saved encoder is of the family {family!r}, expected one of {', '.join(FAMILIES)}: "
+            f"load a model that this component wrote."
+        )
+    known = AutoConfig.for_model(family).to_dict().keys() - {"model_type", "torch_dtype"}
+    values = {name: value for name, value in description["config"].items() if name in known}
+    config = AutoConfig.for_model(family, **values)
+    model = AutoModel.from_config(config, **unpooled(family))
     return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))

@@ -130,6 +130,13 @@ def test_an_argument_without_a_label_is_the_entity_at_its_place() -> None:
     assert read(doc) == Extraction((IL2, CELLS), (Relation(IL2, CELLS, "INHIBITS"),))
 
 
+def test_an_argument_without_a_label_that_is_no_entity_is_refused() -> None:
+    doc = NLP.make_doc(TEXT)
+    with pytest.raises(ValueError, match=r"argument 'IL-2' without a label, expected one of .*set doc\.ents"):
+        doc._.relations = [Relation(doc[0:1], doc[2:4], "INHIBITS")]
+    assert not has_relations(doc) and read(doc) == Extraction()
+
+
 def test_assigning_replaces_and_an_empty_list_says_that_there_are_none() -> None:
     doc = written(NESTED)
     doc._.relations = doc._.relations[:1]

@@ -276,7 +276,15 @@ def forbid_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, refuse)
 
 
-@pytest.mark.parametrize("way", [by_disk, by_bytes, by_component_disk, by_component_bytes, by_source])
+def by_pickle(nlp: Language, folder: Path) -> Language:
+    again: Language = pickle.loads(pickle.dumps(nlp))
+    return again
+
+
+WAYS = [by_disk, by_bytes, by_component_disk, by_component_bytes, by_source, by_pickle]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_comes_back_as_it_was(
     way: Callable[[Language, Path], Language],
     trained: Language,
@@ -284,12 +292,22 @@ def test_comes_back_as_it_was(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    forbid_pickle(monkeypatch)
+    if way is not by_pickle:
+        forbid_pickle(monkeypatch)
     again = way(trained, tmp_path)
     for left, right in zip(*(nlp.pipe(text.text for text in texts) for nlp in (trained, again)), strict=True):
         assert said(left) == said(right)
         assert left.spans["bispn"].attrs["scores"] == pytest.approx(right.spans["bispn"].attrs["scores"])
     assert pipe_of(again).labels == pipe_of(trained).labels
+
+
+def test_a_setting_given_at_loading_overrides_what_was_saved(trained: Language, tmp_path: Path) -> None:
+    nlp = by_source(trained, tmp_path)
+    pipe_of(nlp).cfg = pipe_of(nlp).cfg | {"type_threshold": 0.4}  # tuned, while the config says 0.5
+    nlp.to_disk(tmp_path / "nlp")
+    given = {"components": {"bispn": {"relation_threshold": 0.9, "coherence": "drop"}}}
+    again = pipe_of(spacy.load(tmp_path / "nlp", config=given)).decoding
+    assert (again.type_threshold, again.relation_threshold, again.coherence) == (0.4, 0.9, "drop")
 
 
 def test_an_untrained_component_comes_back_untrained(tmp_path: Path) -> None:
@@ -666,13 +684,47 @@ def test_learns_with_any_thinc_optimizer() -> None:
     assert scores(nlp, examples) == (1.0, 1.0)
 
 
+def break_weights(nlp: Language) -> torch.Tensor:
+    weight = next(pipe_of(nlp).shim.require().spans.parameters())
+    with torch.no_grad():
+        weight.fill_(torch.nan)
+    return weight
+
+
 def test_a_loss_that_is_no_number_stops_the_training() -> None:
     nlp = make_nlp()
     examples = initialize(nlp, [KINASE])
-    with torch.no_grad():
-        next(pipe_of(nlp).shim.require().spans.parameters()).fill_(torch.nan)
-    with pytest.raises(ValueError, match=r"the loss is nan, expected a finite.*learning rates.*KV-487"):
+    break_weights(nlp)
+    with pytest.raises(ValueError, match=r"the loss is nan, expected a finite.*learning rates.*KV-487.*skip"):
         pipe_of(nlp).update(examples)
+
+
+def test_a_loss_that_is_no_number_may_be_skipped_and_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    nlp = make_nlp(tiny(bad_loss="skip", batch_pieces=1))
+    examples = initialize(nlp, [KINASE, SILENT])
+    break_weights(nlp)
+    losses = nlp.update(examples, sgd=optimizer())
+    assert losses["bispn_skipped"] == len(examples)
+    assert "skipped: the loss is nan" in caplog.text and "KV-487" in caplog.text
+
+
+@pytest.mark.parametrize("bad_loss", ["stop", "skip"])
+@pytest.mark.parametrize("max_norm", [0.0, 1.0])
+def test_gradients_that_are_no_numbers_change_no_weight(
+    bad_loss: str, max_norm: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    nlp = make_nlp(tiny(bad_loss=bad_loss))
+    examples = initialize(nlp, [KINASE])
+    pipe_of(nlp).shim.require().relation_type.bias.register_hook(lambda gradient: gradient * torch.inf)
+    before = weights(nlp)
+    if bad_loss == "stop":
+        with pytest.raises(ValueError, match=r"norm (nan|inf), expected a finite.*learning rates.*mixed"):
+            nlp.update(examples, sgd=optimizer(max_norm=max_norm))
+    else:
+        nlp.update(examples, sgd=optimizer(max_norm=max_norm))
+        assert "skipped: the gradients have the norm" in caplog.text
+        assert all(weight.grad is None for weight in pipe_of(nlp).shim.require().parameters())
+    assert same(weights(nlp), before)
 
 
 def test_relations_end_in_the_group(trained: Language, texts: list[AnnotatedText]) -> None:

@@ -312,3 +312,21 @@ def test_bare_docs_keep_spaces() -> None:
     doc.ents = [Span(doc, 1, 2, label="GENE")]
     copy = bare(NLP, doc)
     assert copy.text == doc.text and not copy.ents and not has_entities(copy)
+
+
+@pytest.mark.parametrize("setting", ["max_length", "limit"])
+def test_a_negative_length_or_limit_is_refused(setting: str) -> None:
+    with pytest.raises(ValueError, match=rf"{setting} is -1, expected at least 0: .*correct the config"):
+        create_reader(None, **{setting: -1})
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (-1, 1), (0, 9), (2**40, 2**70)])
+def test_an_entity_that_is_no_stretch_of_the_text_is_reported(start: int, end: int) -> None:
+    strange = Entity(start, end, "X")
+    text = AnnotatedText("1", "a-b", Extraction((strange,), (Relation(strange, strange, "r"),)))
+    doc, problems = to_doc(NLP, text)
+    assert read(doc) == Extraction()
+    assert problems == [
+        f"entity (X) from {start} to {end} is no stretch of the text",
+        f"relation r at {start} lost an argument",
+    ]

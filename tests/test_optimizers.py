@@ -327,21 +327,24 @@ def test_is_found_by_its_registered_name() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "expected", "advice"),
     [
-        ("encoder_rate", -1, "at least 0", "try 1e-4"),
-        ("decoder_rate", float("nan"), "at least 0", "try 4e-4"),
-        ("decoder_rate", float("inf"), "at least 0", "try 4e-4"),
+        ("encoder_rate", -1, "from 0 to 1", "try 1e-4"),
+        ("decoder_rate", float("nan"), "from 0 to 1", "try 4e-4"),
+        ("decoder_rate", float("inf"), "from 0 to 1", "try 4e-4"),
+        ("decoder_rate", 1e300, "from 0 to 1", "try 4e-4"),
+        ("encoder_rate", "1e-4", "from 0 to 1", "try 1e-4"),
         ("epochs", 0, "above 0, or null", "use null"),
         ("warmup", 1.0, "from 0 to below 1", "try 0.1"),
         ("warmup", -0.1, "from 0 to below 1", "try 0.1"),
-        ("weight_decay", -0.1, "at least 0", "try 0.01"),
+        ("weight_decay", -0.1, "from 0 to 1", "try 0.01"),
         ("max_norm", -1, "at least 0", "use 0 to switch clipping off"),
         ("beta1", 1.0, "between 0 and 1", "try 0.9"),
         ("beta2", 0.0, "between 0 and 1", "try 0.999"),
-        ("eps", 0.0, "above 0", "try 1e-8"),
+        ("eps", 0.0, "from 1e-30 to 1", "try 1e-8"),
+        ("eps", 1e-300, "from 1e-30 to 1", "try 1e-8"),
     ],
 )
 def test_unusable_settings_are_refused(setting: str, value: float, expected: str, advice: str) -> None:
-    given = re.escape(f"{setting} = {value}")
+    given = re.escape(f"{setting} = {value!r}")
     with pytest.raises(ValueError, match=f"{given}: expected .*{expected}.*; {re.escape(advice)}"):
         create_adamw(**{setting: value})
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from spacy_bispn.nn.shapes import SpanTargets, Targets
-from spacy_bispn.pieces import LAST, Piecer, Window, budget, with_gold
+from spacy_bispn.pieces import LAST, Lengths, Piecer, Window, budget, with_gold
 from spacy_bispn.pretrained import learn_wordpieces, plain
 
 # Each text with mentions whose characters every tokenizer must find again.
@@ -198,6 +198,64 @@ def test_windows_overlap_and_their_ranges_partition_the_text(size: int, data: st
         (owner,) = [window for window in windows if window.owns(start)]
         assert index in owner.ids
         assert owner.locate(start, end) is not None
+
+
+def sentences_of(sizes: list[int]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Tokens of one character each, and where sentences of so many tokens start."""
+    tokens = [(place, place + 1) for place in range(sum(sizes))]
+    return tokens, [0, *np.cumsum(sizes)[:-1].tolist()]
+
+
+def packed(sizes: list[int], usual: int, most: int, overlap: int) -> list[tuple[int, int]]:
+    """First and last token, end exclusive, of each window of a text with sentences of these sizes."""
+    tokens, starts = sentences_of(sizes)
+    piecer = Piecer(None, (0, 0, 0), 32, overlap, Lengths(usual, most))
+    windows = piecer.windows(["x" * len(tokens)], [tokens], lambda _: starts)
+    return [(int(window.ids[0]), int(window.ids[-1]) + 1) for window in windows]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "usual", "most", "overlap", "expected"),
+    [
+        ([5, 5], 5, 10, 0, [(0, 10)]),  # as long as what was learnt from: whole
+        ([5, 6], 6, 10, 0, [(0, 5), (5, 11)]),
+        ([4, 4, 4, 4], 8, 10, 0, [(0, 8), (8, 16)]),
+        ([4, 9, 4], 8, 10, 0, [(0, 4), (4, 13), (13, 17)]),  # a long sentence is not cut
+        ([8, 2, 8, 2, 8], 16, 20, 4, [(0, 10), (8, 20), (18, 28)]),  # short sentences are shared
+        ([2, 31, 2], 8, 10, 2, [(0, 2), (2, 33), (33, 35)]),  # nothing fits beside it
+        ([4, 60, 4], 8, 10, 0, [(0, 4), (4, 36), (36, 64), (64, 68)]),  # longer than a window
+    ],
+)
+def test_a_text_longer_than_those_of_the_training_is_read_by_sentences(
+    sizes: list[int], usual: int, most: int, overlap: int, expected: list[tuple[int, int]]
+) -> None:
+    assert packed(sizes, usual, most, overlap) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 20), st.data())
+def test_sentences_have_one_window_that_answers_for_them(
+    sizes: list[int], usual: int, data: st.DataObject
+) -> None:
+    tokens, starts = sentences_of(sizes)
+    overlap, more = data.draw(st.integers(0, 10)), data.draw(st.integers(0, 20))
+    piecer = Piecer(None, (0, 0, 0), 24, overlap, Lengths(usual, usual + more))
+    windows = piecer.windows(["x" * len(tokens)], [tokens], lambda _: starts)
+    assert all(len(window.ids) <= 24 for window in windows)
+    for start, size in zip(starts, sizes, strict=True):
+        (owner,) = [window for window in windows if window.owns(start)]
+        if size <= 24 and len(tokens) > usual + more:
+            assert owner.locate(start, start + size) is not None, "whole sentences"
+    for start, end in tokens:
+        (owner,) = [window for window in windows if window.owns(start)]
+        assert owner.locate(start, end) is not None
+
+
+def test_the_lengths_of_a_training_are_its_median_and_what_nearly_all_keep_to() -> None:
+    nothing = np.zeros(0, dtype=np.int64)
+    made = [Window(0, np.zeros(size, dtype=np.int64), nothing, nothing, (0, 1)) for size in range(1, 101)]
+    assert Lengths.of(made) == (51, 96)
+    assert Lengths.of(made[:1]) == (1, 1)
 
 
 def test_windows_with_special_pieces_keep_within_the_limit(tokenizer: Tokenizer) -> None:

@@ -203,10 +203,22 @@ def test_a_model_of_another_family(tmp_path: Path) -> None:
     assert "is a gpt2 model" in message and "expected one of bert, roberta" in message and "choose" in message
 
 
-@pytest.mark.parametrize(("width", "heads"), [(25, 2), (0, 2), (24, 0)])
-def test_a_width_that_its_heads_do_not_divide(width: int, heads: int) -> None:
-    with pytest.raises(ValueError, match=f"width is {width} with {heads} heads, expected a multiple: choose"):
-        RandomEncoder(width=width, heads=heads).load(TEXTS)
+def test_a_width_that_its_heads_do_not_divide() -> None:
+    with pytest.raises(ValueError, match="width is 25 with 2 heads, expected a multiple: choose"):
+        RandomEncoder(width=25, heads=2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "expected"),
+    [
+        ("width", 0, "from 1 to 4096"), ("heads", 0, "from 1 to 256"), ("layers", 0, "from 1 to 64"),
+        ("vocabulary", 10**30, "from 1 to 1000000"), ("positions", 7, "from 8 to 65536"),
+        ("dropout", float("nan"), "from 0 to below 1"),
+    ],
+)  # fmt: skip
+def test_sizes_of_a_random_encoder_have_bounds(setting: str, value: float, expected: str) -> None:
+    with pytest.raises(ValueError, match=rf"the encoder's {setting} is {value}, expected a .* {expected}: "):
+        RandomEncoder(**{setting: value})
 
 
 # Tokenizers

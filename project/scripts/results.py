@@ -174,6 +174,10 @@ def bench(corpus: str) -> Rows:
     for name, step in found["train"].items():
         batches = f"a step takes {spread(step['floor_batches'], 1)} batches"
         rows.append([f"training, {name}", f"{spread(step['seconds'], 2)} seconds a step", batches])
+    if "load" in found:
+        seconds, ratio = found["load"]["seconds"]["pipeline"], found["load"]["of_encoder_and_blank"]
+        times = f"{spread(ratio, 2)} times encoder and blank pipeline"
+        rows.append(["loading", f"{spread(seconds, 2)} seconds", times])
     for name, peak in found["memory"].items():
         most = ", ".join(f"{megabytes:.0f} MB {what}" for what, megabytes in peak.items())
         rows.append([f"peak memory, {name}", most, ""])

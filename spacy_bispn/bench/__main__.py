@@ -15,8 +15,9 @@ from spacy.util import load_model
 from wasabi import msg
 
 from ..corpora import find_files
+from ..files import save
 from .clock import peak_memory
-from .measure import bispn_of, growth, prediction, training
+from .measure import bispn_of, growth, loading, prediction, training
 
 
 def main(
@@ -37,8 +38,7 @@ def main(
         msg.fail("Nothing can be measured", str(error), exits=1)
     show(figures)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, figures)
+        save(output, srsly.json_dumps(figures, indent=2))
 
 
 def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
     figures["memory"] = {"prediction": peak_memory()}
     figures["train"] = training(nlp, docs, rounds)
     figures["memory"]["training"] = peak_memory()
+    figures["load"] = loading(nlp, rounds)
     figures["scale"] = growth(nlp, docs, max(rounds // 2, 1))
     return figures
 
@@ -73,6 +74,10 @@ def show(figures: dict[str, Any]) -> None:
         for name, step in figures["train"].items()
     ]
     msg.table(rows, header=("training step", "seconds", "floor batches"), divider=True)
+    load = figures["load"]
+    rows = [(name, spread(seconds, 3), "") for name, seconds in load["seconds"].items()]
+    rows.append(("pipeline, of encoder and blank", "", spread(load["of_encoder_and_blank"], 2)))
+    msg.table(rows, header=("loading", "seconds", "ratio"), divider=True)
     for title, group in (("prediction", infer), ("training step", figures["train"])):
         for name, found in group.items():
             if "parts" in found:

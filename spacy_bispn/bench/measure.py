@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from spacy import blank
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import load_model
 
 from .. import annotations as on_doc
 from .. import component
@@ -20,6 +23,7 @@ from ..nn import objective
 from ..nn.network import Network
 from ..nn.objective import Objective
 from ..optimizers import create_adamw
+from ..pretrained import unpooled
 from .clock import Place, Stopwatch, in_turns, now, peak_memory, summarize
 
 BATCH = 8
@@ -48,7 +52,7 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
     """
     shim = pipe.shim
     assert shim.encoder is not None
-    model, windows = shim.require().encoder.model, shim.windows(docs)  # type: ignore[union-attr]
+    model, windows = shim.require().encoder.model, shim.windows(docs, is_train=True)  # type: ignore[union-attr]
     batches = [
         shim.piecer().batch(windows[first : first + BATCH], shim.device)
         for first in range(0, len(windows), BATCH)
@@ -175,6 +179,25 @@ def shares(watch: Stopwatch, total: float) -> dict[str, float]:
     return parts
 
 
+def loading(nlp: Language, rounds: int) -> dict[str, Any]:
+    """Seconds to load the pipeline from disk, beside those of its bare encoder and a blank pipeline."""
+    model: Any = bispn_of(nlp).shim.require().encoder.model  # type: ignore[union-attr]
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(f"{folder}/encoder")
+        nlp.to_disk(f"{folder}/pipeline")
+        options = unpooled(model.config.model_type)
+
+        def bare_encoder() -> None:
+            type(model).from_pretrained(f"{folder}/encoder", **options)
+            blank(nlp.lang)
+
+        works = {"encoder and blank": bare_encoder, "pipeline": lambda: load_model(f"{folder}/pipeline")}
+        seconds = in_turns(works, rounds)
+    ratios = [ours / bare for bare, ours in zip(*seconds.values(), strict=True)]
+    found = {name: summarize(values) for name, values in seconds.items()}
+    return {"seconds": found, "of_encoder_and_blank": summarize(ratios)}
+
+
 def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[str, Any]]:
     """Seconds of prediction and peak memory by length, queries, sentences in a text, and batch size."""
     pipe = bispn_of(nlp)
@@ -188,7 +211,8 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
 
     found: dict[str, dict[str, Any]] = {"length": {}, "queries": {}, "sentences": {}, "batch": {}}
     for length in (length for length in LENGTHS if length <= longest):
-        found["length"][str(length)] = predicted([of_length(pipe, nlp, words, length)] * BATCH)
+        with read_whole(pipe):
+            found["length"][str(length)] = predicted([of_length(pipe, nlp, words, length)] * BATCH)
     for count in QUERIES:
         with all_queries(pipe, count):
             found["queries"][str(count)] = predicted(sentences[:BATCH])
@@ -210,6 +234,14 @@ def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> 
             break
         text = longer
     return text
+
+
+@contextmanager
+def read_whole(pipe: BiSPN) -> Iterator[None]:
+    """Texts are not read by sentences, however long those of the training were."""
+    kept, pipe.shim.seen = pipe.shim.seen, None
+    yield
+    pipe.shim.seen = kept
 
 
 @contextmanager

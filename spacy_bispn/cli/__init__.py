@@ -1,7 +1,11 @@
 """`python -m spacy bispn ...`: a group of commands beside spaCy's own."""
 
+from typing import Any
+
 import typer
 from spacy.cli._util import app as spacy_app
+from typer.core import TyperGroup
+from wasabi import msg
 
 from .convert import convert_command
 from .debug_data import OVERRIDES, debug_data_command
@@ -13,9 +17,24 @@ from .init_config import init_config_command
 from .page import page_command
 from .render import render_command
 
+
+class Commands(TyperGroup):
+    """Commands that say in a line what kept them from reading or writing a file."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has seen enough
+            raise
+        except OSError as error:
+            msg.fail("A file cannot be read or written", str(error), exits=1)
+
+
 app = typer.Typer(
-    name="bispn", help="Corpora, configs, predictions, evaluation and pages for BiSPN.", no_args_is_help=True
-)
+    name="bispn", cls=Commands, no_args_is_help=True,
+    help="Corpora, configs, predictions, evaluation and pages for BiSPN.",
+)  # fmt: skip
 app.command("convert")(convert_command)
 app.command("export")(export_command)
 app.command("debug-data", context_settings=OVERRIDES)(debug_data_command)

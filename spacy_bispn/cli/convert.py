@@ -12,6 +12,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..corpora import to_docbin
+from ..files import save
 from ..records import AnnotatedText
 from .options import (
     AUTO,
@@ -77,14 +78,12 @@ def convert_command(
     if problems:
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(report, {**found.as_json(), "unplaced": problems})
+        save(report, srsly.json_dumps({**found.as_json(), "unplaced": problems}, indent=2))
 
 
 def write(nlp: Language, texts: list[AnnotatedText], path: Path) -> list[str]:
     """Write one `.spacy` file; returns what could not be placed."""
     docbin, problems = to_docbin(nlp, texts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    docbin.to_disk(path)
+    save(path, docbin.to_bytes())
     msg.good(f"{len(docbin)} texts in {path}")
     return problems

@@ -15,6 +15,8 @@ from spacy.cli._util import import_code, parse_config_overrides
 from thinc.api import Config
 from wasabi import msg
 
+from ..files import save
+
 if TYPE_CHECKING:
     from ..diagnose import Diagnosis, Spread
     from ..findings import Finding
@@ -51,14 +53,12 @@ def debug_data_command(
         if write is not None:
             copy = read_config(config, {})
             apply(copy, name, diagnosis.recommended)
-            write.parent.mkdir(parents=True, exist_ok=True)
-            copy.to_disk(write)
+            save(write, copy.to_str())
     except (ValueError, ImportError, InterpolationError) as error:
         msg.fail("The corpus cannot be looked at", str(error), exits=1)
     show(diagnosis)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, diagnosis.as_json())
+        save(output, srsly.json_dumps(diagnosis.as_json(), indent=2))
     if write is not None:
         msg.good(f"The recommended settings are in {write}")
     errors = [x for x in diagnosis.findings if x.level == "error" and not (write and x.repairable)]

@@ -14,6 +14,7 @@ from ..conventions import CONVENTIONS, Judged, get_convention, score
 from ..converters import jsonl, read_json
 from ..converters.biorelex import to_official
 from ..errors import entity_errors, relation_errors
+from ..files import save
 from ..records import AnnotatedText
 from ..scoring import coherence
 from .options import (
@@ -114,15 +115,15 @@ def evaluate_command(
     title = f"{nlp.meta['name']}: {data.name}"
     show(report, title)
     if output is not None:
-        srsly.write_json(made(output), report)
+        save(output, srsly.json_dumps(report, indent=2))
     if predictions is not None:
-        write_predictions(made(predictions), texts, form)
+        write_predictions(predictions, texts, form)
     if page is not None:
         right = [mistakes(example, undirected) == 0 for example in examples]
         first = sorted(range(len(examples)), key=right.__getitem__)[:ON_PAGE]
         shown, names = [examples[number] for number in first], [texts[number].gold.id for number in first]
         html = render_page(shown, title, undirected, as_html(report), names)
-        made(page).write_text(html, encoding="utf8")
+        save(page, html)
 
 
 def make_report(
@@ -185,12 +186,7 @@ def as_html(report: dict[str, Any]) -> str:
 def write_predictions(path: Path, texts: list[Judged], form: str) -> None:
     """All predictions, in the format that the official script of BioRelEx reads, or in our own."""
     if form == "biorelex":
-        srsly.write_json(path, to_official((x.gold.id, x.gold.text, x.predicted) for x in texts))
+        official = to_official((x.gold.id, x.gold.text, x.predicted) for x in texts)
+        save(path, srsly.json_dumps(official, indent=2))
     else:
         jsonl.write(path, (AnnotatedText(x.gold.id, x.gold.text, x.predicted, x.gold.words) for x in texts))
-
-
-def made(path: Path) -> Path:
-    """The path, with its folder there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import Config
 from wasabi import msg
 
+from ..files import save
 from .convert import PUNCTUATION
 from .export import read_docs
 
@@ -75,8 +76,7 @@ def init_config_command(
         filled = fit(config, docs)
     except (ValueError, ImportError) as error:  # spaCy's way to say that there is no such language
         msg.fail("The config cannot be written", str(error), exits=1)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    filled.to_disk(output)
+    save(output, filled.to_str())
     tokenizer = filled["nlp"]["tokenizer"]["@tokenizers"]
     msg.good(
         f"{output}: {filled['training']['max_epochs']} epochs over {len(docs)} texts, tokens by {tokenizer}"

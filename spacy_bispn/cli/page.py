@@ -14,6 +14,7 @@ from wasabi import msg
 from .. import annotations
 from ..drawing import draw
 from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
+from ..files import save
 from ..records import Entity, Relation
 from .options import GPU
 from .sources import predict_docs, symmetric_labels
@@ -39,9 +40,8 @@ def page_command(
     setup_gpu(gpu_id, silent=True)
     nlp = load_model(model)
     examples = predict_docs(nlp, data, limit)
-    output.parent.mkdir(parents=True, exist_ok=True)
     page = render_page(examples, f"{nlp.meta['name']}: {data.name}", symmetric_labels(nlp))
-    output.write_text(page, encoding="utf8")
+    save(output, page)
     msg.good(f"{len(examples)} texts in {output}")
 
 

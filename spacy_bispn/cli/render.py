@@ -14,6 +14,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from ..drawing import Drawing, draw
+from ..files import save
 from .texts import SUFFIXES, stream_texts
 
 PAGE = """<!DOCTYPE html>
@@ -55,8 +56,7 @@ def render_command(
         typer.echo(to_page(drawings, nlp.meta["name"]), nl=False)
         return
     drawn = to_page(drawings, nlp.meta["name"]) if output.suffix == ".html" else f"{drawings[0]}\n"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(drawn, encoding="utf8")
+    save(output, drawn)
     msg.good(f"{len(drawings)} texts in {output}")
 
 

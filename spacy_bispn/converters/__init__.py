@@ -26,7 +26,7 @@ from spacy_bispn.converters.reading import (
     read_text,
     show,
 )
-from spacy_bispn.converters.writing import argument_indices, save, word_offsets, word_ranges
+from spacy_bispn.converters.writing import argument_indices, word_offsets, word_ranges
 from spacy_bispn.records import AnnotatedText
 
 __all__ = [
@@ -49,7 +49,6 @@ __all__ = [
     "read_json",
     "read_lines",
     "read_text",
-    "save",
     "show",
     "word_offsets",
     "word_ranges",

@@ -21,8 +21,8 @@ from spacy_bispn.converters import (
     Rules,
     argument_indices,
     read_items,
-    save,
 )
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 from spacy_bispn.scoring import PRF
 

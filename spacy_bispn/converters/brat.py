@@ -23,7 +23,6 @@ from spacy_bispn.converters import (
     argument_indices,
     check_choice,
     read_text,
-    save,
     show,
 )
 from spacy_bispn.converters.standoff import (
@@ -33,6 +32,7 @@ from spacy_bispn.converters.standoff import (
     read_number,
     single_span,
 )
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 IGNORED = {

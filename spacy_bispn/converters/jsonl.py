@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
 
-from spacy_bispn.converters import Conversion, Place, Rules, argument_indices, read_lines, save
+from spacy_bispn.converters import Conversion, Place, Rules, argument_indices, read_lines
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 

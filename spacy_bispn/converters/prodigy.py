@@ -21,11 +21,11 @@ from spacy_bispn.converters import (
     Rules,
     argument_indices,
     read_lines,
-    save,
     show,
     word_offsets,
     word_ranges,
 )
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 NEGATIVE = ("No-rel",)

@@ -20,9 +20,9 @@ from spacy_bispn.converters import (
     argument_indices,
     read_items,
     read_json,
-    save,
     word_ranges,
 )
+from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Relation
 
 

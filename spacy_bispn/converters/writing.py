@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from spacy_bispn.converters.reading import ConversionError
 from spacy_bispn.records import AnnotatedText, Entity, Relation, spaces_after
@@ -62,10 +61,3 @@ def word_ranges(text: AnnotatedText) -> list[tuple[int, int]]:
             )
     return [(firsts[entity.start], lasts[entity.end] + 1) for entity in text.extraction.entities]
 
-
-def save(path: Path, content: str) -> None:
-    """Write a file in one go: whoever finds it finds all of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(content, encoding="utf-8", newline="\n")
-    part.replace(path)

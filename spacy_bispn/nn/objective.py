@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..bounds import within
 from . import losses
 from .matching import Match, match
 from .shapes import NULL, Outputs, Proposals, Spans, SpanTargets, Targets
@@ -15,6 +16,8 @@ from .shapes import NULL, Outputs, Proposals, Spans, SpanTargets, Targets
 BALANCED = "balanced"
 BOUNDARY = ("cross_entropy", "binary", "both")
 CONSISTENT = ("all", "matched")
+HEAVIEST = 1_000_000  # a heavier loss would leave the range of its numbers
+MOST_TARGETS = 4096  # as many as a model may have queries
 
 
 class Losses(NamedTuple):
@@ -59,20 +62,23 @@ class Objective:
     proposals: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "beta", "inside", "entity_targets", "relation_targets", "proposals"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a number of at least 0.")
+        weights = dict.fromkeys(("alpha", "beta", "inside", "proposals"), HEAVIEST)
+        counts = dict.fromkeys(("entity_targets", "relation_targets"), MOST_TARGETS)
+        for name, most in (weights | counts).items():
+            if not within(getattr(self, name), 0):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at least 0.")
+            if not within(getattr(self, name), 0, most):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at most {most}.")
         if self.boundary not in BOUNDARY:
             raise ValueError(f"boundary is {self.boundary!r}: choose one of {', '.join(BOUNDARY)}.")
         if self.consistent_queries not in CONSISTENT:
             raise ValueError(
                 f"consistent_queries is {self.consistent_queries!r}: choose one of {', '.join(CONSISTENT)}."
             )
-        if self.null_weight != BALANCED and (
-            isinstance(self.null_weight, str) or not self.null_weight >= 0
-        ):
+        if self.null_weight != BALANCED and not within(self.null_weight, 0, HEAVIEST):
             raise ValueError(
-                f'null_weight is {self.null_weight!r}: give a number of at least 0 or "{BALANCED}".'
+                f"null_weight is {self.null_weight!r}: give a number of at least 0 and at most {HEAVIEST}, "
+                f'or "{BALANCED}".'
             )
 
     def __call__(self, layers: list[Outputs], proposals: Proposals | None, targets: Targets) -> Losses:

@@ -17,7 +17,16 @@ from spacy.tokens import DocBin
 
 from spacy_bispn.bench.__main__ import measure
 from spacy_bispn.bench.clock import Stopwatch, in_turns, summarize
-from spacy_bispn.bench.measure import all_queries, bispn_of, check_answers, floor, growth, training
+from spacy_bispn.bench.measure import (
+    all_queries,
+    bispn_of,
+    check_answers,
+    floor,
+    growth,
+    loading,
+    read_whole,
+    training,
+)
 
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
@@ -107,6 +116,21 @@ def test_training_steps_are_measured_without_training(proposing: Language) -> No
     assert {"forward", "match", "losses", "backward", "optimizer"} <= set(parts)
     assert min(parts.values()) >= 0
     assert pipe.frozen_epochs == 0 and any(p.requires_grad for p in pipe.shim.encoder.model.parameters())
+
+
+def test_loading_is_held_against_the_bare_encoder_and_a_blank_pipeline(proposing: Language) -> None:
+    found = loading(proposing, 1)
+    ours, bare = (found["seconds"][name]["median"] for name in ("pipeline", "encoder and blank"))
+    assert found["of_encoder_and_blank"]["median"] == pytest.approx(ours / bare)
+
+
+def test_length_is_that_of_one_window_whatever_the_training_had(proposing: Language) -> None:
+    pipe = bispn_of(proposing)
+    doc = proposing.make_doc(" ".join(text.text for text in demo_texts(8)))
+    kept = pipe.shim.seen
+    with read_whole(pipe):
+        assert len(pipe.shim.windows([doc])) < len(demo_texts(8))
+    assert pipe.shim.seen == kept is not None
 
 
 @pytest.mark.slow

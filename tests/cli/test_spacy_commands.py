@@ -16,6 +16,7 @@ from pipelines import PUNCTUATION, demo_texts, tiny
 from thinc.api import Config
 
 from spacy_bispn.corpora import to_docbin
+from spacy_bispn.saved import FILE
 
 pytestmark = pytest.mark.slow
 
@@ -181,7 +182,7 @@ def test_a_frozen_component_stays_as_it_is_in_training(
     config["training"]["eval_frequency"] = 2
     config.to_disk(folder / "frozen.cfg")
     run("train", folder / "frozen.cfg", "--output", folder / "frozen", *paths)
-    weights = [place / "bispn" / "model" for place in (model, folder / "frozen" / "model-last")]
+    weights = [place / "bispn" / FILE for place in (model, folder / "frozen" / "model-last")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 

@@ -12,7 +12,7 @@ from tokenizers.models import WordPiece
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from spacy_bispn.architectures import make_build
+from spacy_bispn.architectures import build_network
 from spacy_bispn.defaults import DEFAULTS
 from spacy_bispn.nn.heads import blank
 from spacy_bispn.nn.matching import Match
@@ -101,12 +101,13 @@ def random_bert(width: int = 16, layers: int = 2) -> BertModel:
 
 def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Network:
     """A tiny network in evaluation mode: the component's defaults, small sizes, then `settings`."""
-    names = inspect.signature(make_build).parameters
-    defaults = {name: value for name, value in DEFAULTS["model"].items() if name in names}
+    parameters = inspect.signature(build_network).parameters.values()
+    names = [x.name for x in parameters if x.kind == x.KEYWORD_ONLY]
+    defaults = {name: DEFAULTS["model"][name] for name in names}
     entry = {} if encoder else {"query_layer": -1}
-    build = make_build(**defaults | TINY | entry | settings)
     source = Encoder(random_bert(), Tokenizer(WordPiece()), (1, 2, 0)) if encoder else None
-    return build(source, width, ENTITY_TYPES, RELATION_TYPES).eval()
+    settings = defaults | TINY | entry | settings
+    return build_network(source, width, ENTITY_TYPES, RELATION_TYPES, **settings).eval()
 
 
 def default_objective(**settings: Any) -> Objective:

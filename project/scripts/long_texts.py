@@ -1,0 +1,63 @@
+"""Read all test texts as one long text, and score each part of it as the text that it was."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import srsly
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.util import load_model
+from wasabi import msg
+
+from spacy_bispn import annotations
+from spacy_bispn.corpora import create_reader
+from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.scoring import Pair, score_extractions
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Score the best model of a corpus on each test text alone, and on all of them joined by spaces."""
+    setup_gpu(gpu, silent=True)
+    nlp = load_model(f"training/{corpus}/model-best")
+    docs = [example.reference for example in create_reader(Path("corpus", corpus, "test.spacy"))(nlp)]
+    texts = [doc.text for doc in docs]
+    gold = [annotations.read(doc) for doc in docs]
+    alone = [annotations.read(doc) for doc in nlp.pipe(texts)]
+    joined = apart(annotations.read(nlp(" ".join(texts))), texts)
+    symmetric = nlp.get_pipe("bispn").label_sets.symmetric
+    found = {
+        name: score_extractions([Pair(*pair) for pair in zip(*sides, strict=True)], symmetric=symmetric)
+        for name, sides in {
+            "each alone": (gold, alone), "as one text": (gold, joined),
+            "as one text, beside each alone": (alone, joined),
+        }.items()
+    }  # fmt: skip
+    for name, scores in found.items():
+        msg.text(f"{name}: {100 * scores['ents_f']:.1f} {100 * scores['rel_micro_f']:.1f}")
+    srsly.write_json(Path("metrics", f"{corpus}_long.json"), found)
+
+
+def apart(found: Extraction, texts: Sequence[str]) -> list[Extraction]:
+    """What lies within each of the texts that were joined by spaces, in its own characters."""
+    parts, start = [], 0
+    for text in texts:
+        end = start + len(text)
+        inside = {
+            x: Entity(x.start - start, x.end - start, x.label, x.score)
+            for x in found.entities if start <= x.start and x.end <= end
+        }  # fmt: skip
+        relations = [
+            Relation(inside[x.head], inside[x.tail], x.label, x.score)
+            for x in found.relations if x.head in inside and x.tail in inside
+        ]  # fmt: skip
+        parts.append(Extraction(tuple(inside.values()), tuple(relations)))
+        start = end + 1
+    return parts
+
+
+if __name__ == "__main__":
+    typer.run(main)

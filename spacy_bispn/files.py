@@ -1,0 +1,35 @@
+"""Files that are whole: what stood at a path stays until the new content is there entirely."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def save(path: Path, content: str | bytes) -> None:
+    """Write beside the file, then rename: whoever finds it finds all of the old or all of the new.
+
+    Text is written as UTF-8 with `\\n` at the ends of lines. A killed process may leave `NAME.part`,
+    which the next call writes over. Raises OSError, of the kind that the system gave, where nothing can
+    be written.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # a rename may otherwise outlive what it names
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: could not write {len(data)} bytes, expected room for them in a folder that "
+            f"may be written to; free space or name another place (what was there before is as it was)",
+            str(path),
+        ) from error

@@ -1,0 +1,167 @@
+"""What the pages say can be done: links lead somewhere, commands, options and formats exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import srsly
+import typer
+from pages import DOCS, PAGES, REPOSITORY, anchors, blocks, inline, quoted, tables
+from spacy.cli._util import app as spacy_app
+from thinc.api import Config
+
+from spacy_bispn.bench.__main__ import main as bench
+from spacy_bispn.cli import app
+from spacy_bispn.conventions import CONVENTIONS
+from spacy_bispn.converters import FORMATS
+from spacy_bispn.errors import ENTITY_CLASSES, RELATION_CLASSES
+
+SPACY: Any = typer.main.get_command(spacy_app)
+OURS: Any = typer.main.get_command(app)
+BENCH = typer.Typer()
+BENCH.command()(bench)
+each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+
+
+class Call(NamedTuple):
+    """A command line on a page, from the name of the program on."""
+
+    program: Any
+    words: list[str]
+
+
+def calls(path: Path) -> Iterator[Call]:
+    """The commands of a page that are ours or spaCy's, in its bash blocks and in its lines."""
+    lines = [line for block in blocks(path) if block.language in ("bash", "console")
+             for line in block.content.replace("\\\n", " ").splitlines()]  # fmt: skip
+    lines += [token.content for token in inline(path, "code_inline")]
+    for line in lines:
+        if found := re.search(r"(?:^|&& )(?:python -m )?spacy (.*)", line):
+            yield Call(SPACY, shlex.split(found[1]))
+        elif found := re.search(r"^python -m spacy_bispn\.bench(.*)", line):
+            yield Call(typer.main.get_command(BENCH), shlex.split(found[1]))
+        elif (words := line.split()) and words[0] in OURS.commands:
+            yield Call(OURS, words)
+
+
+def resolve(call: Call) -> tuple[Any, list[str]]:
+    """The command that is called, and the words behind its name. Fails for a name that there is not."""
+    command, words = call
+    while hasattr(command, "commands") and words and re.fullmatch(r"[a-z][a-z0-9-]*", words[0]):
+        assert words[0] in command.commands, f"{' '.join(call.words)}: there is no command {words[0]!r}"
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def options(command: Any) -> dict[str, Any]:
+    """The options of a command, by each of their names."""
+    found = [option for option in command.params if option.param_type_name == "option"]
+    return {"--help": None} | {name: x for x in found for name in (*x.opts, *x.secondary_opts)}
+
+
+def all_options() -> set[str]:
+    """The names of the options of all commands of ours, and of spaCy's that pages mention."""
+    mentioned = [resolve(call)[0] for path in PAGES for call in calls(path)]
+    found = {*OURS.commands.values(), *mentioned}
+    return {name for command in found if not hasattr(command, "commands") for name in options(command)}
+
+
+def overrides() -> set[str]:
+    """What `--section.name` may name: settings of a config, and variables of the project."""
+    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper.cfg", interpolate=False)
+
+    def names(block: dict[str, Any], before: str) -> Iterator[str]:
+        for key, value in block.items():
+            yield f"{before}{key}"
+            yield from names(value, f"{before}{key}.") if isinstance(value, dict) else ()
+
+    project = srsly.read_yaml(REPOSITORY / "project" / "project.yml")
+    random = {f"components.bispn.model.encoder.{x}" for x in ("width", "layers", "heads", "vocabulary")}
+    return {*names(config, ""), *(f"vars.{name}" for name in project["vars"]), *random}
+
+
+def test_there_are_pages() -> None:
+    assert {"README.md", "formats.md", "commands.md", "tutorial.md"} <= {path.name for path in PAGES}
+    assert len(list(calls(DOCS / "commands.md"))) > 5
+
+
+@each_page
+def test_commands_and_their_options_exist(path: Path) -> None:
+    settings = overrides()
+    for call in calls(path):
+        command, words = resolve(call)
+        for word in (word.partition("=")[0] for word in words if re.match("--?[a-zA-Z]", word)):
+            if "." in word:
+                assert command.context_settings.get("ignore_unknown_options"), f"{call.words}: {word}"
+                assert word[2:] in settings, f"{' '.join(call.words)}: nothing is called {word[2:]}"
+            else:
+                assert word in options(command), f"{' '.join(call.words)}: there is no option {word}"
+
+
+@each_page
+def test_options_that_are_mentioned_alone_exist(path: Path) -> None:
+    known, settings = all_options(), overrides()
+    for token in inline(path, "code_inline"):
+        for word in re.findall(r"(?:^| )(--[a-z][\w.-]*|-[a-zA-Z])(?= |$)", token.content):
+            assert word in known or word[2:] in settings, f"{token.content}: there is no option {word}"
+
+
+def test_a_command_or_option_that_there_is_not_is_seen() -> None:
+    with pytest.raises(AssertionError, match="there is no command 'exprot'"):
+        resolve(Call(SPACY, ["bispn", "exprot", "a.spacy"]))
+    command, _ = resolve(Call(SPACY, ["bispn", "convert", "a", "b", "--dev", "c"]))
+    assert "--dev" in options(command) and "--test" not in options(command)
+    assert "training.max_epochs" in overrides() and "training.most_epochs" not in overrides()
+
+
+@each_page
+def test_links_lead_to_a_file_and_a_heading(path: Path) -> None:
+    for link in inline(path, "link_open"):
+        target, _, heading = str(link.attrs["href"]).partition("#")
+        if target.startswith(("https:", "http:")):
+            continue
+        there = (path.parent / target).resolve() if target else path
+        assert there.exists(), f"{path.name} links to {target}, which is not there"
+        assert not heading or heading in anchors(there), f"{path.name}: {target} has no heading #{heading}"
+
+
+@each_page
+def test_python_compiles(path: Path) -> None:
+    for block in blocks(path):
+        if block.language == "python":
+            compile(block.content, f"{path.name}, {block.section}", "exec")
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = {str(link.attrs["href"]) for link in inline(REPOSITORY / "README.md", "link_open")}
+    assert {f"docs/{path.name}" for path in DOCS.glob("*.md")} <= linked
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    rows = tables(DOCS / "commands.md")["Commands"]
+    assert {quoted(row["command"])[0] for row in rows} == OURS.commands.keys()
+
+
+@pytest.mark.parametrize("name", ["extract", "render"])
+def test_the_options_of_a_command_are_all_there_with_their_defaults(name: str) -> None:
+    rows = tables(DOCS / "commands.md")[name]
+    shown = {tuple(quoted(row["option"])): row["default"] for row in rows}
+    found = {tuple(x.opts): x.default for x in options(OURS.commands[name]).values() if x}
+    assert shown == {names: "" if value in (None, False) else str(value) for names, value in found.items()}
+
+
+def test_the_list_of_formats_is_whole() -> None:
+    rows = tables(DOCS / "formats.md")["Formats"]
+    assert sorted(name for row in rows for name in quoted(row["format"])) == sorted(FORMATS)
+
+
+def test_the_conventions_and_classes_of_errors_are_all_explained() -> None:
+    found = tables(DOCS / "reports.md")
+    assert [quoted(row["`--convention`"]) for row in found["Conventions"]] == [[name] for name in CONVENTIONS]
+    classes = [row[kind] for row in found["Errors"] for kind in ("entities", "relations") if kind in row]
+    assert ", ".join(classes) == ", ".join((*ENTITY_CLASSES, *RELATION_CLASSES))

@@ -1,0 +1,160 @@
+"""The blocks of the pages that need no corpus of somebody else, run as they stand."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+from pages import DOCS, REPOSITORY, Block, blocks, commands
+from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, tiny
+from running import run_blocks
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+import spacy_bispn
+from spacy_bispn.converters import FORMATS
+from spacy_bispn.corpora import to_docbin
+from spacy_bispn.pretrained import learn_wordpieces
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the commands of the pages read: a corpus, a pipeline that says a lot, and texts."""
+    place = tmp_path_factory.mktemp("prepared")
+    (place / "training").mkdir()
+    nlp = spacy.blank("en", config=PUNCTUATION)
+    for name in ("train", "dev", "predicted"):
+        to_docbin(nlp, demo_texts(12))[0].to_disk(place / f"{name}.spacy")
+    zero = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
+    trained = make_nlp(tiny({"queries": "learned", "entity_queries": 8, "relation_queries": 8}, **zero))
+    names = [("Tem2", "protein"), ("ATP", "chemical")]
+    initialize(trained, [make_text("Tem2 binds ATP.", names, [(0, 1, "binds")])])
+    trained.to_disk(place / "training" / "model-best")
+    texts = [text.text for text in demo_texts(3)]
+    (place / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    srsly.write_jsonl(place / "texts.jsonl", [{"id": text[:4], "text": text} for text in texts])
+    return place
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of what was prepared, for commands to work in."""
+    return shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+
+
+def here(block: Block) -> Block:
+    """A block as it runs here: on the CPU, and no training longer than two steps."""
+    script = block.content.replace("--gpu-id 0", "--gpu-id -1")
+    return block._replace(content=re.sub(r"( train .*)", r"\1 --training.max_steps 2", script))
+
+
+def section(page: str, *names: str) -> list[Block]:
+    """The bash blocks of some sections of a page."""
+    found = [here(x) for x in blocks(DOCS / page) if x.language == "bash" and x.section in names]
+    assert found
+    return found
+
+
+@pytest.mark.slow
+def test_commands_run(folder: Path) -> None:
+    run_blocks(section("commands.md", "demo", "extract", "render"), folder)
+    assert len(list(srsly.read_jsonl(folder / "found.jsonl"))) == 3
+    assert (folder / "found.csv").read_text("utf-8").startswith("position,id,kind")
+    assert "</svg>" in (folder / "drawing.svg").read_text("utf-8")
+    assert (folder / "page.html").read_text("utf-8").count("</svg>") == 3
+
+
+def test_the_python_of_the_commands_runs() -> None:
+    doc = spacy.blank("en")("ORC binds ATP.")
+    doc.ents = [doc.char_span(0, 3, label="protein"), doc.char_span(10, 13, label="chemical")]
+    names = {"doc": doc}
+    for block in blocks(DOCS / "commands.md"):
+        if block.language == "python":
+            exec(block.content, names)
+    assert str(names["drawing"]) == str(spacy_bispn.render(doc, width=500))
+
+
+@pytest.mark.slow
+def test_preparation_runs(folder: Path) -> None:
+    bert(folder / "NAME")
+    run_blocks(section("preparation.md", "Begin a config: `spacy bispn init-config`"), folder)
+    assert (folder / "training" / "model-last").is_dir()
+    run_blocks(section("preparation.md", "Look at the data: `spacy bispn debug-data`"), folder)
+    assert srsly.read_json(folder / "report.json")["findings"]
+    assert (folder / "better.cfg").exists()
+
+
+def bert(place: Path) -> None:
+    """A very small pretrained encoder."""
+    tokenizer = learn_wordpieces([text.text for text in demo_texts(12)], 300)
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(place)
+    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 96}
+    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **sizes)).save_pretrained(place)
+
+
+def examples(form: str) -> list[str]:
+    """The examples of a format on the page of formats; JSON Lines and the like as one line."""
+    found = [x for x in blocks(DOCS / "formats.md") if x.section == form and x.language != "bash"]
+    return [x.content if x.language in ("text", "xml") else " ".join(x.content.split()) for x in found]
+
+
+def write_example(form: str, path: Path) -> None:
+    """Write a format's example as the file, or the folder, that a command reads."""
+    content = examples(form)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form != "brat":
+        path.write_text(content[0], encoding="utf-8")
+        return
+    path.mkdir()
+    for suffix, text in zip((".txt", ".ann"), content, strict=True):
+        (path / f"a{suffix}").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_format_s_example_is_converted_by_its_command(form: str, folder: Path) -> None:
+    found = section("formats.md", form)
+    first = next(commands(found[0].content))
+    write_example(form, folder / first[2])
+    srsly.write_json(folder / "splits.json", {"folds": [{"train": [83], "test": []}]})
+    said = run_blocks(found, folder)
+    assert re.search(r"[12] texts, \d+ entities", said) and "0 problems" in said
+
+
+@pytest.mark.slow
+def test_the_first_commands_of_the_formats_run(folder: Path) -> None:
+    write_example("jsonl", folder / "corpus.jsonl")
+    run_blocks(section("formats.md", "Formats"), folder)
+    assert srsly.read_json(folder / "report.json")["texts"] == 1
+    assert srsly.read_json(folder / "dev.json")
+
+
+@pytest.mark.slow
+def test_the_reports_run(folder: Path) -> None:
+    files = {
+        "biorelex": "dev.json", "spert": "ade_full.json", "dygie": "scierc/test.json",
+        "text2dt": "text2dt/test.txt",
+    }  # fmt: skip
+    for form, path in files.items():
+        write_example(form, folder / path)
+    srsly.write_json(folder / "splits.json", {"folds": [{"train": [], "test": [83]}]})
+    said = run_blocks(section("reports.md", "Reports"), folder)
+    for convention in ("strict", "biorelex", "spert", "symmetric-twice", "text2dt"):
+        assert convention in said
+    assert srsly.read_json(folder / "report.json")["texts"] == 12
+    assert "<table>" in (folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_readme_s_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder / "training", folder / "project" / "training" / "demo")
+    monkeypatch.chdir(folder)
+    block = next(x for x in blocks(REPOSITORY / "README.md") if x.language == "python")
+    names: dict[str, Any] = {}
+    exec(block.content, names)
+    assert names["doc"]._.relations and names["doc"].spans["bispn"].attrs["scores"]

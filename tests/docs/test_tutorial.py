@@ -1,0 +1,97 @@
+"""docs/tutorial.md, from its first command to its last, as a reader would type them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from pages import DOCS, blocks, commands
+from pipelines import said as said_on
+from running import run_blocks
+from spacy.tokens import Doc, DocBin
+
+pytestmark = pytest.mark.slow
+
+PAGE = DOCS / "tutorial.md"
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, str]:
+    """What the commands print, by section; filled when the page has run."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, said: dict[str, str]) -> Path:
+    """The folder in which everything on the page was run, in its order."""
+    place = tmp_path_factory.mktemp("tutorial")
+    names: dict[str, object] = {}
+    for block in blocks(PAGE):
+        said[block.section] = said.get(block.section, "") + run_blocks([block], place, names)
+    return place
+
+
+def test_prodigy_and_brat_say_the_same(folder: Path) -> None:
+    assert len(list(srsly.read_jsonl(folder / "annotations.jsonl"))) == 400
+    assert len(list((folder / "annotations").glob("*.ann"))) == 400
+    by_tool = [{doc.text: said_on(doc) for doc in corpus(folder, tool)} for tool in ("", "_brat")]
+    assert len(by_tool[0]) == 400 and by_tool[0] == by_tool[1]
+
+
+def corpus(folder: Path, tool: str) -> list[Doc]:
+    """All Docs that were made of a tool's annotations."""
+    files = [folder / f"{part}{tool}.spacy" for part in ("train", "dev")]
+    return [doc for file in files for doc in DocBin().from_disk(file).get_docs(spacy.blank("en").vocab)]
+
+
+def test_the_report_counts_everything(folder: Path) -> None:
+    report = srsly.read_json(folder / "report.json")
+    assert report["texts"] == 400 and report["relations"] > 300
+    assert report["unplaced"] == []
+
+
+def test_the_data_are_looked_at(folder: Path, said: dict[str, str]) -> None:
+    printed = said["3. Write a config, and look at the data"]
+    assert "360 texts" in printed and "recommended" in printed and "Findings" in printed
+
+
+def test_the_pipeline_has_learnt_something(folder: Path) -> None:
+    scores = srsly.read_json(folder / "scores.json")["scores"]["strict"]
+    assert scores["entities"]["f"] > 0.6
+    assert scores["relations"]["f"] > 0.1
+    assert "<table>" in (folder / "report.html").read_text("utf-8")
+
+
+def test_it_finds_something_in_raw_texts(folder: Path) -> None:
+    texts = (folder / "texts.txt").read_text("utf-8").splitlines()
+    found = list(srsly.read_jsonl(folder / "found.jsonl"))
+    assert [item["text"] for item in found] == texts
+    assert all(item["entities"] for item in found)
+    with (folder / "found.csv").open(encoding="utf-8") as file:
+        kinds = [row["kind"] for row in csv.DictReader(file)]
+    assert kinds.count("entity") == sum(len(item["entities"]) for item in found)
+
+
+def test_it_is_drawn(folder: Path) -> None:
+    assert (folder / "drawings.html").read_text("utf-8").count("</svg>") == 2
+    assert (folder / "drawing.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_the_package_is_there_and_names_what_it_needs(folder: Path) -> None:
+    (archive,) = (folder / "packages").glob("*/dist/*.tar.gz")
+    console = "".join(block.content for block in blocks(PAGE) if block.language == "console")
+    assert str(archive.relative_to(folder)) in console
+    (meta,) = (folder / "packages").glob("*/en_invented_biomedicine/meta.json")
+    assert any(need.startswith("spacy-bispn") for need in srsly.read_json(meta)["requirements"])
+    assert spacy.load(meta.parent / "en_invented_biomedicine-1.0.0").pipe_names == ["bispn"]
+
+
+def test_the_page_shows_every_command_of_the_way() -> None:
+    scripts = [block.content for block in blocks(PAGE) if block.language == "bash"]
+    used = {tuple(words[: 1 + (words[0] == "bispn")]) for script in scripts for words in commands(script)
+            if isinstance(words, list)}  # fmt: skip
+    ours = ("demo", "convert", "export", "init-config", "debug-data", "evaluate", "extract", "render")
+    assert used == {*(("bispn", name) for name in ours), ("train",), ("find-threshold",), ("package",)}

@@ -1,0 +1,28 @@
+"""Models of older versions load in this one and say what they said then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from kept import KEPT, said
+
+VERSIONS = sorted(path for path in KEPT.iterdir())
+
+
+def test_a_model_of_every_format_is_kept() -> None:
+    assert "0.1.0" in [path.name for path in VERSIONS]
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_says_what_it_said(folder: Path) -> None:
+    before = srsly.read_json(folder / "said.json")
+    assert sum(len(text["relations"]) for text in before) >= 4, "worth comparing"
+    now = said(spacy.load(folder / "model"), [text["text"] for text in before[:-1]])
+    assert [text["text"] for text in now] == [text["text"] for text in before]
+    for text, then in zip(now, before, strict=True):
+        for kind in ("entities", "relations"):
+            assert [x[:3] for x in text[kind]] == [x[:3] for x in then[kind]]
+            assert [x[3] for x in text[kind]] == pytest.approx([x[3] for x in then[kind]], abs=1e-4)
