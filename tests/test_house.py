@@ -23,7 +23,7 @@ FLOORS = {
     5: ["bridge", "scorer", "gold", "drawing", "invariants"],
     6: ["architectures", "defaults", "saved"],
     7: ["component"],
-    8: ["corpora"],
+    8: ["corpora", "attention_map"],
     9: ["bench", "cli"],
     10: ["soak"],
 }
@@ -32,7 +32,7 @@ NN_FLOORS = {
     1: ["attention", "heads", "matching"],
     2: ["encoder", "decoder", "queries", "losses"],
     3: ["network", "objective"],
-    4: ["__init__"],
+    4: ["__init__", "bipartite"],
 }
 
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}

@@ -1,18 +1,13 @@
-"""Train a corpus's config again with one thing changed at a time; each variant gives one file in metrics/.
+"""Train a corpus's config again with one thing changed at a time (table 2 of the paper, and more)."""
 
-A variant that has its file is not run again, so a stopped run goes on where it was.
-"""
-
-import time
 from pathlib import Path
 from typing import Annotated
 
-import srsly
 import typer
-from evaluate import evaluate
-from train import train
+from runs import numbers
+from variants import Variant, make_study, run_all
 
-# the component's settings that differ from the config; the first three are table 2 of the paper
+# the component's settings that differ from the config; the first four are table 2 of the paper
 VARIANTS: dict[str, dict[str, str]] = {
     "as configured": {},
     "without consistency": {"objective.alpha": "0.0"},
@@ -31,29 +26,30 @@ def main(
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
     encoder: Annotated[str, typer.Argument(help="Hub name or folder of the pretrained encoder")],
-    epochs: Annotated[int, typer.Option(help="Epochs of every variant")] = 5,
+    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
     variants: Annotated[str, typer.Option(help="Numbers of variants, or all")] = "",
 ) -> None:
     """Train and score every variant."""
-    chosen = [int(number) for number in variants.split(",")] if variants else range(len(VARIANTS))
-    for number in chosen:
-        name, changed = list(VARIANTS.items())[number]
-        place = Path(corpus, str(number))
-        done = Path("metrics/ablation", place, "variant.json")
-        if done.exists():
-            continue
-        output = Path("training/ablation", place)
-        settings = {f"components.bispn.{setting}": value for setting, value in changed.items()}
-        started = time.monotonic()
-        train(corpus, config, encoder, gpu, str(output), **settings, **{"training.max_epochs": str(epochs)})
-        minutes = (time.monotonic() - started) / 60
-        best = output / "model-best"
-        evaluate(corpus, corpora, str(best), gpu, fold, done.parent)
-        development = srsly.read_json(best / "meta.json")["performance"]
-        variant = {"name": name, "changed": changed, "epochs": epochs, "minutes": minutes}
-        srsly.write_json(done, {**variant, "development": development})
+    try:
+        study = make_study(f"ablation/{corpus}", corpus, corpora, config, encoder, gpu, epochs)
+        chosen = numbers(variants, tuple(range(len(VARIANTS))))
+        run_all(study, [make_variant(number, Path("corpus", corpus), fold) for number in chosen])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def make_variant(number: int, data: Path, fold: int) -> Variant:
+    """A variant by its number. Raises ValueError for an unknown one."""
+    if not 0 <= number < len(VARIANTS):
+        raise ValueError(
+            f"the variant is {number}, expected a number from 0 to {len(VARIANTS) - 1}: see VARIANTS in "
+            f"project/scripts/ablation.py."
+        )
+    name, changed = list(VARIANTS.items())[number]
+    prefixed = {f"components.bispn.{setting}": value for setting, value in changed.items()}
+    return Variant(str(number), name, data, prefixed, fold)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[str, typer.Option(help="Trained pipeline, or the corpus's best")] = "",
+    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
-    """Evaluate the best model of a corpus with one setting of decoding changed at a time."""
+    """Evaluate a model with one setting of decoding changed at a time."""
     setup_gpu(gpu, silent=True)
-    nlp = load_model(model or f"training/{corpus}/model-best")
+    nlp = load_model(model)
     pipe: Any = nlp.get_pipe("bispn")
     kept = dict(pipe.cfg)
     found = {}

@@ -6,36 +6,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from published import CONVENTIONS, parts
 
 
-def evaluate(corpus: str, corpora: Path, model: str, gpu: str, fold: int, metrics: Path) -> None:
-    """spaCy's evaluation, and the publishers' where the corpus has its own conventions."""
+def evaluate(
+    corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path
+) -> None:
+    """spaCy's evaluation of DATA/*.spacy, and the publishers' where the corpus has its own conventions."""
     spacy = [sys.executable, "-m", "spacy"]
     metrics.mkdir(parents=True, exist_ok=True)
     names = {"test": corpus, "unseen": f"{corpus}_unseen"}
     for part, name in names.items():
-        data = Path("corpus", corpus, f"{part}.spacy")
-        if data.exists():
+        docs = data / f"{part}.spacy"
+        if docs.exists():
             output = ("--output", str(metrics / f"{name}.json"), "--gpu-id", gpu)
-            subprocess.run([*spacy, "evaluate", model, str(data), *output], check=True)
-    output = ("--output", str(metrics / f"{corpus}_published.json"), "--gpu-id", gpu)
-    report = [*spacy, "bispn", "evaluate", model]
-    if corpus == "biorelex":
-        gold = str(corpora / corpus / "dev.json")
-        predictions = ("--predictions", str(metrics / "biorelex_predictions.json"))
-        options = ("--format", "biorelex", *conventions("strict", "biorelex"))
-        subprocess.run([*report, gold, *options, *predictions, *output], check=True)
-    elif corpus == "ade":
-        splits = corpora / corpus / "splits.json"
-        chosen = ("--splits", str(splits), "--fold", str(fold)) if splits.exists() else ()
-        gold = str(corpora / corpus / ("ade_full.json" if chosen else f"ade_split_{fold}_test.json"))
-        options = ("--format", "spert", *conventions("strict", "spert", "spert-no-overlapping"))
-        subprocess.run([*report, gold, *options, *chosen, *output], check=True)
-
-
-def conventions(*names: str) -> list[str]:
-    """The options that name these conventions."""
-    return [word for name in names for word in ("--convention", name)]
+            subprocess.run([*spacy, "evaluate", model, str(docs), *output], check=True)
+    if corpus in CONVENTIONS:
+        gold = parts(corpus, corpora, data, fold)["test"]
+        options = [word for name in CONVENTIONS[corpus] for word in ("--convention", name)]
+        options += ["--output", str(metrics / f"{corpus}_published.json"), "--gpu-id", gpu]
+        if corpus == "biorelex":
+            options += ["--predictions", str(metrics / "biorelex_predictions.json")]
+        report = [*spacy, "bispn", "evaluate", model, str(gold.file), *gold.reading]
+        subprocess.run([*report, *options], check=True)
 
 
 def main(
@@ -45,7 +38,8 @@ def main(
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
     """Score the best model of a corpus."""
-    evaluate(corpus, corpora, f"training/{corpus}/model-best", gpu, fold, Path("metrics"))
+    model, data = f"training/{corpus}/model-best", Path("corpus", corpus)
+    evaluate(corpus, corpora, data, model, gpu, fold, Path("metrics"))
 
 
 if __name__ == "__main__":

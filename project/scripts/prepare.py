@@ -1,4 +1,4 @@
-"""Bring a corpus to corpus/NAME/*.spacy: train, dev (held out of train) and one or more test files."""
+"""Bring a corpus to FOLDER/*.spacy: train, dev (held out of train unless published) and test files."""
 
 import subprocess
 import sys
@@ -6,42 +6,55 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from published import CORPORA, TOKENS, Part, parts
+
+from spacy_bispn.cli.sources import hold_out
+
+HELD_OUT, RELEASED = "held-out", "released"
+TEST_SHARE = 0.2  # of Text2DT, whose test file was never published
 
 
-def convert(source: Path, output: Path, *options: str) -> None:
+def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str = HELD_OUT) -> None:
+    """Convert one corpus to the folder `data`.
+
+    protocol: "held-out" chooses models on a part of the training data; "released", that of the code
+        released with the paper, on the test file itself: its scores are too good, and for comparison only.
+
+    Raises ValueError for an unknown corpus or protocol.
+    """
+    if protocol not in (HELD_OUT, RELEASED):
+        raise ValueError(
+            f"the protocol is {protocol!r}, expected {HELD_OUT!r} or {RELEASED!r}: choose the former, unless "
+            f"scores are to be compared with those of the released code."
+        )
+    found = parts(corpus, corpora, data, fold)
+    make_sources(corpus, corpora, data)
+    if protocol == RELEASED:
+        found["dev"] = found["test"]
+    tokens = TOKENS.get(corpus, ())
+    for name, part in found.items():
+        held = ("--dev", str(data / "dev.spacy")) if name == "train" and "dev" not in found else ()
+        convert(part, data / f"{name}.spacy", *tokens, *held)
+
+
+def make_sources(corpus: str, corpora: Path, data: Path) -> None:
+    """What no publisher has made: the demo corpus, and a test file of Text2DT."""
+    made = data / "source"
+    if corpus == "demo":
+        subprocess.run([sys.executable, "-m", "spacy", "bispn", "demo", str(made)], check=True)
+    elif corpus == "text2dt" and not (corpora / corpus / "test.txt").exists():
+        with (corpora / corpus / "train_dev.txt").open(encoding="utf8") as file:
+            lines = list(file)
+        made.mkdir(parents=True, exist_ok=True)
+        for name, chosen in zip(("train", "test"), hold_out(lines, TEST_SHARE, seed=0), strict=True):
+            (made / f"{name}.txt").write_text("".join(chosen), "utf8")
+
+
+def convert(part: Part, output: Path, *options: str) -> None:
     """One call of `spacy bispn convert`; its report stands beside its output."""
     report = ["--report", str(output.with_suffix(".json"))]
-    command = [sys.executable, "-m", "spacy", "bispn", "convert", str(source), str(output)]
-    subprocess.run([*command, *options, *report], check=True)
-
-
-def demo(source: Path, target: Path, fold: int) -> None:
-    """The generated corpus; `unseen` has sentences of templates that training never saw."""
-    made = target / "source"
-    subprocess.run([sys.executable, "-m", "spacy", "bispn", "demo", str(made)], check=True)
-    for part in ("train", "dev", "test", "unseen"):
-        convert(made / f"{part}.jsonl", target / f"{part}.spacy", "--punctuation")
-
-
-def biorelex(source: Path, target: Path, fold: int) -> None:
-    """The published dev.json serves as test set; a tenth of train.json as development set."""
-    options = ("--format", "biorelex", "--punctuation")
-    convert(source / "train.json", target / "train.spacy", *options, "--dev", str(target / "dev.spacy"))
-    convert(source / "dev.json", target / "test.spacy", *options)
-
-
-def ade(source: Path, target: Path, fold: int) -> None:
-    """One of the ten folds: by splits.json, or from the fold's own files."""
-    splits = source / "splits.json"
-    chosen = ("--splits", str(splits), "--fold", str(fold)) if splits.exists() else ()
-    for part in ("train", "test"):
-        file = source / ("ade_full.json" if chosen else f"ade_split_{fold}_{part}.json")
-        held = ("--dev", str(target / "dev.spacy")) if part == "train" else ()
-        wanted = ("--part", part) if chosen else ()
-        convert(file, target / f"{part}.spacy", "--format", "spert", *chosen, *wanted, *held)
-
-
-CORPORA = {"demo": demo, "biorelex": biorelex, "ade": ade}
+    command = [sys.executable, "-m", "spacy", "bispn", "convert", str(part.file), str(output)]
+    subprocess.run([*command, *part.reading, *options, *report], check=True)
 
 
 def main(
@@ -50,9 +63,10 @@ def main(
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
     """Convert one corpus."""
-    if corpus not in CORPORA:
-        raise typer.BadParameter(f"{corpus!r} is no known corpus, expected one of {', '.join(CORPORA)}.")
-    CORPORA[corpus](corpora / corpus, Path("corpus") / corpus, fold)
+    try:
+        prepare(corpus, corpora, Path("corpus", corpus), fold)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose fi
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated, Any
 
 import srsly
@@ -18,20 +19,34 @@ STRICT = {"entities": "ents_f", "entities, boundaries": "ents_boundary_f",
 PUBLISHED = {
     "biorelex": {"official mentions": "biorelex entities", "official relations": "biorelex relations"},
     "ade": {"entities, macro": "spert entities", "relations, macro": "spert relations"},
+    "text2dt": {"relations by their words": "text2dt relations"},
+    "scierc": {"relations, symmetric ones twice": "symmetric-twice relations"},
+    "ace05": {"relations, symmetric ones twice": "symmetric-twice relations"},
 }
+# the same scores in a report of `spacy bispn evaluate`
+STRICT_REPORTED = ("strict entities", "boundaries entities", "strict relations", "boundaries relations")
+MARKS = {"right": "✓", "wrong": "✗", "missing": "○"}
+
+Rows = list[Sequence[str]]
+Scores = list[float | None]
 
 
 def main(
     document: Annotated[Path, typer.Argument(help="The Markdown file", exists=True)],
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
 ) -> None:
-    """Replace the tables of a corpus: scores, learning curve, ablation, decoding, speed and memory."""
-    tables = {"scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench}
+    """Replace the tables of a corpus, and those that all corpora share."""
+    tables: dict[str, Callable[[str], Rows]] = {
+        "scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench,
+        "runs": runs, "density": density, "attention": attention, "cases": cases,
+    }  # fmt: skip
+    made = {f"{corpus} {kind}": (make, corpus) for kind, make in tables.items()}
+    made[f"{corpus}-released runs"] = runs, f"{corpus}-released"
+    made["speed"] = speed, corpus
     text = document.read_text("utf8")
-    for kind, make in tables.items():
-        name = f"{corpus} {kind}"
+    for name, (make, of) in made.items():
         block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        rows = make(corpus) if block.search(text) else []
+        rows = make(of) if block.search(text) else []
         if rows:
             table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
             text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
@@ -39,14 +54,14 @@ def main(
     document.write_text(text, "utf8")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Rows:
     """Rows of a Markdown table; none without any content."""
     return [header, ["---"] * len(header), *rows] if rows else []
 
 
 def percent(scores: dict[str, Any], keys: Sequence[str]) -> list[str]:
     """Scores from 0 to 1 as percentages."""
-    return ["" if scores.get(key) is None else f"{100 * scores[key]:.1f}" for key in keys]
+    return [one_digit(scores.get(key)) for key in keys]
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -63,7 +78,7 @@ def by_convention(path: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def scores(corpus: str) -> list[Sequence[str]]:
+def scores(corpus: str) -> Rows:
     """The test files' scores."""
     published = PUBLISHED.get(corpus, {})
     found = {part: read(METRICS / f"{corpus}{part}.json") for part in ("", "_unseen")}
@@ -76,7 +91,7 @@ def scores(corpus: str) -> list[Sequence[str]]:
     return table(["test set", *STRICT, *published], rows)
 
 
-def curve(corpus: str) -> list[Sequence[str]]:
+def curve(corpus: str) -> Rows:
     """Development scores as training went on; the log has percentages."""
     log = TRAINING / corpus / "log.jsonl"
     lines = list(srsly.read_jsonl(log)) if log.exists() else []
@@ -87,32 +102,67 @@ def curve(corpus: str) -> list[Sequence[str]]:
     return table(["epoch", "steps", *STRICT], rows)
 
 
-def ablation(corpus: str) -> list[Sequence[str]]:
+def ablation(corpus: str) -> Rows:
     """Every variant on the development set and on the test file."""
-    published = PUBLISHED.get(corpus, {})
-    rows = []
-    done = METRICS.glob(f"ablation/{corpus}/*/variant.json")
-    for file in sorted(done, key=lambda path: int(path.parent.name)):
-        variant = read(file)
-        test = read(file.parent / f"{corpus}.json")
-        extra = by_convention(file.parent / f"{corpus}_published.json")
-        rows.append([
+    rows = [
+        [
             variant["name"], *percent(variant["development"], ["ents_f", "rel_micro_f"]),
-            *percent(test, list(STRICT.values())), *percent(extra, list(published.values())),
-            f"{variant['minutes']:.0f}",
-        ])  # fmt: skip
-    scored = ["development: entities", "relations", *(f"test: {name}" for name in STRICT), *published]
-    return table(["variant", *scored, "minutes"], rows)
+            *map(one_digit, test_scores(file.parent, corpus)), f"{variant['minutes']:.0f}",
+        ]
+        for file, variant in variants(Path("ablation", corpus))
+    ]  # fmt: skip
+    scored = ["development: entities", "relations", *(f"test: {name}" for name in STRICT)]
+    return table(["variant", *scored, *PUBLISHED.get(corpus, {}), "minutes"], rows)
 
 
-def decoding(corpus: str) -> list[Sequence[str]]:
+def runs(study: str) -> Rows:
+    """Every seed or fold on its test file, mean and standard deviation, and the vote where there was one."""
+    corpus, place = study.removesuffix("-released"), Path("runs", study)
+    found = [
+        (variant, test_scores(file.parent, corpus)) for file, variant in variants(place)
+    ]
+    rows = [
+        [variant["name"], *map(one_digit, scored), str(variant["epochs"]), f"{variant['minutes']:.0f}"]
+        for variant, scored in found
+    ]
+    if len(found) > 1:
+        columns = list(zip(*(scored for _, scored in found), strict=True))
+        for name, statistic in {f"mean of {len(found)}": mean, "standard deviation": stdev}.items():
+            values = [None if None in column else statistic(column) for column in columns]
+            rows.append([name, *map(one_digit, values), "", ""])
+    vote = METRICS / place / "ensemble.json"
+    if vote.exists():
+        keys = (*STRICT_REPORTED, *PUBLISHED.get(corpus, {}).values())
+        voted = map(one_digit, map(by_convention(vote).get, keys))
+        rows.append([f"vote of {len(read(vote)['voters'])}", *voted, "", ""])
+    return table(["run", *STRICT, *PUBLISHED.get(corpus, {}), "epochs", "minutes"], rows)
+
+
+def variants(place: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The trainings of a study that are done, in the order of their numbers."""
+    done = (METRICS / place).glob("*/variant.json")
+    return [(file, read(file)) for file in sorted(done, key=lambda path: int(path.parent.name))]
+
+
+def test_scores(folder: Path, corpus: str) -> Scores:
+    """A training's scores on its test file, strict and by the conventions of its corpus."""
+    strict, official = read(folder / f"{corpus}.json"), by_convention(folder / f"{corpus}_published.json")
+    return [*map(strict.get, STRICT.values()), *map(official.get, PUBLISHED.get(corpus, {}).values())]
+
+
+def one_digit(score: float | None) -> str:
+    """A score from 0 to 1 as a percentage."""
+    return "" if score is None else f"{100 * score:.1f}"
+
+
+def decoding(corpus: str) -> Rows:
     """One trained model under other settings of decoding, on the development set."""
     found = read(METRICS / f"{corpus}_decoding.json")
     rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
     return table(["setting", *STRICT], rows)
 
 
-def bench(corpus: str) -> list[Sequence[str]]:
+def bench(corpus: str) -> Rows:
     """Medians, with the least and the most beside them."""
     found = read(METRICS / f"{corpus}_bench.json")
     if not found:
@@ -132,6 +182,55 @@ def bench(corpus: str) -> list[Sequence[str]]:
         most = ", ".join(f"{megabytes:.0f} MB {what}" for what, megabytes in peak.items())
         rows.append([f"peak memory, {name}", most, ""])
     return table(["", "median (least to most)", "of the floor"], rows)
+
+
+def speed(_: str) -> Rows:
+    """Sentences a second of every corpus whose model was measured (table 3 of the paper)."""
+    rows = []
+    for file in sorted(METRICS.glob("*_bench.json")):
+        found = read(file)
+        batch = found["infer"]["batch 8"]
+        device = f"{found['device']}, {found['threads']} threads"
+        measured = (spread(batch["sentences_per_second"], 1), spread(batch["of_floor"], 2))
+        rows.append([file.name.removesuffix("_bench.json"), device, str(found["texts"]), *measured])
+    header = ["corpus", "device", "sentences", "sentences a second at batch 8", "of the bare encoder"]
+    return table(header, rows)
+
+
+def density(corpus: str) -> Rows:
+    """Strict scores on the texts with at least so many gold relations."""
+    found = read(METRICS / f"{corpus}_density.json")
+    rows = [[least, str(one["texts"]), *percent(one, list(STRICT.values()))] for least, one in found.items()]
+    return table(["gold relations, at least", "texts", *STRICT], rows)
+
+
+def attention(corpus: str) -> Rows:
+    """Mean attention between queries that belong together, and between others."""
+    found = read(METRICS / f"{corpus}_attention.json").get("models", {})
+    rows = [
+        [
+            name, f"{len(one['entities'])} and {len(one['relations'])}",
+            *("" if one[key] is None else f"{one[key]:.3f}" for key in ("joined", "others")),
+        ]
+        for name, one in found.items()
+    ]  # fmt: skip
+    return table(["model", "entity and relation queries", "entity is an end of the relation", "others"], rows)
+
+
+def cases(corpus: str) -> Rows:
+    """What each model finds in some sentences, marked; of missing relations gold."""
+    found = read(METRICS / f"{corpus}_cases.json") or []
+    rows = [
+        [cell([text["text"]]), *(cell([f"{MARKS[x['mark']]} {x['relation']}" for x in said])
+                                 for said in text["found"].values())]
+        for text in found
+    ]  # fmt: skip
+    return table(["sentence", *(found[0]["found"] if found else ())], rows)
+
+
+def cell(lines: Sequence[str]) -> str:
+    """Lines in one cell of a Markdown table."""
+    return "<br>".join(" ".join(line.split()).replace("|", "\\|") for line in lines) or "–"
 
 
 def spread(summary: dict[str, float] | None, digits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -43,10 +44,31 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) 
     A member of the batch without any allowed key attends to all of them, so that nothing is NaN.
     No dropout on the probabilities: it rules out the fused kernel, and states have their own.
     """
-    usable = mask | ~mask.any(dim=-1, keepdim=True)
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=usable[:, None, None, :])
+    q, k, v = (by_head(x, heads) for x in (query, key, value))
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=usable(mask))
     return mixed.transpose(1, 2).flatten(2)
+
+
+def probabilities(query: Tensor, key: Tensor, mask: Tensor, heads: int) -> Tensor:
+    """The weights by which `attend` mixes the values, for those who look at them: it never makes them itself.
+
+    Shape: query (B, Q, d), key (B, K, d), mask (B, K) bool -> (B, heads, Q, K), each row a distribution.
+    """
+    q, k = (by_head(x, heads).float() for x in (query, key))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    weights: Tensor = scores.masked_fill(~usable(mask), -torch.inf).softmax(-1)
+    return weights
+
+
+def usable(mask: Tensor) -> Tensor:
+    """The keys that may be seen: all of them where none is allowed. Shape: (B, K) -> (B, 1, 1, K)."""
+    return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
+
+
+def by_head(states: Tensor, heads: int) -> Tensor:
+    """Shape: (B, Q, d) -> (B, heads, Q, d / heads)."""
+    parts: Tensor = states.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return parts
 
 
 class Attention(nn.Module):

@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, Rows, attend, averaged
+from spacy_bispn.nn.attention import (
+    Attention,
+    FeedForward,
+    OneWayAttention,
+    Rows,
+    attend,
+    averaged,
+    by_head,
+    probabilities,
+)
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
 QUERIES = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
@@ -44,6 +53,22 @@ def test_a_text_without_any_key_gets_finite_states_and_gradients() -> None:
     found.sum().backward()
     assert found.isfinite().all() and all(x.grad.isfinite().all() for x in (query, key, value))
     assert torch.allclose(found[0], attend(query, key, value, MASK, heads=2)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_probabilities_are_the_weights_by_which_attend_mixes_the_values(heads: int) -> None:
+    query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
+    weights = probabilities(query, key, MASK, heads)
+    mixed = (weights @ by_head(value, heads)).transpose(1, 2).flatten(2)
+    assert torch.allclose(mixed, attend(query, key, value, MASK, heads), atol=1e-6)
+    assert torch.allclose(weights.sum(-1), torch.ones(2, heads, 3)) and (weights >= 0).all()
+    assert not weights[~MASK[:, None, None].expand_as(weights)].any()
+
+
+def test_probabilities_of_a_text_without_any_key_are_spread_over_all() -> None:
+    query, key = torch.randn(1, 3, 6), torch.randn(1, 4, 6)
+    nothing, everything = torch.zeros(1, 4).bool(), torch.ones(1, 4).bool()
+    assert torch.equal(probabilities(query, key, nothing, 2), probabilities(query, key, everything, 2))
 
 
 def test_rows_hold_the_real_members_in_order() -> None:

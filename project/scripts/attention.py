@@ -1,0 +1,101 @@
+"""Draw the last attention between entity and relation queries, models side by side (figure 3)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.util import load_model
+from variants import named
+from wasabi import msg
+
+from spacy_bispn.attention_map import AttentionMap, attention_map
+from spacy_bispn.errors import describe
+from spacy_bispn.records import Entity, Relation
+
+NOTHING = "–"  # what a query says that says nothing
+INCHES = 0.28  # of a row and of a column
+
+
+def draw(maps: dict[str, AttentionMap], output: Path) -> None:
+    """Heat maps side by side, as PNG or SVG by the suffix of `output`; colours mean the same in all of them.
+
+    Raises ImportError without matplotlib, ValueError for another suffix.
+    """
+    if output.suffix not in (".png", ".svg"):
+        raise ValueError(f"the drawing is {output.name!r}, expected .png or .svg: choose one of these.")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            'matplotlib is not installed, expected it for drawings: pip install "spacy-bispn[viz]".'
+        ) from error
+    most = max(max(map(max, found.weights)) for found in maps.values())
+    rows = max(len(found.entities) for found in maps.values())
+    columns = [len(found.relations) for found in maps.values()]
+    size = (sum(columns) * INCHES + 4 * len(maps), rows * INCHES + 4)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(maps), squeeze=False, width_ratios=columns)[0]
+    for panel, (name, found) in zip(panels, maps.items(), strict=True):
+        image = panel.imshow(found.weights, cmap="viridis", vmin=0.0, vmax=most)
+        panel.set(title=name, xlabel="relation queries")
+        panel.set_xticks(range(len(found.relations)), words(found, found.relations), rotation=90, fontsize=7)
+        panel.set_yticks(range(len(found.entities)), words(found, found.entities), fontsize=7)
+    panels[0].set_ylabel("entity queries")
+    figure.colorbar(image, ax=list(panels), label="attention, mean of both directions")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output, dpi=200)
+
+
+def words(found: AttentionMap, said: Sequence[Entity | Relation[Entity] | None]) -> list[str]:
+    """What queries say, in words; the labels of a relation's ends stand at the other axis."""
+    return [NOTHING if item is None else in_words(item, found.text) for item in said]
+
+
+def in_words(item: Entity | Relation[Entity], text: str) -> str:
+    """ORC (complex), or ORC — binds → ATP."""
+    if isinstance(item, Entity):
+        return describe(item, text)
+    head, tail = (text[end.start : end.end] for end in (item.head, item.tail))
+    return f"{head} — {item.label} → {tail}"
+
+
+def as_json(found: AttentionMap) -> dict[str, Any]:
+    """A map, and the mean attention between queries that are `joined`, and between the others."""
+    weights: dict[bool, list[float]] = {True: [], False: []}
+    for row, values in enumerate(found.weights):
+        for column, weight in enumerate(values):
+            weights[found.joined(row, column)].append(weight)
+    means = {key: sum(values) / len(values) if values else None for key, values in weights.items()}
+    return {
+        "entities": words(found, found.entities), "relations": words(found, found.relations),
+        "weights": found.weights, "joined": means[True], "others": means[False],
+    }  # fmt: skip
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
+    text: Annotated[str, typer.Argument(help="The sentence to look at")],
+    output: Annotated[Path, typer.Argument(help="The .png or .svg file to write")],
+    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Look at one sentence through several models."""
+    setup_gpu(gpu, silent=True)
+    maps = {}
+    try:
+        for name, model in named(models).items():
+            nlp = load_model(model)
+            maps[name] = attention_map(nlp.get_pipe("bispn"), nlp(text))
+        draw(maps, output)
+    except (ValueError, ImportError) as error:
+        msg.fail("The attention cannot be drawn", str(error), exits=1)
+    found = {name: as_json(one) for name, one in maps.items()}
+    srsly.write_json(Path("metrics", f"{corpus}_attention.json"), {"text": text, "models": found})
+    msg.good(f"{len(maps)} heat maps in {output}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

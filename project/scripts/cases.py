@@ -1,0 +1,72 @@
+"""What several trained models find in the same test texts, beside gold (figure 4)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import srsly
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.util import load_model
+from variants import named
+from wasabi import msg
+
+from spacy_bispn import annotations
+from spacy_bispn.cli.sources import predict_docs, symmetric_labels
+from spacy_bispn.errors import CORRECT, Case, compare_relations, describe
+
+SHOWN = 6
+RIGHT, WRONG, MISSING = "right", "wrong", "missing"
+
+
+def mark(case: Case[Any], text: str) -> dict[str, str]:
+    """A relation in words: of a wrong one what was predicted, of a missing one gold."""
+    if case.predicted is None:
+        return {"relation": describe(case.gold, text), "mark": MISSING}
+    kind = RIGHT if case.kind == CORRECT else WRONG
+    return {"relation": describe(case.predicted, text), "mark": kind}
+
+
+def compare(models: Mapping[str, Path], data: Path) -> list[dict[str, Any]]:
+    """Every text of a .spacy file: its `text`, and what each model `found`, by the model's name."""
+    texts: list[dict[str, Any]] = []
+    for number, (name, model) in enumerate(models.items(), 1):
+        msg.info(f"{name} reads {data} ({number} of {len(models)})")
+        nlp = load_model(model)
+        for position, example in enumerate(predict_docs(nlp, data)):
+            gold, predicted = annotations.read(example.reference), annotations.read(example.predicted)
+            words = example.reference.text
+            if position == len(texts):
+                texts.append({"position": position, "text": words, "found": {}})
+            cases = compare_relations(gold, predicted, symmetric_labels(nlp))
+            texts[position]["found"][name] = [mark(case, words) for case in cases]
+    return texts
+
+
+def telling(texts: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The texts in which the models differ most in what they get right; of equals, those with more."""
+
+    def rank(text: dict[str, Any]) -> tuple[int, int]:
+        rights = [sum(one["mark"] == RIGHT for one in found) for found in text["found"].values()]
+        return min(rights) - max(rights), -max(rights)
+
+    return sorted(sorted(texts, key=rank)[:count], key=lambda text: text["position"])
+
+
+def main(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
+    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
+    positions: Annotated[str, typer.Option(help="Texts such as 3,8, or nothing for telling ones")] = "",
+    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+) -> None:
+    """Compare what the models find in some test texts."""
+    setup_gpu(gpu, silent=True)
+    texts = compare(named(models), data)
+    chosen = [texts[int(one)] for one in positions.split(",")] if positions else telling(texts, SHOWN)
+    srsly.write_json(Path("metrics", f"{corpus}_cases.json"), chosen)
+    msg.good(f"{len(chosen)} of {len(texts)} texts")
+
+
+if __name__ == "__main__":
+    typer.run(main)

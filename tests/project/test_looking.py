@@ -1,0 +1,141 @@
+"""What is looked at in trained models: density, cases, and attention as a drawing."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import attention
+import cases
+import density
+import pytest
+import spacy
+import srsly
+from pipelines import make_text
+from spacy.training import Example
+
+from spacy_bispn.annotations import write
+from spacy_bispn.attention_map import AttentionMap
+from spacy_bispn.errors import Case
+from spacy_bispn.records import Entity, Relation
+
+TEXT = "Tem2 binds Dal92 and Kel3."
+ENTITIES = [("Tem2", "P"), ("Dal92", "P"), ("Kel3", "P")]
+HEAD, TAIL = Entity(0, 4, "P"), Entity(11, 16, "P")
+PNG, SVG = b"\x89PNG", b"<?xml"
+
+
+def example(gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]]) -> Example:
+    """A text with relations by index between its three entities."""
+    nlp = spacy.blank("en")
+    docs = []
+    for relations in (predicted, gold):
+        doc = nlp.make_doc(TEXT)
+        write(doc, make_text(TEXT, ENTITIES, relations).extraction)
+        docs.append(doc)
+    return Example(*docs)
+
+
+def test_only_texts_with_enough_relations_count() -> None:
+    one, two = [(0, 1, "R")], [(0, 1, "R"), (0, 2, "R")]
+    found = density.by_density([example([], one), example(one, []), example(two, two)], ())
+    assert {least: scores["texts"] for least, scores in found.items()} == {"0": 3, "1": 2, "2": 1}
+    ratios = [found[least]["rel_micro_f"] for least in ("0", "1", "2")]
+    assert ratios == pytest.approx([2 * 2 / (3 + 3), 2 * 2 / (3 + 2), 1.0])
+
+
+def test_density_of_a_model(trained: str, models: Path) -> None:
+    density.main("demo", Path(trained.split(",")[0], "model-best"), models / "test.spacy")
+    found = srsly.read_json(models / "metrics" / "demo_density.json")
+    assert found["0"]["texts"] >= found["1"]["texts"] >= found["2"]["texts"] > 0
+    assert 0 <= found["0"]["ents_f"] <= 1
+
+
+def test_marks() -> None:
+    gold, other = Relation(HEAD, TAIL, "R"), Relation(TAIL, HEAD, "R")
+    assert cases.mark(Case("correct", gold, gold), TEXT)["mark"] == "right"
+    wrong = cases.mark(Case("wrong direction", gold, other), TEXT)
+    assert wrong == {"relation": "Dal92 (P) — R → Tem2 (P)", "mark": "wrong"}
+    assert cases.mark(Case("spurious", None, other), TEXT)["mark"] == "wrong"
+    missing = cases.mark(Case("missed", gold, None), TEXT)
+    assert missing == {"relation": "Tem2 (P) — R → Dal92 (P)", "mark": "missing"}
+
+
+def test_telling_texts_are_those_in_which_models_differ() -> None:
+    def text(position: int, *rights: int) -> dict[str, Any]:
+        found = {str(model): [{"mark": "right"}] * right for model, right in enumerate(rights)}
+        return {"position": position, "found": found}
+
+    texts = [text(0, 1, 1), text(1, 0, 3), text(2, 2, 2), text(3, 1, 0)]
+    assert [one["position"] for one in cases.telling(texts, 2)] == [1, 3]
+    assert [one["position"] for one in cases.telling(texts, 3)] == [1, 2, 3]
+
+
+def test_cases_of_two_models(trained: str, models: Path) -> None:
+    cases.main("demo", trained, models / "test.spacy", positions="1,0")
+    found = srsly.read_json(models / "metrics" / "demo_cases.json")
+    assert [text["position"] for text in found] == [1, 0]
+    for text in found:
+        assert set(text["found"]) == {"as configured", "without consistency"}
+        for said in text["found"].values():
+            assert {one["mark"] for one in said} <= {"right", "wrong", "missing"}
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", PNG), (".svg", SVG)])
+def test_attention_of_two_models_side_by_side(
+    trained: str, models: Path, suffix: str, begins: bytes
+) -> None:
+    output = models / "figures" / f"attention{suffix}"
+    attention.main("demo", trained, TEXT, output)
+    assert output.read_bytes().startswith(begins)
+    found = srsly.read_json(models / "metrics" / "demo_attention.json")
+    assert found["text"] == TEXT
+    for one in found["models"].values():
+        assert len(one["weights"]) == len(one["entities"]) == 6
+        assert len(one["weights"][0]) == len(one["relations"]) == 4
+
+
+def test_every_query_has_its_words_at_the_axes(tmp_path: Path) -> None:
+    said = AttentionMap(TEXT, [HEAD, None], [Relation(HEAD, TAIL, "R"), None], [[0.5, 0.1], [0.3, 0.2]])
+    attention.draw({"one": said, "other": said}, tmp_path / "map.svg")
+    drawn = (tmp_path / "map.svg").read_text("utf8")
+    # letters are drawn as shapes; their words stand beside them
+    for words in ("one", "other", "Tem2 (P)", "Tem2 — R → Dal92", "relation queries"):
+        assert f"<!-- {words} -->" in drawn
+
+
+def test_means_of_attention_between_what_belongs_together_and_the_rest() -> None:
+    said = AttentionMap(TEXT, [HEAD, None], [Relation(HEAD, TAIL, "R"), None], [[0.5, 0.1], [0.3, 0.2]])
+    found = attention.as_json(said)
+    assert found["joined"] == pytest.approx(0.5)
+    assert found["others"] == pytest.approx(0.2)
+    assert found["entities"] == ["Tem2 (P)", "–"]
+    silent = AttentionMap(TEXT, [None], [None], [[0.5]])
+    assert attention.as_json(silent)["joined"] is None
+
+
+def test_drawings_need_matplotlib_and_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = AttentionMap(TEXT, [None], [None], [[0.5]])
+    with pytest.raises(ValueError, match=r"the drawing is 'map.gif', expected .png or .svg: choose one"):
+        attention.draw({"one": said}, tmp_path / "map.gif")
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any) -> Any:
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError) as error:
+        attention.draw({"one": said}, tmp_path / "map.png")
+    for words in ("matplotlib is not installed", "expected it for drawings", 'install "spacy-bispn[viz]"'):
+        assert words in str(error.value)
+
+
+def test_a_text_that_cannot_be_looked_at_ends_with_words(
+    trained: str, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        attention.main("demo", trained, "", models / "figures" / "none.png")
+    assert "expected 1: give a text" in " ".join(capsys.readouterr().out.split())

@@ -1,0 +1,114 @@
+"""Corpora as published become train, dev and test files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import prepare
+import pytest
+import spacy
+from published import CORPORA, parts
+from spacy.tokens import DocBin
+
+DOCUMENT = {
+    "doc_key": "d", "sentences": [["ORC", "binds", "ATP", "."], ["It", "does", "."]],
+    "ner": [[[0, 0, "Method"], [2, 2, "Task"]], []], "relations": [[[0, 0, 2, 2, "CONJUNCTION"]], []],
+}  # fmt: skip
+LINE = {"text": "哮喘@沙丁胺醇。", "relations": [([0, 2, "哮喘"], "治疗药物", [3, 7, "沙丁胺醇"])],
+        "entities": [(0, 2, "哮喘", "病患"), (3, 7, "沙丁胺醇", "药物")]}  # fmt: skip
+
+
+def texts_in(path: Path) -> list[str]:
+    return [doc.text for doc in DocBin().from_disk(path).get_docs(spacy.blank("zh").vocab)]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that would have been run, from the word after `convert`."""
+    found: list[list[str]] = []
+    monkeypatch.setattr(prepare.subprocess, "run", lambda command, check: found.append(command[5:]))
+    return found
+
+
+def published(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(DOCUMENT) + "\n", "utf8")
+    return folder
+
+
+def test_a_corpus_without_a_development_file_gives_a_part_of_its_training_data(
+    place: Path, calls: list[list[str]]
+) -> None:
+    corpora = published(place / "assets", "scierc/train.json", "scierc/dev.json")
+    prepare.prepare("scierc", corpora, place / "corpus")
+    train, test = calls
+    assert train[:2] == [str(corpora / "scierc/train.json"), str(place / "corpus/train.spacy")]
+    assert train[train.index("--dev") + 1] == str(place / "corpus/dev.spacy")
+    # the published development file is all there is to test on
+    assert test[:2] == [str(corpora / "scierc/dev.json"), str(place / "corpus/test.spacy")]
+    assert "--dev" not in test
+    reading = ["--format", "dygie", "--symmetric", "COMPARE", "--symmetric", "CONJUNCTION"]
+    assert train[2:8] == test[2:8] == reading
+
+
+def test_published_splits_stay_as_they_are(place: Path, calls: list[list[str]]) -> None:
+    corpora = published(place / "assets", *(f"ace05/{name}.json" for name in ("train", "dev", "test")))
+    prepare.prepare("ace05", corpora, place / "corpus")
+    made = {Path(call[1]).stem: Path(call[0]).name for call in calls}
+    assert made == {"train": "train.json", "dev": "dev.json", "test": "test.json"}
+    assert not any("--dev" in call for call in calls)
+
+
+def test_the_released_protocol_chooses_models_on_the_test_file(place: Path, calls: list[list[str]]) -> None:
+    prepare.prepare("biorelex", place, place / "corpus", protocol="released")
+    sources = {Path(call[1]).stem: Path(call[0]) for call in calls}
+    assert sources["dev"] == sources["test"] == place / "biorelex/dev.json"
+    assert not any("--dev" in call for call in calls)  # and trains on all there is
+
+
+def test_folds_of_ade_come_from_the_splits_or_from_files_of_their_own(place: Path) -> None:
+    assert parts("ade", place, place, 3)["test"].file == place / "ade/ade_split_3_test.json"
+    published(place, "ade/splits.json")
+    train = parts("ade", place, place, 3)["train"]
+    assert train.file == place / "ade/ade_full.json"
+    assert train.reading[-4:] == ("--fold", "3", "--part", "train")
+
+
+@pytest.mark.slow
+def test_a_fifth_of_text2dt_tests_and_no_text_is_in_two_parts(place: Path) -> None:
+    lines = [{**LINE, "text": f"哮喘@沙丁胺醇{number}。"} for number in range(20)]
+    file = place / "assets/text2dt/train_dev.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(f"{line}\n" for line in lines), "utf8")
+    prepare.prepare("text2dt", place / "assets", place / "corpus")
+    texts = {name: texts_in(place / f"corpus/{name}.spacy") for name in ("train", "dev", "test")}
+    assert {name: len(found) for name, found in texts.items()} == {"train": 14, "dev": 2, "test": 4}
+    assert len(set().union(*texts.values())) == 20
+    # the lines themselves are kept for scores that need them
+    test = parts("text2dt", place / "assets", place / "corpus", 0)["test"].file
+    assert [line for line in test.read_text("utf8").splitlines()] == [
+        str(line) for line in lines if line["text"] in texts["test"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "protocol", "words"),
+    [
+        ("ace06", "held-out", ["the corpus is 'ace06'", f"one of {', '.join(CORPORA)}", "published.py"]),
+        ("ade", "best", ["the protocol is 'best'", "expected 'held-out' or 'released'", "choose the former"]),
+    ],
+)
+def test_unknown_names(place: Path, corpus: str, protocol: str, words: list[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        prepare.prepare(corpus, place, place, protocol=protocol)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_the_published_files_are_where_they_are_looked_for(corpora: Path) -> None:
+    for corpus in ("biorelex", "ade", "scierc"):
+        for part in parts(corpus, corpora, corpora, 0).values():
+            assert part.file.exists()
+    assert (corpora / "text2dt" / "train_dev.txt").exists()

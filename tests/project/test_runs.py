@@ -1,0 +1,169 @@
+"""Several trainings of a corpus: what is run, what is not run again, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ablation
+import pytest
+import runs
+import spacy
+import srsly
+import typer
+import variants
+from pipelines import PUNCTUATION, demo_texts, tiny
+from results import main as write_results
+from thinc.api import Config
+
+from spacy_bispn.corpora import to_docbin
+
+SETTINGS = {"encoder": "folder/ENCODER", "config": "small.cfg"}
+
+
+@pytest.fixture
+def steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What would have been prepared, trained and evaluated, in order; a training leaves what spaCy's does."""
+    found: list[tuple[Any, ...]] = []
+
+    def prepare(corpus: str, corpora: Path, data: Path, fold: int, protocol: str) -> None:
+        found.append(("prepare", str(data), protocol))
+
+    def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **changed: str) -> None:
+        found.append(("train", str(output), changed))
+        for name in ("model-best", "model-last"):
+            (output / name).mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output / "model-best" / "meta.json", {"performance": {"ents_f": 0.5}})
+
+    def evaluate(
+        corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path
+    ) -> None:
+        found.append(("evaluate", model, fold))
+        metrics.mkdir(parents=True, exist_ok=True)
+        if Path("stop").exists() and Path("stop").read_text() == metrics.name:
+            raise KeyboardInterrupt
+
+    (place / "small.cfg").write_text("[training]\nmax_epochs = 3\n")
+    monkeypatch.setattr(runs, "prepare", prepare)
+    monkeypatch.setattr(variants, "train", train)
+    monkeypatch.setattr(variants, "evaluate", evaluate)
+    return found
+
+
+def start(corpus: str = "biorelex", **options: str) -> None:
+    runs.main(corpus, Path("assets"), SETTINGS["config"], SETTINGS["encoder"], **options)
+
+
+def test_every_seed_is_trained_on_the_same_data(steps: list[tuple[Any, ...]], place: Path) -> None:
+    start(seeds="1,2")
+    assert steps == [
+        ("prepare", "corpus/biorelex", "held-out"),
+        ("train", "training/runs/biorelex/1", {"system.seed": "1", "training.max_epochs": "3"}),
+        ("evaluate", "training/runs/biorelex/1/model-best", 0),
+        ("train", "training/runs/biorelex/2", {"system.seed": "2", "training.max_epochs": "3"}),
+        ("evaluate", "training/runs/biorelex/2/model-best", 0),
+    ]
+    done = srsly.read_json(place / "metrics/runs/biorelex/1/variant.json")
+    assert (done["name"], done["epochs"], done["development"]) == ("seed 1", 3, {"ents_f": 0.5})
+    assert (done["encoder"], done["config"]) == ("ENCODER", "small.cfg")
+    assert done["changed"] == {"system.seed": "1"}
+    assert [path.name for path in (place / "training/runs/biorelex/1").iterdir()] == ["model-best"]
+
+
+def test_every_fold_has_data_of_its_own(steps: list[tuple[Any, ...]]) -> None:
+    start("ade", folds="0,7")
+    assert [step[1] for step in steps if step[0] == "prepare"] == ["corpus/ade/0", "corpus/ade/7"]
+    assert [step[2] for step in steps if step[0] == "evaluate"] == [0, 7]
+
+
+@pytest.mark.parametrize(("corpus", "count"), [("biorelex", 3), ("scierc", 3), ("text2dt", 5), ("ade", 10)])
+def test_how_many_there_are_without_a_word(steps: list[tuple[Any, ...]], corpus: str, count: int) -> None:
+    start(corpus)
+    assert len([step for step in steps if step[0] == "train"]) == count
+
+
+def test_what_is_done_is_not_run_again(
+    steps: list[tuple[Any, ...]], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "stop").write_text("2")
+    with pytest.raises(KeyboardInterrupt):
+        start(seeds="1,2,3")
+    (place / "stop").unlink()
+    steps.clear()
+    start(seeds="1,2,3")
+    trained = [step[1] for step in steps if step[0] == "train"]
+    assert trained == ["training/runs/biorelex/2", "training/runs/biorelex/3"]
+    assert "seed 1 (1 of 3) is done" in " ".join(capsys.readouterr().out.split())
+    steps.clear()
+    start(seeds="1,2,3")
+    assert steps == []
+
+
+def test_runs_of_other_settings_are_not_taken_for_these(steps: list[tuple[Any, ...]]) -> None:
+    start(seeds="1", epochs="1")
+    steps.clear()
+    with pytest.raises(typer.BadParameter) as error:
+        start(seeds="2,1", epochs="8")
+    for words in ("biorelex/1/variant.json", "made with {'epochs': 1}", "expected {'epochs': 8}", "remove"):
+        assert words in str(error.value)
+    assert steps == []  # nothing is run before all is known to fit
+
+
+def test_the_released_protocol_keeps_to_itself(steps: list[tuple[Any, ...]]) -> None:
+    start(seeds="1", protocol="released")
+    assert steps[0] == ("prepare", "corpus/biorelex-released", "released")
+    assert steps[1][1] == "training/runs/biorelex-released/1"
+
+
+def test_numbers() -> None:
+    assert runs.numbers("", (4, 5)) == (4, 5)
+    assert runs.numbers("0,2", ()) == (0, 2)
+    with pytest.raises(ValueError, match=r"the numbers are 'all', expected some with commas.*write 0,1,2"):
+        runs.numbers("all", ())
+
+
+def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], place: Path) -> None:
+    ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", epochs="2", variants="0,2")
+    assert [step[2] for step in steps if step[0] == "train"] == [
+        {"training.max_epochs": "2"},
+        {"components.bispn.objective.beta": "0.0", "training.max_epochs": "2"},
+    ]
+    done = srsly.read_json(place / "metrics/ablation/biorelex/2/variant.json")
+    assert done["name"] == "without linking"
+    with pytest.raises(typer.BadParameter, match=r"the variant is 40, expected a number from 0 to 8: see"):
+        ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
+
+
+def test_a_model_is_called_as_its_variant_or_its_folder(trained: str) -> None:
+    assert list(variants.named(trained)) == ["as configured", "without consistency"]
+    assert variants.name_of(Path("training/demo")) == "demo"
+    assert variants.name_of(Path("elsewhere/model")) == "elsewhere/model"
+    one = trained.split(",")[0]
+    with pytest.raises(ValueError, match=r"names as configured, as configured, expected different ones"):
+        variants.named(f"{one},{one}")
+
+
+@pytest.mark.slow
+def test_two_seeds_are_trained_stopped_and_gone_on_with(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "prepare", lambda *words: None)  # a smaller corpus lies there already
+    nlp = spacy.blank("en", config=PUNCTUATION)
+    for part, texts in (("train", demo_texts(24)), ("dev", demo_texts(4)), ("test", demo_texts(4))):
+        (place / "corpus/demo").mkdir(exist_ok=True)
+        to_docbin(nlp, texts)[0].to_disk(place / f"corpus/demo/{part}.spacy")
+    config = Config().from_disk(Path(__file__).parents[2] / "project/configs/demo.cfg", interpolate=False)
+    config.merge({"components": {"bispn": tiny()}, "training": {"eval_frequency": 2}}).to_disk("small.cfg")
+    start("demo", seeds="1", epochs="1")
+    first = place / "metrics/runs/demo/1/variant.json"
+    made = first.stat().st_mtime_ns
+    start("demo", seeds="1,2", epochs="1")
+    assert first.stat().st_mtime_ns == made
+    (place / "results.md").write_text("<!-- demo runs -->\n<!-- /demo runs -->\n")
+    write_results(place / "results.md", "demo")
+    lines = (place / "results.md").read_text("utf8").splitlines()
+    rows = [line.split(" | ")[0] for line in lines if "|" in line]
+    assert rows == ["| run", "| ---", "| seed 1", "| seed 2", "| mean of 2", "| standard deviation"]
+    # the models differ by their seeds only
+    losses = [srsly.read_json(f"training/runs/demo/{seed}/model-best/meta.json") for seed in (1, 2)]
+    assert losses[0]["performance"]["bispn_loss"] != losses[1]["performance"]["bispn_loss"]
