@@ -11,6 +11,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from spacy_bispn import annotations
+from spacy_bispn.cli.sources import symmetric_labels
 from spacy_bispn.corpora import create_reader
 from spacy_bispn.records import Entity, Extraction, Relation
 from spacy_bispn.scoring import Pair, score_extractions
@@ -18,17 +19,19 @@ from spacy_bispn.scoring import Pair, score_extractions
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
+    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
-    """Score the best model of a corpus on each test text alone, and on all of them joined by spaces."""
+    """Score a model on each test text alone, and on all of them joined by spaces."""
     setup_gpu(gpu, silent=True)
-    nlp = load_model(f"training/{corpus}/model-best")
-    docs = [example.reference for example in create_reader(Path("corpus", corpus, "test.spacy"))(nlp)]
+    nlp = load_model(model)
+    docs = [example.reference for example in create_reader(data)(nlp)]
     texts = [doc.text for doc in docs]
     gold = [annotations.read(doc) for doc in docs]
     alone = [annotations.read(doc) for doc in nlp.pipe(texts)]
     joined = apart(annotations.read(nlp(" ".join(texts))), texts)
-    symmetric = nlp.get_pipe("bispn").label_sets.symmetric
+    symmetric = symmetric_labels(nlp)
     found = {
         name: score_extractions([Pair(*pair) for pair in zip(*sides, strict=True)], symmetric=symmetric)
         for name, sides in {

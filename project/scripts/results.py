@@ -13,6 +13,8 @@ import srsly
 import typer
 from wasabi import msg
 
+from spacy_bispn.files import save
+
 METRICS, TRAINING = Path("metrics"), Path("training")
 STRICT = {"entities": "ents_f", "entities, boundaries": "ents_boundary_f",
           "relations": "rel_micro_f", "relations, boundaries": "rel_boundary_f"}  # fmt: skip
@@ -38,7 +40,7 @@ def main(
     """Replace the tables of a corpus, and those that all corpora share."""
     tables: dict[str, Callable[[str], Rows]] = {
         "scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench,
-        "runs": runs, "density": density, "attention": attention, "cases": cases,
+        "long": long_texts, "runs": runs, "density": density, "attention": attention, "cases": cases,
     }  # fmt: skip
     made = {f"{corpus} {kind}": (make, corpus) for kind, make in tables.items()}
     made[f"{corpus}-released runs"] = runs, f"{corpus}-released"
@@ -51,7 +53,7 @@ def main(
             table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
             text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
             msg.good(f"{name}: {len(rows) - 2} rows")
-    document.write_text(text, "utf8")
+    save(document, text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Rows:
@@ -160,6 +162,13 @@ def decoding(corpus: str) -> Rows:
     found = read(METRICS / f"{corpus}_decoding.json")
     rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
     return table(["setting", *STRICT], rows)
+
+
+def long_texts(corpus: str) -> Rows:
+    """The test texts alone, and as one text."""
+    found = read(METRICS / f"{corpus}_long.json")
+    rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
+    return table(["test texts", *STRICT], rows)
 
 
 def bench(corpus: str) -> Rows:

@@ -1,5 +1,6 @@
 """Call `spacy train` with the config of a corpus."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,21 +17,38 @@ def config_of(corpus: str, config: str) -> str:
 def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> None:
     """Train on DATA/train.spacy, choose on DATA/dev.spacy; `overrides` as spaCy has them.
 
-    The learning curve is written to log.jsonl in the folder `output`.
+    The learning curve is written to log.jsonl in the folder `output`. Until the training has come to its
+    end everything is in `output.part`, and what was in `output` before is whole.
     """
-    log = output / "log.jsonl"
-    log.unlink(missing_ok=True)  # spaCy writes no second log over a first
+    part = beside(output, "part")
+    shutil.rmtree(part, ignore_errors=True)
     options = {
-        "--output": str(output),
+        "--output": str(part),
         "--paths.train": str(data / "train.spacy"),
         "--paths.dev": str(data / "dev.spacy"),
         "--paths.encoder": encoder,
-        "--training.logger.output_file": str(log),
+        "--training.logger.output_file": str(part / "log.jsonl"),
         "--gpu-id": gpu,
         **{f"--{setting}": value for setting, value in overrides.items()},
     }
     command = [sys.executable, "-m", "spacy", "train", config]
     subprocess.run([*command, *(word for pair in options.items() for word in pair)], check=True)
+    exchange(part, output)
+
+
+def beside(folder: Path, ending: str) -> Path:
+    """The folder's name with another ending behind it."""
+    return folder.with_name(f"{folder.name}.{ending}")
+
+
+def exchange(new: Path, folder: Path) -> None:
+    """Put a finished folder where another one may be, which is `folder.old` for a moment."""
+    old = beside(folder, "old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def main(

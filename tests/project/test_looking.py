@@ -9,6 +9,7 @@ from typing import Any
 import attention
 import cases
 import density
+import long_texts
 import pytest
 import spacy
 import srsly
@@ -18,7 +19,7 @@ from spacy.training import Example
 from spacy_bispn.annotations import write
 from spacy_bispn.attention_map import AttentionMap
 from spacy_bispn.errors import Case
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.records import Entity, Extraction, Relation
 
 TEXT = "Tem2 binds Dal92 and Kel3."
 ENTITIES = [("Tem2", "P"), ("Dal92", "P"), ("Kel3", "P")]
@@ -50,6 +51,29 @@ def test_density_of_a_model(trained: str, models: Path) -> None:
     found = srsly.read_json(models / "metrics" / "demo_density.json")
     assert found["0"]["texts"] >= found["1"]["texts"] >= found["2"]["texts"] > 0
     assert 0 <= found["0"]["ents_f"] <= 1
+
+
+def test_a_long_text_is_taken_apart_into_the_texts_it_is_made_of() -> None:
+    texts = ["Tem2 binds Dal92.", "Kel3.", "EG-75 binds it."]
+    first, second = Entity(0, 4, "P", 0.5), Entity(11, 16, "P")
+    kel3, across = Entity(18, 22, "P"), Entity(15, 20, "P")
+    found = Extraction(
+        (first, second, kel3, across),
+        tuple(Relation(*ends, "BINDS", 0.25) for ends in ((first, second), (first, kel3), (kel3, kel3))),
+    )
+    own = Entity(0, 4, "P")
+    assert long_texts.apart(found, texts) == [
+        Extraction((first, second), (Relation(first, second, "BINDS", 0.25),)),
+        Extraction((own,), (Relation(own, own, "BINDS"),)),
+        Extraction(),
+    ]
+
+
+def test_a_model_reads_the_test_texts_as_one(trained: str, models: Path) -> None:
+    long_texts.main("demo", Path(trained.split(",")[0], "model-best"), models / "test.spacy")
+    found = srsly.read_json(models / "metrics" / "demo_long.json")
+    assert list(found) == ["each alone", "as one text", "as one text, beside each alone"]
+    assert all(0 <= scores["ents_f"] <= 1 for scores in found.values())
 
 
 def test_marks() -> None:
