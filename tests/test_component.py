@@ -424,6 +424,16 @@ def test_a_training_that_stopped_and_went_on_equals_one_that_never_stopped(
     assert same(weights(resumed), weights(straight))
 
 
+@pytest.mark.parametrize("model", [{}, {"queries": "learned"}])
+def test_the_same_seed_gives_the_same_weights(model: dict[str, Any]) -> None:
+    found = []
+    for _ in range(2):
+        nlp = make_nlp(tiny({**model, "dropout": 0.2}))
+        train(nlp, initialize(nlp, demo_texts(4)), 6, optimizer(epochs=6))
+        found.append(weights(nlp))
+    assert same(*found)
+
+
 def test_annotates_for_the_next_component_while_training(
     trained: Language, texts: list[AnnotatedText]
 ) -> None:

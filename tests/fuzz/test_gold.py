@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from cases import cases
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipelines import demo_texts, initialize, make_nlp, optimizer, tiny
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
+from tries import cases
 
 from spacy_bispn import annotations
 from spacy_bispn.bridge import NO_SPECIAL

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import spacy
-from cases import cases
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipelines import CNN, ENCODER, demo_texts, initialize, listening, make_nlp, tiny
 from spacy.util import registry
+from tries import cases
 
 from spacy_bispn.decode import Decoding
 from spacy_bispn.defaults import DEFAULTS

@@ -7,12 +7,12 @@ from functools import reduce
 
 import pytest
 import torch
-from cases import cases
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipelines import CNN, demo_texts, initialize, listening, make_nlp, pipe_of, tiny, train
 from spacy.language import Language
 from spacy.tokens import Doc
+from tries import cases
 
 from spacy_bispn.invariants import check_bytes, check_doc, check_same
 

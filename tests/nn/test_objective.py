@@ -282,6 +282,33 @@ def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
     assert result.surplus == 0
 
 
+def scaled(record: tuple, scale: float, leaves: list[Tensor]) -> tuple:
+    """The same outputs in single precision, their logits multiplied; those with a gradient are collected."""
+
+    def one(value: tuple | Tensor) -> tuple | Tensor:
+        if isinstance(value, tuple):
+            return scaled(value, scale, leaves)
+        if not value.is_floating_point():
+            return value
+        leaves.append((value * scale).float().requires_grad_())
+        return leaves[-1]
+
+    return type(record)(*map(one, record))
+
+
+@pytest.mark.parametrize("boundary", ["cross_entropy", "binary", "both"])
+@pytest.mark.parametrize("scale", [1e-30, 1e4, 1e30])
+def test_extreme_logits_have_a_finite_loss_and_gradient(scale: float, boundary: str) -> None:
+    leaves: list[Tensor] = []
+    out = scaled(some_outputs(), scale, leaves)
+    objective = Objective(alpha=1.0, beta=1.0, inside=1.0, boundary=boundary, null_weight="balanced")
+    for gold in (some_targets(), make_targets([[], []], [[], []])):
+        total = objective([out], None, gold).total
+        total.backward()
+        assert total.isfinite()
+    assert all(leaf.grad is not None and not leaf.grad.isnan().any() for leaf in leaves)
+
+
 # Surplus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import test_gold
 import test_settings
 import test_texts
-from cases import CASES, USED
+from tries import CASES, USED
 
 FEWEST = 10_000
 
