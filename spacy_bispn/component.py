@@ -12,7 +12,7 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, set_dropout_rate
 
 from . import annotations
 from .bounds import within
@@ -91,9 +91,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         if not within(batch_pieces, 1):
             raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 512 is a good start.")
         if bad_loss not in BAD_LOSS:
-            raise ValueError(
-                f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct the config."
-            )
+            raise ValueError(f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct it.")
         Decoding(**decoding)  # raises on impossible values
         self.vocab = vocab
         self.model = model
@@ -257,7 +255,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     ) -> dict[str, float]:
         """One step of training; gradients add up over calls until `finish_update`.
 
-        `drop` has no effect: the dropout of the encoder and of the decoders is set in the config.
+        `drop` reaches a thinc sublayer; the dropout of encoder and decoders is set in the config.
         Counted in `losses` is what is left out: under `<name>_unplaced` gold that no window sees or no
         label covers, under `<name>_surplus` gold beyond the number of queries, under `<name>_skipped`
         windows with a loss that is no number, where `bad_loss` does not make it a ValueError. A reference
@@ -267,6 +265,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "BiSPN.update")
+        set_dropout_rate(self.model, drop)
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
         reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
         gold = [annotations.read(example.reference) for example in examples]

@@ -74,7 +74,7 @@ def test_positions_need_learned_queries() -> None:
         ("coherence", "hope", ["coherence is 'hope'", "snap, add, drop"]),
         ("frozen_epochs", -1, ["frozen_epochs is -1", "at least 0", "correct the config"]),
         ("batch_pieces", 0, ["batch_pieces is 0", "at least 1", "512"]),
-        ("bad_loss", "hope", ["bad_loss is 'hope'", "one of stop, skip", "correct the config"]),
+        ("bad_loss", "hope", ["bad_loss is 'hope'", "one of stop, skip", "correct it"]),
     ],
 )
 def test_settings_of_the_component(setting: str, value: Any, words: list[str]) -> None:

@@ -538,6 +538,15 @@ def test_listens_to_a_shared_transformer(encoders: Path, texts: list[AnnotatedTe
     ]
 
 
+@pytest.mark.parametrize("drop", [0.0, 0.3])
+def test_dropout_reaches_a_sublayer(drop: float) -> None:
+    nlp = make_nlp(listening(CNN))
+    examples = initialize(nlp, [KINASE])
+    pipe_of(nlp).update(examples, drop=drop)
+    rates = {node.attrs["dropout_rate"] for node in pipe_of(nlp).model.walk() if "dropout_rate" in node.attrs}
+    assert rates == {drop}
+
+
 def test_the_gradient_reaches_a_sublayer() -> None:
     nlp = make_nlp(listening(CNN))
     examples = initialize(nlp, [KINASE])
