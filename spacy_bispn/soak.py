@@ -26,6 +26,7 @@ from .annotations import KEY
 from .bench.clock import peak_memory
 from .corpora import bare, to_doc
 from .demo import generate
+from .files import save
 from .invariants import Violation, check_bytes, check_doc, check_same
 from .optimizers import AdamW, create_adamw
 from .records import AnnotatedText
@@ -217,8 +218,7 @@ def main(
     msg.table(rows, title="Soak; resident memory in MB")
     msg.good("Every answer held, memory is flat, no file stayed open")
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, figures)
+        save(output, srsly.json_dumps(figures, indent=2))
 
 
 if __name__ == "__main__":
