@@ -131,7 +131,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def begin_update(self, inputs: Inputs) -> tuple[Trained, Callable[[Tensor], Tensor | None]]:
         """A training pass, and the function that carries the loss back through it.
 
-        The function returns the gradient of `inputs.vectors`, None where there are none.
+        The function returns the gradient of `inputs.vectors`, None where there are none. It raises
+        FloatingPointError where the loss or that gradient is no finite number.
         """
         network = self.require().train()
         if inputs.vectors is not None:
@@ -140,8 +141,13 @@ class NetworkShim(Shim):  # type: ignore[misc]
             trained = Trained(*network(inputs))
 
         def backprop(loss: Tensor) -> Tensor | None:
+            if not loss.isfinite():
+                raise FloatingPointError(f"the loss is {loss.item()}, expected a finite number")
             loss.backward()
-            return None if inputs.vectors is None else inputs.vectors.grad
+            gradient = None if inputs.vectors is None else inputs.vectors.grad
+            if gradient is not None and not gradient.isfinite().all():  # it must not reach a sublayer
+                raise FloatingPointError("the gradient of the vectors is not finite, expected finite numbers")
+            return gradient
 
         return trained, backprop
 

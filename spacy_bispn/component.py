@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -291,15 +290,15 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         )  # fmt: skip
         trained, backprop = self.shim.begin_update(with_gold(reading.inputs(batch), targets))
         result = self.objective(trained.layers, trained.proposals, targets)
-        if not isfinite(result.total.item()):
+        try:
+            reading.collect(batch, backprop(result.total))
+        except FloatingPointError as error:
             texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
             self._stop_or_skip(
-                f"the loss is {result.total.item()}, expected a finite number: lower the learning rates or "
-                f"look at the texts of this batch, {texts}"
+                f"{error}: lower the learning rates or look at the texts of this batch, {texts}"
             )
             count(losses, f"{self.name}_skipped", len(batch))
             return
-        reading.collect(batch, backprop(result.total))
         losses[self.name] += result.total.item()
         count(losses, f"{self.name}_surplus", result.surplus)
 

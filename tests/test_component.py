@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import spacy
 import srsly
@@ -536,6 +537,20 @@ def test_listens_to_a_shared_transformer(encoders: Path, texts: list[AnnotatedTe
     assert [said(doc) for doc in again.pipe([texts[0].text])] == [
         said(doc) for doc in nlp.pipe([texts[0].text])
     ]
+
+
+def test_gradients_that_are_no_numbers_do_not_reach_a_sublayer() -> None:
+    nlp = make_nlp(listening(CNN, bad_loss="skip"))
+    examples = initialize(nlp, [KINASE])
+    shim, sublayer = pipe_of(nlp).shim, pipe_of(nlp).model.get_ref("tok2vec")
+    hook = shim.require().project.register_forward_pre_hook(
+        lambda _, given: given[0].register_hook(lambda gradient: gradient * torch.nan) and None
+    )
+    assert nlp.update(examples, sgd=optimizer())["bispn_skipped"] == 1
+    hook.remove()
+    assert "bispn_skipped" not in nlp.update(examples, sgd=optimizer())
+    params = [node.get_param(name) for node in sublayer.walk() for name in node.param_names]
+    assert params and all(numpy.isfinite(values).all() for values in params)
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.3])
