@@ -9,7 +9,7 @@ from thinc.api import Model
 from torch import nn
 
 from .bounds import ABOVE_0, BELOW_1, within
-from .bridge import NO_SPECIAL, NetworkShim, Reading
+from .bridge import NO_SPECIAL, NetworkShim, Precision, Reading
 from .nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from .nn.encoder import OneWayEncoder
 from .nn.heads import SCORERS, SpanHead
@@ -55,6 +55,7 @@ def build_bispn(
     window: int,
     overlap: int,
     mixed_precision: bool,
+    cpu_precision: str = "full",
 ) -> Model[Any, Any]:
     """`spacy-bispn.BiSPN.v1`: BiSPN with its own encoder.
 
@@ -73,12 +74,13 @@ def build_bispn(
     positional_queries: learned positions averaged with the content of learned queries.
     window, overlap: longest stretch of pieces read at once, and what neighbouring windows share.
     mixed_precision: bf16 on a GPU.
+    cpu_precision: at prediction on a CPU, "full" (32 bits), "bf16" or "int8".
 
     Raises ValueError for impossible values.
     """
-    other = ("encoder", "window", "overlap", "mixed_precision")
+    other = ("encoder", "window", "overlap", "mixed_precision", "cpu_precision")
     settings = {name: value for name, value in locals().items() if name not in (*other, "other")}
-    return make_model(settings, encoder, None, (window, overlap), mixed_precision)
+    return make_model(settings, encoder, None, (window, overlap), Precision(mixed_precision, cpu_precision))
 
 
 def build_bispn_listener(
@@ -103,16 +105,17 @@ def build_bispn_listener(
     window: int,
     overlap: int,
     mixed_precision: bool,
+    cpu_precision: str = "full",
 ) -> Model[Any, Any]:
     """`spacy-bispn.BiSPNListener.v1`: the same network over a `tok2vec` sublayer's token vectors.
 
     The sublayer may listen to a shared transformer or be spaCy's small CNN; positions are tokens, and
     queries enter at the shared decoder. Settings as in `build_bispn`.
     """
-    other = ("tok2vec", "window", "overlap", "mixed_precision")
+    other = ("tok2vec", "window", "overlap", "mixed_precision", "cpu_precision")
     settings = {name: value for name, value in locals().items() if name not in (*other, "other")}
     settings["query_layer"] = -1
-    return make_model(settings, None, tok2vec, (window, overlap), mixed_precision)
+    return make_model(settings, None, tok2vec, (window, overlap), Precision(mixed_precision, cpu_precision))
 
 
 def make_model(
@@ -120,12 +123,12 @@ def make_model(
     source: Source | None,
     tok2vec: Model[list[Doc], list[Any]] | None,
     cut: tuple[int, int],
-    mixed_precision: bool,
+    precision: Precision,
 ) -> Model[Any, Any]:
     """The thinc model around a network that is built once its labels are known."""
     check(settings)
     Piecer(None, NO_SPECIAL, *cut)  # raises on an impossible cut before any training
-    shim = NetworkShim(partial(build_network, **settings), mixed_precision, cut)
+    shim = NetworkShim(partial(build_network, **settings), precision, cut)
     limits = {name: settings[name] for name in ("entity_queries", "relation_queries")}
     return Model(
         "bispn",

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from .nn.int8 import in_int8
 from .nn.network import Network
 from .nn.shapes import Inputs, Outputs, Proposals
 from .optimizers import AdamW
@@ -23,6 +24,7 @@ from .pretrained import Encoder, rebuild
 from .safe import Parts, pack, unpack
 
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
+PRECISIONS = ("full", "bf16", "int8")
 RANDOM = (init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Tensor.uniform_)
 Build = Callable[["Encoder | None", int, int, int], Network]
 
@@ -47,6 +49,13 @@ class State(NamedTuple):
     seen: Lengths | None
 
 
+class Precision(NamedTuple):
+    """In how many bits is computed. mixed: bf16 on a GPU; on_cpu: one of `PRECISIONS`, at prediction only."""
+
+    mixed: bool
+    on_cpu: str
+
+
 class Unfilled(TorchFunctionMode):
     """No random numbers are drawn for weights that are about to be loaded."""
 
@@ -63,14 +72,20 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
     build: makes the network from an encoder (None where vectors come from elsewhere), the width of
     its inputs, and the numbers of entity and relation types. cut: window and overlap, in positions.
+    Raises ValueError for an unknown precision.
     """
 
-    def __init__(self, build: Build, mixed_precision: bool, cut: tuple[int, int]) -> None:
+    def __init__(self, build: Build, precision: Precision, cut: tuple[int, int]) -> None:
         super().__init__(None)
+        if precision.on_cpu not in PRECISIONS:
+            raise ValueError(
+                f"cpu_precision is {precision.on_cpu!r}, expected one of {', '.join(PRECISIONS)}: correct it."
+            )
         self.build = build
         self.cut = cut
-        self.mixed_precision = mixed_precision
+        self.precision = precision
         self.network: Network | None = None
+        self.twin: Network | None = None  # in int8, made from the network when it is asked for
         self.encoder: Encoder | None = None
         self.sizes: tuple[int, ...] = (0, 0, 0)
         self.seen: Lengths | None = None
@@ -83,7 +98,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.sizes = (width, entity_types, relation_types)
         self.seen = None
         self.epoch = self.since = 0.0
-        self.network = self.build(encoder, *self.sizes).to(self.device)
+        self.network, self.twin = self.build(encoder, *self.sizes).to(self.device), None
 
     def piecer(self) -> Piecer:
         """What cuts texts for this network; a window never exceeds the encoder's positions."""
@@ -125,7 +140,9 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
         """Prediction without gradients: only the queries above their thresholds."""
         network = self.require().eval()
-        with self.precision():
+        if self.device.type == "cpu" and self.precision.on_cpu == "int8":
+            self.twin = network = self.twin or in_int8(network)
+        with self.autocast():
             return network.predict(inputs, entity_threshold, relation_threshold)
 
     def begin_update(self, inputs: Inputs) -> tuple[Trained, Callable[[Tensor], Tensor | None]]:
@@ -135,9 +152,10 @@ class NetworkShim(Shim):  # type: ignore[misc]
         FloatingPointError where the loss or that gradient is no finite number.
         """
         network = self.require().train()
+        self.twin = None  # of weights that are about to change
         if inputs.vectors is not None:
             inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
-        with self.precision():
+        with self.autocast(is_train=True):
             trained = Trained(*network(inputs))
 
         def backprop(loss: Tensor) -> Tensor | None:
@@ -151,10 +169,16 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
         return trained, backprop
 
-    def precision(self) -> AbstractContextManager[Any]:
-        """bf16 on a GPU, where the settings ask for it."""
-        on_gpu = self.device.type == "cuda"
-        return torch.autocast("cuda", torch.bfloat16, enabled=self.mixed_precision and on_gpu)
+    def autocast(self, is_train: bool = False) -> AbstractContextManager[Any]:
+        """bf16 for what bears it, where it is asked for: on a GPU, or at prediction on a CPU."""
+        on_cpu = self.precision.on_cpu == "bf16" and not is_train
+        wanted = self.precision.mixed if self.device.type == "cuda" else on_cpu
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
+    @property
+    def exact(self) -> bool:
+        """Whether prediction computes in 32 bits, so that an answer depends on no other text's."""
+        return not self.precision.mixed if self.device.type == "cuda" else self.precision.on_cpu == "full"
 
     def finish_update(self, optimizer: Any) -> None:
         """One step of our own AdamW, or of any other thinc optimizer parameter by parameter."""
@@ -208,6 +232,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def take(self, state: State) -> None:
         """Have this network from now on."""
         self.network, self.encoder, self.sizes, self.epoch, self.seen = state
+        self.twin = None
         self.since = self.epoch
         if self.network is not None:
             self.network.to(self.device)

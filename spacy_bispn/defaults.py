@@ -40,6 +40,7 @@ positional_queries = false
 window = 256
 overlap = 64
 mixed_precision = true
+cpu_precision = "full"
 
 [bispn.model.encoder]
 @misc = "spacy-bispn.RandomEncoder.v1"

@@ -11,6 +11,7 @@ from pipelines import (
     demo_texts,
     initialize,
     listening,
+    make_examples,
     make_nlp,
     make_text,
     optimizer,
@@ -21,7 +22,8 @@ from pipelines import (
 from spacy.language import Language
 from thinc.api import SGD
 
-from spacy_bispn.bridge import NetworkShim, Reading
+from spacy_bispn.bridge import PRECISIONS, NetworkShim, Precision, Reading
+from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.safe import pack, unpack
 
 PAIR = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
@@ -150,10 +152,55 @@ def test_mixed_precision_needs_a_gpu_to_matter() -> None:
     examples = initialize(nlp, [PAIR])
     mixed, plain = [], []
     for found, flag in ((mixed, True), (plain, False)):
-        shim_of(nlp).mixed_precision = flag
+        shim_of(nlp).precision = Precision(flag, "full")
         found += [said(nlp(PAIR.text)), pipe_of(nlp).update(examples)]
     if shim_of(nlp).device.type == "cpu":
         assert mixed == plain
+
+
+def at_precision(nlp: Language, on_cpu: str) -> Outputs:
+    """What the network says of a sentence, without thresholds."""
+    shim = shim_of(nlp)
+    shim.precision = Precision(mixed=False, on_cpu=on_cpu)
+    reading = Reading(pipe_of(nlp).model, [nlp.make_doc(PAIR.text)], is_train=False)
+    return reading.predict([0], 0.0, 0.0)
+
+
+@pytest.mark.parametrize("config", [tiny(), listening(CNN)])
+@pytest.mark.parametrize(("on_cpu", "off"), [("bf16", 0.05), ("int8", 0.1)])
+def test_fewer_bits_on_a_cpu_say_nearly_the_same(config: dict[str, Any], on_cpu: str, off: float) -> None:
+    nlp = ready({**config, "model": {**config["model"], "queries": "learned"}})
+    full, reduced = at_precision(nlp, "full"), at_precision(nlp, on_cpu)
+    assert full.relation.dtype == reduced.relation.dtype == torch.float32
+    assert not torch.equal(full.relation, reduced.relation)
+    for one, other in ((full.entity.type, reduced.entity.type), (full.relation, reduced.relation)):
+        torch.testing.assert_close(other.softmax(-1), one.softmax(-1), atol=off, rtol=0.0)
+
+
+def test_eight_bits_follow_the_weights() -> None:
+    nlp = ready(tiny({"queries": "learned"}))
+    examples, kept = make_examples(nlp, [PAIR]), shim_of(nlp).to_bytes()
+    before = at_precision(nlp, "int8").relation
+    pipe_of(nlp).update(examples, sgd=optimizer())
+    after = at_precision(nlp, "int8").relation
+    shim_of(nlp).from_bytes(kept)
+    assert not torch.equal(after, before)
+    torch.testing.assert_close(at_precision(nlp, "int8").relation, before)
+
+
+def test_eight_bits_copy_no_other_weights() -> None:
+    nlp = ready()
+    at_precision(nlp, "int8")
+    shim = shim_of(nlp)
+    own = {weight.data_ptr() for weight in shim.require().parameters()}
+    assert shim.twin is not None and own >= {weight.data_ptr() for weight in shim.twin.parameters()}
+    assert all(type(weight) is torch.nn.Parameter for weight in shim.require().parameters())
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    assert PRECISIONS == ("full", "bf16", "int8")
+    with pytest.raises(ValueError, match=r"cpu_precision is 'int4', expected one of full, bf16, int8: c"):
+        make_nlp(tiny({"cpu_precision": "int4"}))
 
 
 def test_a_network_without_weights_says_what_to_do() -> None:

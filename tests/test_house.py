@@ -32,7 +32,7 @@ NN_FLOORS = {
     1: ["attention", "heads", "matching"],
     2: ["encoder", "decoder", "queries", "losses"],
     3: ["network", "objective"],
-    4: ["__init__", "bipartite"],
+    4: ["__init__", "bipartite", "int8"],
 }
 
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}

@@ -79,7 +79,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     )
 
     def cutter(window: int, overlap: int) -> Piecer:
-        other = NetworkShim(shim.build, shim.mixed_precision, (window, overlap))
+        other = NetworkShim(shim.build, shim.precision, (window, overlap))
         other.encoder = shim.encoder
         return other.piecer()
 

@@ -27,6 +27,7 @@ from spacy_bispn.bench.measure import (
     read_whole,
     training,
 )
+from spacy_bispn.bridge import Precision
 
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
@@ -93,6 +94,17 @@ def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch
     check_answers(nlp, texts, 4)
     monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
     with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has None as score of .*, expected"):
+        check_answers(nlp, texts, 4)
+
+
+def test_answers_in_fewer_bits_are_held_against_those_alone_by_f1(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    monkeypatch.setattr(bispn_of(nlp).shim, "precision", Precision(mixed=False, on_cpu="bf16"))
+    check_answers(nlp, texts, 4)
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the answers agree .*'ents_f': 0.0.*, expected F1"):
         check_answers(nlp, texts, 4)
 
 
