@@ -41,6 +41,7 @@ def main(
     tables: dict[str, Callable[[str], Rows]] = {
         "scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench,
         "long": long_texts, "runs": runs, "density": density, "attention": attention, "cases": cases,
+        "trade": trade,
     }  # fmt: skip
     made = {f"{corpus} {kind}": (make, corpus) for kind, make in tables.items()}
     made[f"{corpus}-released runs"] = runs, f"{corpus}-released"
@@ -191,6 +192,18 @@ def bench(corpus: str) -> Rows:
         most = ", ".join(f"{megabytes:.0f} MB {what}" for what, megabytes in peak.items())
         rows.append([f"peak memory, {name}", most, ""])
     return table(["", "median (least to most)", "of the floor"], rows)
+
+
+def trade(corpus: str) -> Rows:
+    """Scores of one trained model, and how fast it is beside the first row."""
+    rows = [
+        [
+            name, *percent(one, list(STRICT.values())), spread(one["sentences_per_second"], 1),
+            spread(one["times"], 2),
+        ]
+        for name, one in read(METRICS / f"{corpus}_trade.json").items()
+    ]  # fmt: skip
+    return table(["setting", *STRICT, "sentences a second", "times as fast"], rows)
 
 
 def speed(_: str) -> Rows:

@@ -13,6 +13,7 @@ import long_texts
 import pytest
 import spacy
 import srsly
+import trade
 from pipelines import make_text
 from spacy.training import Example
 
@@ -74,6 +75,18 @@ def test_a_model_reads_the_test_texts_as_one(trained: str, models: Path) -> None
     found = srsly.read_json(models / "metrics" / "demo_long.json")
     assert list(found) == ["each alone", "as one text", "as one text, beside each alone"]
     assert all(0 <= scores["ents_f"] <= 1 for scores in found.values())
+
+
+def test_fewer_queries_and_bits_are_timed_beside_the_model_as_it_is(trained: str, models: Path) -> None:
+    model = Path(trained.split(",")[0], "model-best")
+    trade.main("demo", model, models / "test.spacy", rounds=1)
+    found = srsly.read_json(models / "metrics" / "demo_trade.json")
+    assert list(found) == list(trade.SETTINGS)
+    assert found["as configured"]["times"] == {"median": 1, "min": 1, "max": 1}
+    assert all(one["sentences_per_second"]["median"] > 0 for one in found.values())
+    assert all(0 <= one["ents_f"] <= 1 for one in found.values())
+    eight_bits = trade.with_settings(model, {"cpu_precision": "int8"}).get_pipe("bispn")
+    assert not eight_bits.shim.exact
 
 
 def test_marks() -> None:

@@ -49,6 +49,14 @@ def test_runs_have_a_mean_and_a_standard_deviation() -> None:
     assert rows[0] == ["seed 2", "50.0", "60.0", "20.0", "40.0", "2", "12"]
 
 
+def test_what_speed_costs() -> None:
+    speed = {"median": 9.0, "min": 8.0, "max": 10.0}
+    timed = {"sentences_per_second": speed, "times": dict.fromkeys(speed, 1.5)}
+    put("metrics/demo_trade.json", {"fewer bits": {**STRICT, **timed}})
+    _, _, row = table("demo", "demo trade")
+    assert row == ["fewer bits", "50.0", "60.0", "30.0", "40.0", "9.0 (8.0 to 10.0)", "1.50 (1.50 to 1.50)"]
+
+
 def test_a_single_run_has_neither() -> None:
     put_run("demo", 1, "seed 1", "demo", 0.3)
     assert len(table("demo", "demo runs")) == 3
