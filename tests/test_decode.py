@@ -148,6 +148,8 @@ def test_merging_keeps_texts_apart_and_gives_each_one_an_extraction() -> None:
     windows = by_character(["a", "", "b"], 8, 0)
     found = [Extraction((Entity(0, 1, label),)) for label in LABELS.entity]
     assert merge(windows, found, 3) == [found[0], Extraction(), found[1]]
+    with pytest.raises(ValueError, match="shorter"):
+        merge(windows, found[:1], 3)
 
 
 @st.composite
@@ -285,11 +287,36 @@ def test_the_boundary_threshold_is_for_both_ends_and_all_spans(
     assert (len(found.entities), len(found.relations)) == (emitted, emitted)
 
 
+def test_a_probability_at_its_threshold_is_enough() -> None:
+    # halves are exact
+    half = Spans(logits(0.5, 0.5), logits(0.5, 0.5), logits(0.0, 0.5, 0.5))
+    thresholds = {"type_threshold": 0.5, "relation_threshold": 0.5, "boundary_threshold": 0.5}
+    found = said(spoken(half, logits(0.0, 0.5, 0.5)), **thresholds)
+    assert (len(found.entities), len(found.relations)) == (1, 1)
+
+
 def test_masked_queries_are_silent() -> None:
     silent = torch.zeros(1, 1, dtype=torch.bool)
     found = said(spoken()._replace(entity_mask=silent))
     assert (len(found.entities), len(found.relations)) == (0, 1)
     found = said(spoken()._replace(relation_mask=silent))
+    assert (len(found.entities), len(found.relations)) == (1, 0)
+
+
+def test_a_silent_relation_query_does_not_silence_the_next() -> None:
+    one = spoken()
+    twice = Spans(*(x.repeat(1, 2, 1) for x in one.head[:3]))
+    two = one._replace(head=twice, tail=twice)
+    null = torch.cat([logits(0.98, 0.01, 0.01), one.relation], dim=1)
+    for relation, mask in ((null, [[True, True]]), (one.relation.repeat(1, 2, 1), [[False, True]])):
+        found = said(two._replace(relation=relation, relation_mask=torch.tensor(mask)))
+        assert len(found.relations) == 1
+
+
+@pytest.mark.parametrize("doubtful", ["head", "tail"])
+def test_a_relation_needs_both_ends(doubtful: str) -> None:
+    span = Spans(logits(0.55, 0.45), logits(0.55, 0.45), logits(0.01, 0.98, 0.01))
+    found = said(spoken()._replace(**{doubtful: span}), boundary_threshold=0.6)
     assert (len(found.entities), len(found.relations)) == (1, 0)
 
 
@@ -320,6 +347,16 @@ def test_a_batch_in_which_only_one_kind_of_query_speaks(entities: int, relations
     )  # fmt: skip
     found = said(outputs)
     assert (len(found.entities), len(found.relations)) == (entities, relations)
+
+
+def test_outputs_that_do_not_belong_together_are_an_error() -> None:
+    one, two = spoken(), torch.ones(1, 2, dtype=torch.bool)
+    twice = Spans(*(x.repeat(1, 2, 1) for x in one.head[:3]))
+    for outputs in (one._replace(entity_mask=two), one._replace(head=twice), one._replace(tail=twice)):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            said(outputs)
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        extract(one, by_character(["xy", "xy"], 8, 0), LABELS, Decoding())
 
 
 def test_without_labels_there_is_nothing_to_say() -> None:
@@ -418,6 +455,7 @@ def test_symmetric_relations_are_stored_once_from_the_earlier_argument() -> None
     ("given_", "kept"),
     [
         ([GENE, NEAR], [GENE]),  # the better one
+        ([Entity(0, 3, "GENE", 0.2), GENE], [GENE]),  # and not the earlier one
         ([GENE, LONG, SAME], [LONG, GENE]),  # another label may overlap; SAME loses to LONG
         ([GENE, FAR], [GENE, FAR]),
         # the middle one loses to the left one and does not push out the right one
@@ -435,6 +473,14 @@ def test_a_removed_entity_does_not_come_back_through_a_relation() -> None:
     extraction = Extraction((GENE, NEAR, LONG), (Relation(NEAR, LONG, "INHIBITS"),))
     found = cohere(extraction, LABELS, Decoding(remove_overlaps=True, coherence="add"))
     assert found == Extraction((LONG, GENE), (Relation(GENE, LONG, "INHIBITS"),))
+
+
+def test_the_better_relation_adds_its_end_first() -> None:
+    better, other = Entity(3, 6, "GENE"), Entity(2, 5, "GENE")
+    links = (Relation(other, LONG, "INHIBITS", 0.6), Relation(better, LONG, "INHIBITS", 0.7))
+    found = cohere(Extraction((LONG,), links), LABELS, Decoding(remove_overlaps=True, coherence="add"))
+    assert found == Extraction((LONG, better), (Relation(better, LONG, "INHIBITS"),))
+    assert found.relations[0].score == 0.7
 
 
 PLACES = st.builds(
@@ -479,3 +525,8 @@ def test_impossible_settings_are_refused(setting: dict[str, float], words: list[
     with pytest.raises(ValueError) as error:
         Decoding(**setting)  # type: ignore[arg-type]
     assert all(word in str(error.value) for word in words)
+
+
+def test_the_bounds_of_a_setting_are_possible() -> None:
+    for bound in (0, 1):
+        Decoding(type_threshold=bound, relation_threshold=bound, boundary_threshold=bound, longest_span=1)

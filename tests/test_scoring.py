@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bispn.records import Entity, Extraction, Relation
-from spacy_bispn.scoring import PRF, Pair, score_extractions
+from spacy_bispn.scoring import PRF, Pair, count_units, score_extractions
 
 # ORC and Cdc6p bind ATP.
 ORC = Entity(0, 3, "protein")
@@ -120,12 +120,19 @@ def test_scores_are_none_where_nothing_is_annotated():
     assert all(value is None for key, value in scores.items() if key.startswith("ents_"))
     assert scores["rel_micro_p"] == 0.0
     assert set(score_extractions([]).values()) == {None}
+    assert set(score_extractions([])) == set(scores) == set(score(GOLD))
 
 
 def test_coherence_is_the_share_of_relations_between_predicted_entities():
     assert score(Extraction((ORC, ATP), GOLD.relations))["bispn_coherence"] == 0.5
     relabelled = Entity(0, 3, "chemical")
     assert score(Extraction((ORC, ATP), (Relation(relabelled, ATP, "binds"),)))["bispn_coherence"] == 0.0
+
+
+def test_units_are_counted_under_their_labels():
+    gold = {(number, "protein") for number in range(5)} | {(9, "chemical")}
+    predicted = {(number, "protein") for number in range(3, 9)}
+    assert count_units(gold, predicted) == {"protein": PRF(2, 4, 3), "chemical": PRF(0, 0, 1)}
 
 
 def test_counts_add_up():

@@ -60,8 +60,18 @@ def test_texts_are_padded_to_the_longest() -> None:
 
 
 def test_a_batch_may_say_nothing_at_all() -> None:
-    made = targets(Extraction(), Extraction())
-    assert {tuple(tensor.shape) for tensor in (*made.entity, *made.head, *made.tail, *made[3:])} == {(2, 0)}
+    for texts in (2, 0):
+        made = targets(*[Extraction()] * texts)
+        tensors = (*made.entity, *made.head, *made.tail, *made[3:])
+        assert {tuple(tensor.shape) for tensor in tensors} == {(texts, 0)}
+        assert {tensor.dtype for tensor in tensors} == {torch.long}
+
+
+def test_targets_are_made_on_the_device_of_the_model() -> None:
+    shares, _ = place(windows("x" * 8), [Extraction((A, B), (Relation(B, A, "INHIBITS"),))], LABELS)
+    made = make_targets(shares, LABELS, ALL, torch.device("meta"))
+    tensors = (*made.entity, *made.head, *made.tail, *made[3:])
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
 def test_nested_entities_are_all_there() -> None:

@@ -19,8 +19,8 @@ def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
 
     Shape: spans (B, Q, ...), gold (B, N) -> (B, Q, N).
     """
-    parts = zip((spans.type, spans.start, spans.end), (gold.type, gold.start, gold.end), strict=True)
-    return sum((-_probability(logits, index) for logits, index in parts), start=torch.zeros(()))
+    start, end = _probability(spans.start, gold.start), _probability(spans.end, gold.end)
+    return -_probability(spans.type, gold.type) - start - end
 
 
 def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,

@@ -27,14 +27,10 @@ def match(costs: list[Tensor], query_masks: list[Tensor], gold_masks: list[Tenso
 
     Shape: each cost (B, Q, N), query mask (B, Q), gold mask (B, N).
     """
-    packed = torch.cat(
-        [x.detach().float().flatten() for x in (*costs, *query_masks, *gold_masks)]
-    ).cpu()
-    parts = packed.split([x.numel() for x in (*costs, *query_masks, *gold_masks)])
-    shaped = [
-        part.view(x.shape).numpy()
-        for part, x in zip(parts, (*costs, *query_masks, *gold_masks), strict=True)
-    ]
+    tensors = (*costs, *query_masks, *gold_masks)
+    packed = torch.cat([x.detach().float().flatten() for x in tensors]).cpu()
+    parts = packed.split([x.numel() for x in tensors])
+    shaped = [part.view(x.shape).numpy() for part, x in zip(parts, tensors, strict=True)]
     size = len(costs)
     triples = zip(shaped[:size], shaped[size : 2 * size], shaped[2 * size :], strict=True)
     return [_solve(*triple, device=costs[0].device) for triple in triples]

@@ -337,6 +337,22 @@ def test_padding_does_not_move_a_loss(name: str, case: Case) -> None:
     assert fast(padded(case)).item() == pytest.approx(fast(case).item(), rel=1e-12)
 
 
+def on_another_device(x: object) -> object:
+    """The same record without its numbers: such tensors cannot be mixed with those of the CPU."""
+    if isinstance(x, Tensor):
+        return x.to("meta")
+    if not isinstance(x, tuple):
+        return x
+    return type(x)(*map(on_another_device, x)) if hasattr(x, "_fields") else tuple(map(on_another_device, x))
+
+
+@each_loss
+@each_case
+def test_a_loss_stays_on_the_device_of_its_outputs(name: str, case: Case) -> None:
+    fast, _ = LOSSES[name]
+    assert fast(on_another_device(case)).device.type == "meta"
+
+
 def text_of(case: Case, text: int) -> Case:
     def cut(x: object) -> object:
         if isinstance(x, Match):
@@ -427,7 +443,7 @@ def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss() -> None:
 def test_binary_ignores_positions_that_cannot_be_pointed_at() -> None:
     for kind in (torch.float, torch.double):
         logits = torch.tensor([0.3, torch.finfo(kind).min, -0.2], dtype=kind, requires_grad=True)
-        target = torch.tensor([1.0, 0.0, 0.0], dtype=kind)
+        target = torch.tensor([1.0, 1.0, 0.0], dtype=kind)
         loss = losses.binary(logits, target)
         loss.backward()
         expected = cross_entropy_of_yes_or_no(0.3, 1) + cross_entropy_of_yes_or_no(-0.2, 0)

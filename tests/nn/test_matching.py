@@ -76,6 +76,16 @@ def test_minus_infinity_is_the_first_choice() -> None:
     assert triples(solve([[[float("-inf"), -5.0], [-5.0, 3.0]]])) == {(0, 0, 0), (0, 1, 1)}
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_a_query_without_numbers_leaves_the_best_choices_to_the_others(bad: float, row: int) -> None:
+    cost = [[7.0, -6.0, -8.0], [-8.0, -4.0, 0.0]]
+    cost.insert(row, [bad] * 3)
+    others = [query for query in range(3) if query != row]
+    expected = {(0, others[0], 2), (0, others[1], 0), (0, row, 1)}
+    assert triples(solve([cost])) == expected
+
+
 @pytest.mark.parametrize("shape", [(2, 0, 3), (2, 3, 0), (0, 3, 3), (2, 0, 0)])
 def test_nothing_to_match(shape: tuple[int, int, int]) -> None:
     batch, queries, gold = shape
@@ -92,6 +102,12 @@ def test_several_problems_of_different_sizes_keep_their_order() -> None:
     for index, cost in enumerate(costs):
         (alone,) = match([cost], [masks[0][index]], [masks[1][index]])
         assert triples(together[index]) == triples(alone) and together[index].surplus == alone.surplus
+
+
+def test_a_problem_without_its_mask_is_an_error() -> None:
+    cost, mask = torch.rand(1, 2, 2), torch.ones(1, 2).bool()
+    with pytest.raises(ValueError, match="shorter"):
+        match([cost, cost], [mask, mask], [mask])
 
 
 def test_matching_needs_no_gradient() -> None:
