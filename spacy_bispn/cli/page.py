@@ -26,7 +26,8 @@ body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
 article { border-top: 1px solid #ccc; padding: 1rem 0; }
 h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
 ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
-table { display: block; overflow-x: auto; overflow-wrap: normal; border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
+table { display: block; overflow-x: auto; overflow-wrap: normal;
+  border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
 """
 
