@@ -13,6 +13,9 @@ from .annotations import KEY, has_entities, has_relations, read, write
 from .bounds import within
 from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
+# All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
+FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
+
 
 def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
     """A Doc without annotation; the corpus's own tokens where it prescribes them."""
@@ -63,11 +66,11 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
 
 
 def to_docbin(nlp: Language, texts: Iterable[AnnotatedText]) -> tuple[DocBin, list[str]]:
-    """All texts as a default DocBin, and what could not be placed, each line with its text's id.
+    """All texts as a DocBin, and what could not be placed, each line with its text's id.
 
     A text that its tokens do not give is left out.
     """
-    docbin = DocBin()
+    docbin = DocBin(attrs=FILLED)
     problems: list[str] = []
     for text in texts:
         doc, lost = to_doc(nlp, text)

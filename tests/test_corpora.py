@@ -331,3 +331,11 @@ def test_an_entity_that_is_no_stretch_of_the_text_is_reported(start: int, end: i
         f"entity (X) from {start} to {end} is no stretch of the text",
         f"relation r at {start} lost an argument",
     ]
+
+
+def test_a_docbin_holds_no_columns_that_nothing_fills() -> None:
+    docbin, _ = to_docbin(NLP, [gold("TEM2 binds DAL92", (0, 1))])
+    (tokens,) = docbin.tokens
+    assert tokens.shape == (3, 3), "for each token its word, and where entities begin and what they are"
+    (doc,) = docbin.get_docs(NLP.vocab)
+    assert [entity.text for entity in doc.ents] == ["TEM2", "DAL92"] and len(read(doc).relations) == 1

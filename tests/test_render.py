@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -129,6 +130,31 @@ def test_a_self_relation_is_a_loop() -> None:
     (loop,) = arcs_of(layout)[3].stretches
     bar = layout.bars[2]
     assert bar.left <= min(loop.at, loop.to) < max(loop.at, loop.to) <= bar.right
+
+
+def test_a_label_wider_than_its_arc_stands_above_the_line_and_does_not_hide_it() -> None:
+    for text, above in (("Tem2 Dal92", True), (f"Tem2 {'and so on ' * 4}Dal92", False)):
+        found = make_text(text, [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "INHIBITS_STRONGLY")])
+        svg = ElementTree.fromstring(to_svg(found.text, found.extraction, 800))
+        label = svg.find(f"{SVG}g[@class='relation']/{SVG}rect")
+        path = svg.find(f"{SVG}g[@class='relation']/{SVG}path")
+        assert label is not None and path is not None
+        corners = [float(y) for y in re.findall(r"Q[-\d.]+ ([-\d.]+)", path.attrib["d"])]
+        bottom = float(label.attrib["y"]) + float(label.attrib["height"])
+        assert (min(corners) > bottom) is above
+
+
+def contrast_with_white(shade: str) -> float:
+    """As WCAG 2 counts it, from 1 to 21."""
+    parts = [int(shade[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def test_labels_of_every_colour_can_be_read_on_white() -> None:
+    shades = {color(str(number)) for number in range(2000)}
+    assert len(shades) > 300
+    assert min(map(contrast_with_white, shades)) >= 4.5, "what WCAG 2 asks for (AA)"
 
 
 def test_eight_relations_in_a_sentence_have_feet_of_their_own() -> None:

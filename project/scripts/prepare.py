@@ -2,16 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from published import CORPORA, TOKENS, Part, parts
+from published import CORPORA, TOKENS, UNSPLIT, Part, parts, unsplit
 
 from spacy_bispn.cli.sources import hold_out
 
 HELD_OUT, RELEASED = "held-out", "released"
-TEST_SHARE = 0.2  # of Text2DT, whose test file was never published
+TEST_SHARE = 0.2  # of a corpus without a test file
 
 
 def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str = HELD_OUT) -> None:
@@ -38,16 +39,23 @@ def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str
 
 
 def make_sources(corpus: str, corpora: Path, data: Path) -> None:
-    """What no publisher has made: the demo corpus, and a test file of Text2DT."""
-    made = data / "source"
+    """What no publisher has made: the demo corpus, and test files of corpora without one."""
     if corpus == "demo":
-        subprocess.run([sys.executable, "-m", "spacy", "bispn", "demo", str(made)], check=True)
-    elif corpus == "text2dt" and not (corpora / corpus / "test.txt").exists():
-        with (corpora / corpus / "train_dev.txt").open(encoding="utf8") as file:
-            lines = list(file)
-        made.mkdir(parents=True, exist_ok=True)
-        for name, chosen in zip(("train", "test"), hold_out(lines, TEST_SHARE, seed=0), strict=True):
-            (made / f"{name}.txt").write_text("".join(chosen), "utf8")
+        made = str(data / "source")
+        subprocess.run([sys.executable, "-m", "spacy", "bispn", "demo", made], check=True)
+    elif corpus in UNSPLIT:
+        whole, files = corpora / corpus / UNSPLIT[corpus], unsplit(corpus, corpora, data)
+        if whole not in files:
+            split(whole, files)
+
+
+def split(whole: Path, files: Sequence[Path]) -> None:
+    """Part the lines of a file into two files, to train and to test on."""
+    with whole.open(encoding="utf8") as file:
+        lines = list(file)
+    for path, chosen in zip(files, hold_out(lines, TEST_SHARE, seed=0), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(chosen), "utf8")
 
 
 def convert(part: Part, output: Path, *options: str) -> None:

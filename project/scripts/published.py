@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-CORPORA = ("demo", "biorelex", "ade", "text2dt", "scierc", "ace05")
+CORPORA = ("demo", "biorelex", "ade", "text2dt", "scierc", "ace05", "prodigy")
 
 # The options of `spacy bispn convert` that say what a token is.
 TOKENS = {"demo": ("--punctuation",), "biorelex": ("--punctuation",), "text2dt": ("--lang", "zh")}
@@ -16,7 +16,9 @@ CONVENTIONS = {
     "scierc": ("strict", "symmetric-twice"),
     "ace05": ("strict", "symmetric-twice"),
 }
-SYMMETRIC = {"scierc": ("COMPARE", "CONJUNCTION"), "ace05": ("PER-SOC",)}
+# Published as one file of lines: a part of them tests, unless test.* stands beside it.
+UNSPLIT = {"text2dt": "train_dev.txt", "prodigy": "annotations.jsonl"}
+SYMMETRIC = {"scierc": ("COMPARE", "CONJUNCTION"), "ace05": ("PER-SOC",), "prodigy": ("Binds",)}
 
 
 class Part(NamedTuple):
@@ -41,13 +43,12 @@ def parts(corpus: str, corpora: Path, data: Path, fold: int) -> dict[str, Part]:
         return {"train": Part(source / "train.json", options), "test": Part(source / "dev.json", options)}
     if corpus == "ade":
         return {name: _ade(source, name, fold) for name in ("train", "test")}
-    if corpus == "text2dt":
-        folder = source if (source / "test.txt").exists() else data / "source"
-        train = source / "train_dev.txt" if folder == source else folder / "train.txt"
-        options = ("--format", "text2dt")
-        return {"train": Part(train, options), "test": Part(folder / "test.txt", options)}
-    if corpus in SYMMETRIC:
-        symmetric = (word for label in SYMMETRIC[corpus] for word in ("--symmetric", label))
+    symmetric = (word for label in SYMMETRIC.get(corpus, ()) for word in ("--symmetric", label))
+    if corpus in UNSPLIT:
+        options = ("--format", corpus, *symmetric)
+        train, test = unsplit(corpus, corpora, data)
+        return {"train": Part(train, options), "test": Part(test, options)}
+    if corpus in ("scierc", "ace05"):
         options = ("--format", "dygie", *symmetric)
         files = {name: Part(source / f"{name}.json", options) for name in ("train", "dev", "test")}
         if not files["test"].file.exists():  # then the development file is what there is to test on
@@ -57,6 +58,15 @@ def parts(corpus: str, corpora: Path, data: Path, fold: int) -> dict[str, Part]:
         f"the corpus is {corpus!r}, expected one of {', '.join(CORPORA)}: choose one of these, or add its "
         f"files to project/scripts/published.py."
     )
+
+
+def unsplit(corpus: str, corpora: Path, data: Path) -> tuple[Path, Path]:
+    """The files with the lines to train on and those to test on: the publisher's, or those to be made."""
+    whole = corpora / corpus / UNSPLIT[corpus]
+    published, made = whole.with_stem("test"), data / "source"
+    if published.exists():
+        return whole, published
+    return made / f"train{whole.suffix}", made / published.name
 
 
 def _ade(source: Path, name: str, fold: int) -> Part:

@@ -17,14 +17,17 @@ from ..errors import CORRECT, Case, compare_entities, compare_relations, describ
 from ..files import save
 from ..records import Entity, Relation
 from .options import GPU
+from .render import VIEWPORT
 from .sources import predict_docs, symmetric_labels
 
 STYLE = """
-body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; color: #222; }
+body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
+  padding: 0 1rem; color: #222; overflow-wrap: anywhere; }
 article { border-top: 1px solid #ccc; padding: 1rem 0; }
 h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
 ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
+table { display: block; overflow-x: auto; overflow-wrap: normal;
+  border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
 """
 
@@ -60,8 +63,8 @@ def render_page(
     named = zip(names or map(str, range(len(examples))), examples, strict=True)
     articles = "\n".join(_article(name, example, symmetric) for name, example in named)
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{report}"
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{VIEWPORT}'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{report}"
         f'<p>Under "predicted" stand all relations and the entities with errors; <span class="wrong">wrong'
         f'</span> and <span class="missed">missed</span> ones are marked.</p>{articles}</body></html>'
     )

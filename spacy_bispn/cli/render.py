@@ -17,13 +17,9 @@ from ..drawing import Drawing, draw
 from ..files import save
 from .texts import SUFFIXES, stream_texts
 
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ margin: 2rem; }} div {{ border-top: 1px solid #ddd; padding: 0.5rem 0; }}
-</style></head><body>
-{drawings}
-</body></html>
-"""
+# without it telephones show a page as wide as a desk, and small
+VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+STYLE = "body { margin: 2rem 1rem; } div { border-top: 1px solid #ddd; padding: 0.5rem 0; }"
 
 
 def render_command(
@@ -78,4 +74,7 @@ def read_texts(text: str) -> list[str]:
 def to_page(drawings: Sequence[Drawing], title: str) -> str:
     """An HTML page with all drawings."""
     shown = "\n".join(drawing._repr_html_() for drawing in drawings)
-    return PAGE.format(title=escape(title), drawings=shown)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{VIEWPORT}'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>\n{shown}\n</body></html>\n"
+    )

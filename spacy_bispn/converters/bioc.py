@@ -86,15 +86,17 @@ def read(
     check_choice("pairs", pairs, get_args(Pairs))
     check_choice("discontiguous", discontiguous, get_args(Discontiguous))
     conversion = Conversion(**rules)
-    collection = parse(path)
+
+    def take(document: Element) -> None:
+        with conversion.attempt():
+            _add(conversion, document, pairs, discontiguous)
+
+    collection = parse(path, ("collection", "document"), take)
     documents = collection.all("document")
     if collection.tag != "collection" or not documents:
         found = f"<{collection.tag}> with {len(documents)} documents"
         expected = "<collection> with at least one <document>"
         raise collection.place.error(found, expected, "Check the file's format.")
-    for document in documents:
-        with conversion.attempt():
-            _add(conversion, document, pairs, discontiguous)
     return conversion
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
@@ -37,8 +38,11 @@ class Element:
         return self.attributes[name]
 
 
-def parse(path: Path) -> Element:
+def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -> Element:
     """The root of an XML file. Raises ConversionError if it cannot be read.
+
+    parts: the tags of a root and of its children that are taken, each when it is complete; but the last
+        they do not stay with the root, so that a large file needs no more memory than its largest part.
 
     Nothing outside the file is read, also not its DTD. Declared entities, with which a small file can
     grow without bounds, are refused, and so are entities that only the DTD could explain.
@@ -56,7 +60,11 @@ def parse(path: Path) -> Element:
         stack.append(element)
 
     def end(tag: str) -> None:
-        stack.pop()
+        element = stack.pop()
+        if tuple(x.tag for x in (*stack[1:], element)) == parts:
+            # one stays: text behind it stands beside an element
+            stack[-1].children[:] = [x for x in stack[-1].children if x.tag != tag or x is element]
+            take(element)
 
     def characters(text: str) -> None:
         if not stack[-1].children:

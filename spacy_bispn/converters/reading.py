@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from spacy_bispn.records import Entity
 
@@ -18,6 +18,10 @@ K = TypeVar("K", bound=Hashable)
 
 # What the parsers of JSON and of Python literals raise, deep nesting included.
 UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+
+BLANKS = " \t\n\r"  # of JSON
+DECODER = json.JSONDecoder()
+LIST = "a list with at least one item"
 
 
 class ConversionError(ValueError):
@@ -97,10 +101,14 @@ class Place:
             raise self.error(f"the span {start} to {end}", expected, "Check the offsets against the text.")
 
     def _encodable(self, value: Any, content: str) -> Any:
-        # Half of a surrogate pair can only be written as an escape.
-        if "\\ud" in content.lower():
-            json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+        _check_encodable(value, content)
         return value
+
+
+def _check_encodable(value: Any, content: str) -> None:
+    # Half of a surrogate pair can only be written as an escape.
+    if "\\ud" in content.lower():
+        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
 
 
 class Words:
@@ -125,20 +133,34 @@ def read_json(path: Path) -> tuple[Place, Any]:
 
 
 def read_items(path: Path) -> Iterator[tuple[Place, Any]]:
-    """The items of a JSON list, counted from 0."""
-    place, items = read_json(path)
-    if type(items) is not list or not items:
-        raise place.error(show(items), "a list with at least one item", "Check the file's format.")
-    for number, item in enumerate(items):
-        yield Place(path, f"item {number}"), item
+    """The items of a JSON list, counted from 0, one after the other: a large file has many."""
+    place, content = Place(path, "whole file"), read_text(path)
+    if not content.lstrip(BLANKS).startswith("["):
+        raise place.error(show(place.parse(content)), LIST, "Check the file's format.")
+    empty = True
+    try:
+        for number, item in enumerate(_items(content)):
+            empty = False
+            yield Place(path, f"item {number}"), item
+    except UNREADABLE as error:
+        raise place.error(f"invalid JSON ({error})", "JSON", "Check the file's format.") from error
+    if empty:
+        raise place.error("[]", LIST, "Check the file's format.")
 
 
 def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a file, counted from 1; blank lines are skipped."""
-    # Only "\n" ends a line: `splitlines` would also cut at separators inside strings.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            yield Place(path, f"line {number}"), line
+    """The lines of a file, counted from 1, one after the other; blank lines are skipped."""
+    blank = True
+    with _open(path) as file:
+        # Only "\n" ends a line: text files would also cut at separators inside strings.
+        for number, content in enumerate(file, start=1):
+            place = Place(path, f"line {number}")
+            line = _decode(place, content.removesuffix(b"\n"), "utf-8-sig" if number == 1 else "utf-8")
+            if line.strip():
+                blank = False
+                yield place, line
+    if blank:
+        raise _empty(path)
 
 
 def first_item(path: Path) -> Any:
@@ -151,7 +173,7 @@ def first_item(path: Path) -> Any:
     content = read_text(path)
     line = content.strip().split("\n", 1)[0].strip()
     parsers: list[tuple[Callable[[str], Any], str]]
-    parsers = [(json.loads, content), (json.loads, line), (ast.literal_eval, line)]
+    parsers = [(_first, content), (json.loads, content), (json.loads, line), (ast.literal_eval, line)]
     for parse, part in parsers:
         try:
             value = parse(part)
@@ -161,29 +183,76 @@ def first_item(path: Path) -> Any:
     return line
 
 
+def _items(content: str) -> Iterator[Any]:
+    """The items of a JSON list, each parsed when it is asked for. Raises what `json` raises."""
+    at = _skip(content, content.index("[") + 1)
+    while content[at : at + 1] != "]":
+        start = at
+        item, at = DECODER.raw_decode(content, start)
+        _check_encodable(item, content[start:at])
+        yield item
+        at = _skip(content, at)
+        if content[at : at + 1] == "]":
+            break
+        if content[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", content, at)
+        at = _skip(content, at + 1)
+    at = _skip(content, at + 1)
+    if at < len(content):
+        raise json.JSONDecodeError("Extra data", content, at)
+
+
+def _first(content: str) -> list[Any]:
+    """The first item of a JSON list. Raises ValueError where there is none."""
+    if not content.lstrip(BLANKS).startswith("["):
+        raise ValueError("no list")
+    return [next(_items(content), [])]
+
+
+def _skip(content: str, at: int) -> int:
+    """The place of the next character that is not blank."""
+    while content[at : at + 1] and content[at] in BLANKS:
+        at += 1
+    return at
+
+
 def read_text(path: Path, exactly: bool = False) -> str:
     """The content of a file, which must be UTF-8 and not blank; a byte order mark is left out.
 
     exactly: the byte order mark stays, and the file may be blank.
     """
     content = read_bytes(path, blank=exactly)
-    try:
-        return content.decode("utf-8" if exactly else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        found, place = f"undecodable bytes ({error})", Place(path, "whole file")
-        raise place.error(found, "UTF-8 text", "Save the file as UTF-8.") from error
+    return _decode(Place(path, "whole file"), content, "utf-8" if exactly else "utf-8-sig")
 
 
 def read_bytes(path: Path, blank: bool = False) -> bytes:
     """The content of a file; `blank` says whether there may be nothing in it."""
-    place = Place(path, "whole file")
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError as error:
-        raise place.error("a folder", "a file", "Name one of its files, or check the format.") from error
+    with _open(path) as file:
+        content = file.read()
     if not blank and not content.removeprefix(BOM_UTF8).strip():
-        raise place.error("an empty file", "at least one text", "Check the path, or fetch the file again.")
+        raise _empty(path)
     return content
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except IsADirectoryError as error:
+        advice = "Name one of its files, or check the format."
+        raise Place(path, "whole file").error("a folder", "a file", advice) from error
+
+
+def _decode(place: Place, content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        found = f"undecodable bytes ({error})"
+        raise place.error(found, "UTF-8 text", "Save the file as UTF-8.") from error
+
+
+def _empty(path: Path) -> ConversionError:
+    advice = "Check the path, or fetch the file again."
+    return Place(path, "whole file").error("an empty file", "at least one text", advice)
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

@@ -25,6 +25,8 @@ from spacy_bispn.converters import (
 from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Relation
 
+Item = tuple[Place, Any, str]  # with its id
+
 
 def recognizes(item: Any) -> bool:
     return isinstance(item, dict) and {"tokens", "entities", "relations"} <= item.keys()
@@ -36,16 +38,10 @@ def read(path: Path, ids: Sequence[int | str] | None = None, **rules: Unpack[Rul
     A sentence without `orig_id` has its position in the file, counted from 0, as its id.
     Raises ConversionError on malformed input and for an id that is not in the file.
     """
-    items = [(place, item, _item_id(item, number)) for number, (place, item) in enumerate(read_items(path))]
-    if ids is not None:
-        by_id = {text_id: (place, item, text_id) for place, item, text_id in items}
-        missing = [wanted for wanted in map(str, ids) if wanted not in by_id]
-        if missing:
-            found = f"no sentence with id {', '.join(missing[:5])}" + (", ..." if len(missing) > 5 else "")
-            raise Place(path, "whole file").error(found, "every id asked for", "Check ids against `orig_id`.")
-        items = [by_id[wanted] for wanted in map(str, ids)]
+    items = ((place, item, _item_id(item, number)) for number, (place, item) in enumerate(read_items(path)))
+    chosen = items if ids is None else _choose(path, items, [str(wanted) for wanted in ids])
     conversion = Conversion(**rules)
-    for place, item, text_id in items:
+    for place, item, text_id in chosen:
         with conversion.attempt():
             _add(conversion, place, item, text_id)
     return conversion
@@ -76,6 +72,17 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
     a relation to what is not among the entities.
     """
     save(path, json.dumps([_to_item(text) for text in texts], ensure_ascii=False))
+
+
+def _choose(path: Path, items: Iterable[Item], ids: Sequence[str]) -> list[Item]:
+    """The items with these ids, in the order of the ids."""
+    asked = set(ids)
+    by_id = {item[2]: item for item in items if item[2] in asked}
+    missing = [wanted for wanted in ids if wanted not in by_id]
+    if missing:
+        found = f"no sentence with id {', '.join(missing[:5])}" + (", ..." if len(missing) > 5 else "")
+        raise Place(path, "whole file").error(found, "every id asked for", "Check ids against `orig_id`.")
+    return [by_id[wanted] for wanted in ids]
 
 
 def _item_id(item: Any, number: int) -> str:

@@ -55,7 +55,7 @@ def to_svg(text: str, extraction: Extraction, width: float) -> str:
 def color(label: str) -> str:
     """The colour of a label, always the same, dark enough to be read on white."""
     hue = crc32(label.encode("utf-8", "replace")) % 360 / 360
-    return "#" + "".join(f"{round(255 * part):02x}" for part in hls_to_rgb(hue, 0.34, 0.7))
+    return "#" + "".join(f"{round(255 * part):02x}" for part in hls_to_rgb(hue, 0.27, 0.7))
 
 
 def clean(text: str) -> str:
@@ -92,7 +92,8 @@ def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[flo
     labels: list[str] = []
     for arc in layout.arcs:
         relation = extraction.relations[arc.relation]
-        points = _way(arc, layout, bases)
+        size = measure(relation.label, LABEL_SIZE)
+        points = _way(arc, layout, bases, size)
         x, y = points[-1]
         tip = f"M{_n(x)} {_n(y)}l{_n(-ARROW)} {_n(-2 * ARROW)}h{_n(2 * ARROW)}z"
         yield (
@@ -102,7 +103,7 @@ def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[flo
         title = f"{_described(text, relation.head)} → {_described(text, relation.tail)}"
         for stretch in arc.stretches:
             if stretch.label is not None:
-                middle, size = _height(stretch, bases), measure(relation.label, LABEL_SIZE)
+                middle = _middle(stretch, bases)
                 labels.append(
                     f'<g class="relation" fill="{color(relation.label)}"><title>{clean(relation.label)}'
                     f'{_score(relation.score)}: {title}</title><rect x="{_n(stretch.label - size / 2)}" '
@@ -113,10 +114,10 @@ def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[flo
     yield from labels
 
 
-def _way(arc: Arc, layout: Layout, bases: Sequence[float]) -> list[Point]:
-    """The corners of an arc from its head to its tail."""
+def _way(arc: Arc, layout: Layout, bases: Sequence[float], size: float) -> list[Point]:
+    """The corners of an arc from its head to its tail; size: how wide its label is."""
     first, last = arc.stretches[0], arc.stretches[-1]
-    up, down = _height(first, bases), _height(last, bases)
+    up, down = _height(first, bases, size), _height(last, bases, size)
     end = first.to if not arc.side else last.at
     points = [(first.at, bases[first.line] - ASCENT), (first.at, up)]
     if arc.side:
@@ -126,7 +127,14 @@ def _way(arc: Arc, layout: Layout, bases: Sequence[float]) -> list[Point]:
     return [*points, (end, down), (end, bases[last.line] - ASCENT)]
 
 
-def _height(stretch: Stretch, bases: Sequence[float]) -> float:
+def _height(stretch: Stretch, bases: Sequence[float], size: float) -> float:
+    """Where an arc crosses its line: through its label, or below one that would hide it."""
+    hidden = stretch.label is not None and abs(stretch.to - stretch.at) < size + 2 * ROUND
+    return _middle(stretch, bases) + (LABEL_SIZE / 2 + 1 if hidden else 0)
+
+
+def _middle(stretch: Stretch, bases: Sequence[float]) -> float:
+    """The middle of a lane, where labels stand."""
     return bases[stretch.line] - ASCENT - (stretch.lane + 0.9) * LANE
 
 

@@ -80,6 +80,14 @@ def test_page_escapes_what_it_shows() -> None:
     assert "&lt;script&gt;" in html
 
 
+def test_page_fits_a_telephone() -> None:
+    html = render_page([], "t", report="<table></table>")
+    assert 'name="viewport" content="width=device-width' in html
+    assert "overflow-wrap: anywhere" in html, "long names break"
+    assert re.search(r"\btable {[^}]*overflow-x: auto", html), "a wide table scrolls, not the page"
+    assert re.search(r"body {[^}]*padding: 0 1rem", html), "the text does not touch the edge"
+
+
 def test_page_of_empty_texts_and_self_relations() -> None:
     nlp = make_nlp()
     loop = make_text("Tem2 dimers", [("Tem2", "P")], [(0, 0, "BINDS")])

@@ -180,8 +180,8 @@ def test_malformed_lines_are_named(read, line, found, expected):
     [
         ("", "whole file: found an empty file"),
         ("\n \r\n", "whole file: found an empty file"),
-        (b"7|t|\xff", "whole file: found undecodable bytes"),
-        (HEAD.encode("utf-16"), "whole file: found undecodable bytes"),
+        (b"7|t|\xff", "line 1: found undecodable bytes"),
+        (HEAD.encode("utf-16"), "line 1: found undecodable bytes"),
         ('{"id": "7"}', 'line 1: found \'{"id": "7"}\', expected a title'),
         (MENTIONS, "line 1: found '7\\t0\\t8\\tNaloxone"),
         ("7|a|Abstract\n", "line 1: found '7|a|Abstract', expected a title"),

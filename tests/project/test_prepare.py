@@ -8,7 +8,7 @@ from pathlib import Path
 import prepare
 import pytest
 import spacy
-from published import CORPORA, parts
+from published import CORPORA, UNSPLIT, parts
 from spacy.tokens import DocBin
 
 DOCUMENT = {
@@ -93,6 +93,19 @@ def test_a_fifth_of_text2dt_tests_and_no_text_is_in_two_parts(place: Path) -> No
     ]
 
 
+@pytest.mark.slow
+def test_a_fifth_of_the_prodigy_sample_tests_and_binding_has_no_direction(
+    place: Path, corpora: Path
+) -> None:
+    prepare.prepare("prodigy", corpora, place / "corpus")
+    found = {name: texts_in(place / f"corpus/{name}.spacy") for name in ("train", "dev", "test")}
+    assert {name: len(texts) for name, texts in found.items()} == {"train": 107, "dev": 12, "test": 30}
+    assert len(set().union(*found.values())) == 149
+    assert parts("prodigy", corpora, place, 0)["train"].reading == (
+        "--format", "prodigy", "--symmetric", "Binds",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("corpus", "protocol", "words"),
     [
@@ -111,4 +124,5 @@ def test_the_published_files_are_where_they_are_looked_for(corpora: Path) -> Non
     for corpus in ("biorelex", "ade", "scierc"):
         for part in parts(corpus, corpora, corpora, 0).values():
             assert part.file.exists()
-    assert (corpora / "text2dt" / "train_dev.txt").exists()
+    for corpus, name in UNSPLIT.items():
+        assert (corpora / corpus / name).exists()

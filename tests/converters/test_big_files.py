@@ -1,0 +1,38 @@
+"""A large file is read record by record: what is in memory is its records, and little else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from big_files import peak_of, write_big
+from examples import ITEMS
+
+from spacy_bispn.converters import get_format
+
+READ = (
+    "import sys, pathlib; from spacy_bispn.converters import detect, get_format; "
+    "path = pathlib.Path(sys.argv[1]); get_format(detect(path))(path)"
+)
+MEGABYTES = 10
+# How many times the file's size; words of their own are small objects, and many.
+TIMES = dict.fromkeys(ITEMS, 4.5) | dict.fromkeys(("dygie", "glirel", "prodigy", "spert"), 9.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ITEMS)
+def test_memory_is_a_few_times_the_size_of_the_file(tmp_path: Path, form: str) -> None:
+    peaks = []
+    for megabytes in (0.01, MEGABYTES):
+        write_big(tmp_path / "big", form, megabytes)
+        peaks.append(peak_of(sys.executable, "-c", READ, str(tmp_path / "big")))
+    assert peaks[1] - peaks[0] < TIMES[form] * MEGABYTES
+
+
+@pytest.mark.parametrize("form", ITEMS)
+def test_the_records_of_large_files_are_texts_of_their_own(tmp_path: Path, form: str) -> None:
+    written = write_big(tmp_path / "big", form, 0.01)
+    conversion = get_format(form)(tmp_path / "big")
+    assert len(conversion.texts) == len({text.id for text in conversion.texts}) == written > 1
+    assert conversion.report.relations == written and not conversion.report.problems
