@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from published import CORPORA, TOKENS, UNSPLIT, Part, parts, unsplit
 
-from spacy_bispn.cli.sources import hold_out
+from spacy_bispn.cli.sources import held_out
 
 HELD_OUT, RELEASED = "held-out", "released"
 TEST_SHARE = 0.2  # of a corpus without a test file
@@ -53,8 +53,10 @@ def split(whole: Path, files: Sequence[Path]) -> None:
     """Part the lines of a file into two files, to train and to test on."""
     with whole.open(encoding="utf8") as file:
         lines = list(file)
-    for path, chosen in zip(files, hold_out(lines, TEST_SHARE, seed=0), strict=True):
+    held = held_out(len(lines), TEST_SHARE, seed=0)
+    for path, wanted in zip(files, (False, True), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
+        chosen = (line for number, line in enumerate(lines) if (number in held) == wanted)
         path.write_text("".join(chosen), "utf8")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import spacy
 import srsly
 import typer
-from spacy.language import Language
 from wasabi import msg
 
-from ..corpora import to_docbin
 from ..files import save
 from ..records import AnnotatedText
+from .docfiles import DocFiles
 from .options import (
     AUTO,
     DiscontiguousOption,
@@ -26,7 +28,7 @@ from .options import (
     Splits,
     Symmetric,
 )
-from .sources import find_format, hold_out, read_source
+from .sources import find_format, held_out, read_source
 
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 SHOWN = 5
@@ -34,7 +36,7 @@ SHOWN = 5
 
 def convert_command(
     source: Annotated[Path, typer.Argument(help="Corpus file, or folder of a corpus", exists=True)],
-    output: Annotated[Path, typer.Argument(help="The .spacy file to write")],
+    output: Annotated[Path, typer.Argument(help="The .spacy file to write, or a new folder for several")],
     form: Format = AUTO,
     lang: Annotated[str, typer.Option(help="Language code")] = "en",
     punctuation: Annotated[bool, typer.Option(help="Make every punctuation mark its own token")] = False,
@@ -47,28 +49,30 @@ def convert_command(
     splits: Splits = None,
     fold: Fold = 0,
     part: Part = "train",
-    dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written here")] = None,
+    dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written there")] = None,
     share: Annotated[float, typer.Option(help="The share held out")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of the random share")] = 0,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
-    try:
-        conversion = read_source(
-            source, find_format(source, form), splits, fold, part, symmetric, negative, lenient,
-            level=level, pairs=pairs, discontiguous=discontiguous,
-        )  # fmt: skip
-        texts = conversion.texts
-        held: list[AnnotatedText] = []
-        if dev is not None:
-            texts, held = hold_out(texts, share, seed)
-    except ValueError as error:
-        msg.fail("The corpus cannot be converted", str(error), exits=1)
     config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
     nlp = spacy.blank(lang, config=config)
-    problems = write(nlp, texts, output)
-    if dev is not None:
-        problems += write(nlp, held, dev)
+    try:
+        read = partial(
+            read_source, source, find_format(source, form), splits, fold, part, symmetric, negative,
+            lenient, level=level, pairs=pairs, discontiguous=discontiguous,
+        )  # fmt: skip
+        # What is held out is chosen by number, so the texts are counted first.
+        held = held_out(read(take=ignore).report.texts, share, seed) if dev is not None else frozenset()
+        with ExitStack() as stack:
+            files = [stack.enter_context(DocFiles(nlp, path)) for path in (output, dev) if path is not None]
+            number = count()
+            conversion = read(take=lambda text: files[next(number) in held].add(text))
+    except ValueError as error:
+        msg.fail("The corpus cannot be converted", str(error), exits=1)
+    for made in files:
+        msg.good(f"{made.docs} texts in {made.path}")
+    problems = [line for made in files for line in made.problems]
     found = conversion.report
     msg.info(f"{source.name}: {found}")
     for line in [*found.errors[:SHOWN], *problems[:SHOWN]]:
@@ -81,9 +85,5 @@ def convert_command(
         save(report, srsly.json_dumps({**found.as_json(), "unplaced": problems}, indent=2))
 
 
-def write(nlp: Language, texts: list[AnnotatedText], path: Path) -> list[str]:
-    """Write one `.spacy` file; returns what could not be placed."""
-    docbin, problems = to_docbin(nlp, texts)
-    save(path, docbin.to_bytes())
-    msg.good(f"{len(docbin)} texts in {path}")
-    return problems
+def ignore(text: AnnotatedText) -> None:
+    """Take no text: it is only counted."""

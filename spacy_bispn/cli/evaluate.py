@@ -78,13 +78,15 @@ def evaluate_command(
             get_convention(name)
         form = find_format(data, form)
         conversion = None
-        options = {"level": level, "pairs": pairs, "discontiguous": discontiguous}
         if form == DOCS:
-            check_options(form, negative=negative, splits=splits, **options)
+            check_options(
+                form, negative=negative, splits=splits, level=level, pairs=pairs, discontiguous=discontiguous
+            )
         else:
             conversion = read_source(
-                data, form, splits, fold, part, symmetric, negative, lenient=False, **options
-            )
+                data, form, splits, fold, part, symmetric, negative,
+                level=level, pairs=pairs, discontiguous=discontiguous,
+            )  # fmt: skip
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
     nlp = load_model(model)

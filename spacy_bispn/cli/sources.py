@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spacy.language import Language
@@ -55,11 +55,12 @@ def read_source(
     symmetric: Sequence[str] | None = None,
     negative: Sequence[str] | None = None,
     lenient: bool = False,
+    take: Callable[[AnnotatedText], object] | None = None,
     **settings: str | None,
 ) -> Conversion:
     """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
 
-    symmetric, negative, lenient: see `Conversion`; settings: what only some formats know, see `OWNERS`.
+    symmetric, negative, lenient, take: see `Conversion`; settings: what only some formats know, see `OWNERS`.
 
     Raises ValueError for an unknown format, part or setting, ConversionError for malformed input and
     where no text is left.
@@ -74,30 +75,28 @@ def read_source(
         rules["symmetric"] = tuple(symmetric)
     if negative:
         rules["negative"] = tuple(negative)
+    if take is not None:
+        rules["take"] = take
     if splits is not None:
         conversion = read_fold(path, splits, fold, "train" if part == "train" else "test", **rules)
     else:
         given = {name: value for name, value in settings.items() if value is not None}
         conversion = read(path, **given, **rules)
-    if not conversion.texts:
+    if not conversion.report.texts:
         first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
         raise ValueError(f"{path}: {conversion.report}; expected at least one text.{first}")
     return conversion
 
 
-def hold_out(
-    texts: Sequence[AnnotatedText], share: float, seed: int
-) -> tuple[list[AnnotatedText], list[AnnotatedText]]:
-    """A random share of the texts to choose models by, and the rest to train on: (rest, held out).
+def held_out(total: int, share: float, seed: int) -> frozenset[int]:
+    """The numbers, from 0, of a random share of texts to choose models by, or to test them on.
 
     Raises ValueError unless the share lies between 0 and 1.
     """
     if not 0 < share < 1:
         raise ValueError(f"the share held out is {share}, expected one between 0 and 1: 0.1 is usual.")
-    count = min(max(round(share * len(texts)), 1), len(texts))  # at least one, to choose models by
-    chosen = set(random.Random(seed).sample(range(len(texts)), count))
-    rest = [text for index, text in enumerate(texts) if index not in chosen]
-    return rest, [text for index, text in enumerate(texts) if index in chosen]
+    count = min(max(round(share * total), 1), total)  # at least one, to choose models by
+    return frozenset(random.Random(seed).sample(range(total), count))
 
 
 def predict_docs(nlp: Language, path: Path, limit: int = 0) -> list[Example]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -19,6 +19,7 @@ class Rules(TypedDict, total=False):
     symmetric: tuple[str, ...]
     negative: tuple[str, ...]
     lenient: bool
+    take: Callable[[AnnotatedText], object]
 
 
 @dataclass
@@ -72,11 +73,14 @@ class Conversion:
     symmetric: the relation labels without a direction; their head is the earlier entity.
     negative: labels that say that there is no relation; such relations are dropped and counted.
     lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
+    take: is given every text as soon as it is read, for files larger than memory; without it they
+        are kept in `texts`.
     """
 
     symmetric: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     lenient: bool = False
+    take: Callable[[AnnotatedText], object] | None = None
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     _ids: set[str] = field(default_factory=set, repr=False)
@@ -119,7 +123,8 @@ class Conversion:
         kept_entities = tuple(dict.fromkeys(entities))
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
         extraction = Extraction(kept_entities, kept_relations)
-        self.texts.append(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
+        take = self.take or self.texts.append
+        take(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
 
         report = self.report
         report.texts += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from spacy_bispn.converters import ConversionError, Place, read_bytes, show
+from spacy_bispn.converters import ConversionError, Place, read_chunks, show
 
 
 @dataclass
@@ -48,7 +48,6 @@ def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -
     grow without bounds, are refused, and so are entities that only the DTD could explain.
     """
     place = Place(path, "whole file")
-    content = read_bytes(path)
     parser = expat.ParserCreate()
     parser.buffer_text = True
     top = Element(place, "", {})
@@ -85,7 +84,9 @@ def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -
     parser.EntityDeclHandler = refuse
     parser.SkippedEntityHandler = refuse
     try:
-        parser.Parse(content, True)
+        for content in read_chunks(path):
+            parser.Parse(content)
+        parser.Parse(b"", True)
     except ConversionError:
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: unknown encodings

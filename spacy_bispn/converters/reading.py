@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
-from codecs import BOM_UTF8
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF8, getincrementaldecoder
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from spacy_bispn.converters.json_list import NoList, check_encodable, parse_list
 from spacy_bispn.records import Entity
 
 T = TypeVar("T")
@@ -19,9 +21,9 @@ K = TypeVar("K", bound=Hashable)
 # What the parsers of JSON and of Python literals raise, deep nesting included.
 UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
-BLANKS = " \t\n\r"  # of JSON
-DECODER = json.JSONDecoder()
+CHUNK = 2**20  # bytes read at once
 LIST = "a list with at least one item"
+UTF8 = ("UTF-8 text", "Save the file as UTF-8.")
 
 
 class ConversionError(ValueError):
@@ -101,14 +103,8 @@ class Place:
             raise self.error(f"the span {start} to {end}", expected, "Check the offsets against the text.")
 
     def _encodable(self, value: Any, content: str) -> Any:
-        _check_encodable(value, content)
+        check_encodable(value, content)
         return value
-
-
-def _check_encodable(value: Any, content: str) -> None:
-    # Half of a surrogate pair can only be written as an escape.
-    if "\\ud" in content.lower():
-        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
 
 
 class Words:
@@ -134,14 +130,16 @@ def read_json(path: Path) -> tuple[Place, Any]:
 
 def read_items(path: Path) -> Iterator[tuple[Place, Any]]:
     """The items of a JSON list, counted from 0, one after the other: a large file has many."""
-    place, content = Place(path, "whole file"), read_text(path)
-    if not content.lstrip(BLANKS).startswith("["):
-        raise place.error(show(place.parse(content)), LIST, "Check the file's format.")
+    place = Place(path, "whole file")
     empty = True
     try:
-        for number, item in enumerate(_items(content)):
+        for number, item in enumerate(parse_list(_decoded(path))):
             empty = False
             yield Place(path, f"item {number}"), item
+    except NoList as error:
+        raise place.error(show(error.value), LIST, "Check the file's format.") from error
+    except ConversionError:
+        raise
     except UNREADABLE as error:
         raise place.error(f"invalid JSON ({error})", "JSON", "Check the file's format.") from error
     if empty:
@@ -170,50 +168,17 @@ def first_item(path: Path) -> Any:
     """
     if path.is_dir():
         return path
-    content = read_text(path)
-    line = content.strip().split("\n", 1)[0].strip()
-    parsers: list[tuple[Callable[[str], Any], str]]
-    parsers = [(_first, content), (json.loads, content), (json.loads, line), (ast.literal_eval, line)]
-    for parse, part in parsers:
-        try:
-            value = parse(part)
-        except UNREADABLE:
-            continue
-        return value[0] if isinstance(value, list) and value else value
+    with suppress(ConversionError):
+        return next(read_items(path))[1]
+    line = next(read_lines(path))[1].strip()
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(*UNREADABLE):
+            value = parse(line)
+            return value[0] if isinstance(value, list) and value else value
+    if line.startswith("{"):  # an object of several lines
+        with suppress(*UNREADABLE):
+            return json.loads(read_text(path))
     return line
-
-
-def _items(content: str) -> Iterator[Any]:
-    """The items of a JSON list, each parsed when it is asked for. Raises what `json` raises."""
-    at = _skip(content, content.index("[") + 1)
-    while content[at : at + 1] != "]":
-        start = at
-        item, at = DECODER.raw_decode(content, start)
-        _check_encodable(item, content[start:at])
-        yield item
-        at = _skip(content, at)
-        if content[at : at + 1] == "]":
-            break
-        if content[at : at + 1] != ",":
-            raise json.JSONDecodeError("Expecting ',' delimiter", content, at)
-        at = _skip(content, at + 1)
-    at = _skip(content, at + 1)
-    if at < len(content):
-        raise json.JSONDecodeError("Extra data", content, at)
-
-
-def _first(content: str) -> list[Any]:
-    """The first item of a JSON list. Raises ValueError where there is none."""
-    if not content.lstrip(BLANKS).startswith("["):
-        raise ValueError("no list")
-    return [next(_items(content), [])]
-
-
-def _skip(content: str, at: int) -> int:
-    """The place of the next character that is not blank."""
-    while content[at : at + 1] and content[at] in BLANKS:
-        at += 1
-    return at
 
 
 def read_text(path: Path, exactly: bool = False) -> str:
@@ -227,11 +192,32 @@ def read_text(path: Path, exactly: bool = False) -> str:
 
 def read_bytes(path: Path, blank: bool = False) -> bytes:
     """The content of a file; `blank` says whether there may be nothing in it."""
+    return b"".join(read_chunks(path, blank))
+
+
+def read_chunks(path: Path, blank: bool = False) -> Iterator[bytes]:
+    """The content of a file in parts; `blank` says whether there may be nothing in it."""
     with _open(path) as file:
-        content = file.read()
-    if not blank and not content.removeprefix(BOM_UTF8).strip():
+        while data := file.read(CHUNK):
+            blank = blank or bool(data.removeprefix(BOM_UTF8).strip())
+            yield data
+    if not blank:
         raise _empty(path)
-    return content
+
+
+def _decoded(path: Path) -> Iterator[str]:
+    """The text of a file in parts, without a byte order mark."""
+    decoder, passed = getincrementaldecoder("utf-8-sig")(), 0
+    for data in chain(read_chunks(path), [b""]):
+        passed += len(data)
+        try:
+            text = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            at = passed - len(error.object) + error.start  # in the file: what is decoded ends at `passed`
+            found = f"undecodable bytes ({error.reason} at byte {at})"
+            raise Place(path, "whole file").error(found, *UTF8) from error
+        if text:
+            yield text
 
 
 def _open(path: Path) -> BinaryIO:
@@ -246,8 +232,7 @@ def _decode(place: Place, content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        found = f"undecodable bytes ({error})"
-        raise place.error(found, "UTF-8 text", "Save the file as UTF-8.") from error
+        raise place.error(f"undecodable bytes ({error})", *UTF8) from error
 
 
 def _empty(path: Path) -> ConversionError:

@@ -67,6 +67,25 @@ def test_convert_holds_out_a_share(run: Run, tmp_path: Path) -> None:
     assert convert(seed=2) != (rest, held)
 
 
+def test_convert_to_folders_for_corpora_that_do_not_fit_in_memory(run: Run, tmp_path: Path) -> None:
+    texts = demo_texts(20)
+    jsonl.write(tmp_path / "in.jsonl", texts)
+    found = []
+    for names in (("train.spacy", "dev.spacy"), ("train", "dev")):
+        train, dev = (tmp_path / name for name in names)
+        said = " ".join(run("convert", tmp_path / "in.jsonl", train, "--dev", dev).output.split())
+        assert f"18 texts in {train}" in said and f"2 texts in {dev}" in said
+        files = [path / "00001.spacy" if path.is_dir() else path for path in (train, dev)]
+        found.append([[(doc.text, facts(doc)) for doc in docs_in(file)] for file in files])
+    assert found[0] == found[1]
+    said = " ".join(run("convert", tmp_path / "in.jsonl", tmp_path / "train", code=1).output.split())
+    for part in ("a folder with something in it", "expected the name of a .spacy file", "give another name"):
+        assert part in said
+    (tmp_path / "in.jsonl").write_text("{}\n")
+    run("convert", tmp_path / "in.jsonl", tmp_path / "other", "--format", "jsonl", code=1)
+    assert not list(tmp_path.glob("other*"))
+
+
 def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> None:
     jsonl.write(tmp_path / "in.jsonl", demo_texts(3))
     run("convert", tmp_path / "in.jsonl", tmp_path / "train.spacy", "--dev", tmp_path / "dev.spacy")

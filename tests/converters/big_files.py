@@ -97,7 +97,7 @@ def main(megabytes: float, forms: list[str]) -> None:
     print("| format | texts | seconds | peak MB |\n| --- | --- | --- | --- |", flush=True)
     for form in forms or ITEMS:
         with TemporaryDirectory() as folder:
-            big, made = Path(folder, "big"), Path(folder, "made.spacy")
+            big, made = Path(folder, "big"), Path(folder, "made")
             texts = write_big(big, form, megabytes)
             started = time.monotonic()
             peak = peak_of(sys.executable, "-m", "spacy", "bispn", "convert", str(big), str(made))

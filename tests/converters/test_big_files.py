@@ -1,4 +1,4 @@
-"""A large file is read record by record: what is in memory is its records, and little else."""
+"""A large file is read record by record: it needs memory for the records that are kept, and little else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ READ = (
     "import sys, pathlib; from spacy_bispn.converters import detect, get_format; "
     "path = pathlib.Path(sys.argv[1]); get_format(detect(path))(path)"
 )
+CONVERT = (
+    "import sys, pathlib; from spacy_bispn.cli import convert, docfiles; docfiles.CHARACTERS = 100_000; "
+    "convert.convert_command(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + '_made'))"
+)
 MEGABYTES = 10
 # How many times the file's size; words of their own are small objects, and many.
 TIMES = dict.fromkeys(ITEMS, 4.5) | dict.fromkeys(("dygie", "glirel", "prodigy", "spert"), 9.0)
@@ -28,6 +32,18 @@ def test_memory_is_a_few_times_the_size_of_the_file(tmp_path: Path, form: str) -
         write_big(tmp_path / "big", form, megabytes)
         peaks.append(peak_of(sys.executable, "-c", READ, str(tmp_path / "big")))
     assert peaks[1] - peaks[0] < TIMES[form] * MEGABYTES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ITEMS)
+def test_memory_for_a_folder_of_files_hardly_grows_with_the_file(tmp_path: Path, form: str) -> None:
+    peaks = []
+    for megabytes in (0.5, 2.5):
+        big = tmp_path / f"big{megabytes}"
+        write_big(big, form, megabytes)
+        peaks.append(peak_of(sys.executable, "-c", CONVERT, str(big)))
+    # What stays of a text is its id.
+    assert peaks[1] - peaks[0] < 4
 
 
 @pytest.mark.parametrize("form", ITEMS)

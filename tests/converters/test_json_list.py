@@ -1,0 +1,92 @@
+"""A JSON list that is read in parts says the same as one that is read at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_bispn.converters.json_list import NoList, parse_list
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def in_parts(content: str, size: int) -> Iterator[str]:
+    return (content[start : start + size] for start in range(0, len(content), size))
+
+
+@given(
+    items=st.lists(VALUES, max_size=5),
+    size=st.integers(1, 9),
+    indent=st.none() | st.integers(0, 2),
+    ascii_only=st.booleans(),
+)
+def test_parts_of_any_size_give_the_items(
+    items: list[object], size: int, indent: int | None, ascii_only: bool
+) -> None:
+    content = json.dumps(items, indent=indent, ensure_ascii=ascii_only)
+    assert list(parse_list(in_parts(f" \n{content}\r\n", size))) == items
+
+
+@given(content=st.text('[]{}",:.-e1\\ \n', max_size=12), size=st.integers(1, 4))
+def test_what_json_refuses_is_refused_in_parts_too(content: str, size: int) -> None:
+    try:
+        expected = json.loads(content)
+    except ValueError:
+        expected = None
+    if isinstance(expected, list):
+        assert list(parse_list(in_parts(content, size))) == expected
+    else:  # NoList is a ValueError
+        with pytest.raises(ValueError):
+            list(parse_list(in_parts(content, size)))
+
+
+def test_an_item_comes_before_the_rest_is_read() -> None:
+    def chunks() -> Iterator[str]:
+        yield '[{"a": 1}, '
+        raise AssertionError("nobody asked for more")
+
+    assert next(parse_list(chunks())) == {"a": 1}
+
+
+def test_an_item_of_many_parts_is_not_parsed_after_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+    decode = json.JSONDecoder.raw_decode
+
+    def count(self: json.JSONDecoder, content: str, at: int) -> tuple[object, int]:
+        tries.append(len(content))
+        return decode(self, content, at)
+
+    monkeypatch.setattr("json.JSONDecoder.raw_decode", count)
+    item = "a" * 10_000
+    assert list(parse_list(in_parts(json.dumps([item]), 10))) == [item]
+    assert len(tries) < 20 and sum(tries) < 50_000
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[1,\n\n2 3]', "expecting ',' or ']' in line 3"),
+        ("[1,\n{]", "Expecting property name enclosed in double quotes in line 2"),
+        ('[\n\n\n"a', "Unterminated string starting at in line 4"),
+        ("[1]\n[2]", "expecting nothing behind the list in line 2"),
+        ("", "Expecting value in line 1"),
+    ],
+)
+def test_errors_name_the_line(content: str, said: str, size: int) -> None:
+    with pytest.raises(ValueError, match=f"^{said.replace('[', '.')}$"):
+        list(parse_list(in_parts(content, size)))
+
+
+def test_another_value_is_shown() -> None:
+    with pytest.raises(NoList) as caught:
+        list(parse_list(in_parts('{"a": [1]}\n{"a": [2]}', 3)))
+    assert caught.value.value == {"a": [1]}
