@@ -18,6 +18,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "no inverses of symmetric labels": {"symmetric_labels": "[]"},
     "additive pointers": {"model.pointer": "additive"},
     "queries in the encoder": {"model.query_layer": "0"},
+    "queries from encoder layer 3": {"model.query_layer": "3"},
 }
 
 
