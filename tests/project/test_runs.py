@@ -130,7 +130,7 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], p
     ]
     done = srsly.read_json(place / "metrics/ablation/biorelex/2/variant.json")
     assert done["name"] == "without linking"
-    with pytest.raises(typer.BadParameter, match=r"the variant is 40, expected a number from 0 to 8: see"):
+    with pytest.raises(typer.BadParameter, match=r"the variant is 40, expected a number from 0 to 9: see"):
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
 
 
