@@ -8,6 +8,7 @@ from typing import Any
 
 BLANKS = " \t\n\r"  # of JSON
 BEHIND = frozenset(BLANKS + ",]")  # what may follow an item: before it is there, a number may go on
+LONGEST = len("-Infinity")  # of the tokens that are no strings and may be cut off
 DECODER = json.JSONDecoder()
 
 
@@ -76,13 +77,17 @@ class _Unread:
             try:
                 value, end = DECODER.raw_decode(self._content, self._at)
             except json.JSONDecodeError as error:
-                if self._read():
+                if self._may_be_cut(error) and self._read():
                     continue
                 raise self._error(error.msg, error.pos) from error
             if self._content[end : end + 1] in BEHIND or not self._read():
                 check_encodable(value, self._content[self._at : end])
                 self._at = end
                 return value
+
+    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether what stands behind the end of what was read could mend the error."""
+        return error.msg.startswith("Unterminated") or error.pos + LONGEST >= len(self._content)
 
     def _read(self) -> bool:
         """Forget what was parsed, and read on; whether there was more."""

@@ -56,6 +56,15 @@ def test_an_item_comes_before_the_rest_is_read() -> None:
     assert next(parse_list(chunks())) == {"a": 1}
 
 
+def test_behind_an_error_nothing_is_read() -> None:
+    def chunks() -> Iterator[str]:
+        yield '[{"a": 1}, {"b" 2}, {"a": 1}'
+        raise AssertionError("the error was there before")
+
+    with pytest.raises(ValueError, match="Expecting ':' delimiter in line 1"):
+        list(parse_list(chunks()))
+
+
 def test_an_item_of_many_parts_is_not_parsed_after_each(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
     decode = json.JSONDecoder.raw_decode
