@@ -35,7 +35,7 @@ class DocFiles:
         self._texts: list[AnnotatedText] = []
         self._characters = 0
         self._files = 0
-        self._part = None if path.suffix == DOCS else path.with_name(f"{path.name}.part")
+        self._part = None if path.suffix == DOCS else path.absolute().with_name(f"{path.name}.part")
 
     def __enter__(self) -> Self:
         if self._part is not None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 BLANKS = " \t\n\r"  # of JSON
-BEHIND = frozenset(BLANKS + ",]")  # what may follow an item: before it is there, a number may go on
-LONGEST = len("-Infinity")  # of the tokens that are no strings and may be cut off
+LONGEST = len("-Infinity")  # of what is no string, the most that may be cut off
 DECODER = json.JSONDecoder()
 
 
@@ -77,28 +76,31 @@ class _Unread:
             try:
                 value, end = DECODER.raw_decode(self._content, self._at)
             except json.JSONDecodeError as error:
-                if self._may_be_cut(error) and self._read():
+                cut = error.msg.startswith("Unterminated") or self._is_near_end(error.pos)
+                if cut and self._read():
                     continue
                 raise self._error(error.msg, error.pos) from error
-            if self._content[end : end + 1] in BEHIND or not self._read():
+            if not self._is_near_end(end) or not self._read():  # a number may go on
                 check_encodable(value, self._content[self._at : end])
                 self._at = end
                 return value
 
-    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
-        """Whether what stands behind the end of what was read could mend the error."""
-        return error.msg.startswith("Unterminated") or error.pos + LONGEST >= len(self._content)
+    def _is_near_end(self, at: int) -> bool:
+        """Whether what is not read yet could change how this place is read."""
+        return at + LONGEST >= len(self._content)
 
     def _read(self) -> bool:
-        """Forget what was parsed, and read on; whether there was more."""
-        self._line += self._content.count("\n", 0, self._at)
-        self._content, self._at = self._content[self._at :], 0
-        wanted, more = 2 * len(self._content), [self._content]
+        """Read on, and forget what was parsed; where there is no more, all stays as it is."""
+        more: list[str] = []
+        wanted = len(self._content) - self._at
         # At least as much again: an item of many chunks would be parsed anew after each.
         while sum(map(len, more)) <= wanted and (chunk := next(self._chunks, "")):
             more.append(chunk)
-        self._content = "".join(more)
-        return len(more) > 1
+        if not more:
+            return False
+        self._line += self._content.count("\n", 0, self._at)
+        self._content, self._at = "".join([self._content[self._at :], *more]), 0
+        return True
 
     def _error(self, message: str, at: int) -> ValueError:
         return ValueError(f"{message} in line {self._line + self._content.count(chr(10), 0, at)}")

@@ -72,11 +72,13 @@ def test_what_a_killed_call_left_is_not_kept(tmp_path: Path) -> None:
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")] == ["corpus/00001.spacy"]
 
 
-def test_nothing_is_written_over(tmp_path: Path) -> None:
+def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "mine.txt").touch()
-    for name, found in (("corpus", "a folder with something in it"), ("corpus/mine.txt", "a file")):
-        with pytest.raises(ValueError) as caught, DocFiles(spacy.blank("en"), tmp_path / name):
+    folder = "a folder with something in it"
+    for name, found in (("corpus", folder), ("corpus/mine.txt", "a file"), (".", folder)):
+        with pytest.raises(ValueError) as caught, DocFiles(spacy.blank("en"), Path(name)):
             pass
         for part in (f"{name} is {found}", "expected the name of a .spacy file", "new or empty", "remove"):
             assert part in str(caught.value)

@@ -50,18 +50,25 @@ def test_what_json_refuses_is_refused_in_parts_too(content: str, size: int) -> N
 
 def test_an_item_comes_before_the_rest_is_read() -> None:
     def chunks() -> Iterator[str]:
-        yield '[{"a": 1}, '
+        yield '[{"a": 1}, {"a": 2}'
         raise AssertionError("nobody asked for more")
 
     assert next(parse_list(chunks())) == {"a": 1}
 
 
-def test_behind_an_error_nothing_is_read() -> None:
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ('[{"a": 1}, {"b" 2}, {"a": 1}', "Expecting ':' delimiter in line 1"),
+        ('[{"a": 1}{"a": 2}, {"a": 3}', "expecting ',' or ']' in line 1"),
+    ],
+)
+def test_behind_an_error_nothing_is_read(first: str, said: str) -> None:
     def chunks() -> Iterator[str]:
-        yield '[{"a": 1}, {"b" 2}, {"a": 1}'
+        yield first
         raise AssertionError("the error was there before")
 
-    with pytest.raises(ValueError, match="Expecting ':' delimiter in line 1"):
+    with pytest.raises(ValueError, match=said):
         list(parse_list(chunks()))
 
 
