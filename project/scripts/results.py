@@ -4,7 +4,8 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose fi
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, Any
@@ -243,11 +244,24 @@ def cases(corpus: str) -> Rows:
     """What each model finds in some sentences, marked; of missing relations gold."""
     found = read(METRICS / f"{corpus}_cases.json") or []
     rows = [
-        [cell([text["text"]]), *(cell([f"{MARKS[x['mark']]} {x['relation']}" for x in said])
-                                 for said in text["found"].values())]
+        [cell([text["text"]]), *(cell(tally(relations)) for relations in text["found"].values())]
         for text in found
-    ]  # fmt: skip
+    ]
     return table(["sentence", *(found[0]["found"] if found else ())], rows)
+
+
+def tally(relations: Sequence[dict[str, str]]) -> list[str]:
+    """A line for all mentions of a relation in the same words, with how many are right, wrong and missing."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in relations:
+        counts[one["relation"]][one["mark"]] += 1
+    return [f"{signs(marks)} {words}" for words, marks in sorted(counts.items())]
+
+
+def signs(marks: Mapping[str, int]) -> str:
+    """How often each mark was given, as "✓3 ○"."""
+    given = [(sign, marks[mark]) for mark, sign in MARKS.items() if mark in marks]
+    return " ".join(sign if count == 1 else f"{sign}{count}" for sign, count in given)
 
 
 def cell(lines: Sequence[str]) -> str:

@@ -130,6 +130,13 @@ def test_cases_are_marked_and_stay_in_their_cells() -> None:
     assert row == ["A \\| and b.", "✓ a — b → c<br>○ d", "–"]
 
 
+def test_mentions_of_a_relation_in_the_same_words_share_a_line() -> None:
+    marks = {"b — x → a": ["missing"], "a — x → b": ["missing", "right", "wrong", "right", "right"]}
+    found = [{"relation": relation, "mark": mark} for relation, of in marks.items() for mark in of]
+    put("metrics/demo_cases.json", [{"text": "A b.", "found": {"one": found}}])
+    assert table("demo", "demo cases")[2] == ["A b.", "✓3 ✗ ○ a — x → b<br>○ b — x → a"]
+
+
 def test_a_table_without_figures_stays_as_it_is() -> None:
     table("demo", "demo runs")
     assert "not yet run" in Path("page.md").read_text("utf8")
