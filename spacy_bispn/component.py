@@ -17,7 +17,6 @@ from . import annotations
 from .bounds import within
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
-from .defaults import DEFAULTS, SCORE_WEIGHTS
 from .files import save
 from .gold import check_labels, check_queries, collect_labels, count, report_losses
 from .nn.objective import Objective
@@ -27,41 +26,6 @@ from .saved import FILE, load_model, pack_component, unpack_component
 from .targets import WindowGold, make_targets, place
 
 BAD_LOSS = ("stop", "skip")
-
-
-@Language.factory("bispn", assigns=["doc.ents", "doc.spans", "doc._.relations"],
-                  default_config=DEFAULTS, default_score_weights=SCORE_WEIGHTS)  # type: ignore[untyped-decorator]  # fmt: skip
-def make_bispn(
-    nlp: Language,
-    name: str,
-    model: Model[Any, Any],
-    objective: Objective,
-    scorer: Callable[..., dict[str, Any]] | None,
-    type_threshold: float,
-    relation_threshold: float,
-    boundary_threshold: float,
-    longest_span: int,
-    coherence: str,
-    remove_overlaps: bool,
-    symmetric_labels: list[str],
-    frozen_epochs: float,
-    batch_pieces: int,
-    bad_loss: str,
-) -> "BiSPN":
-    """Make the component from its config block; every setting is explained in docs/configuration.md."""
-    decoding = {
-        "type_threshold": type_threshold,
-        "relation_threshold": relation_threshold,
-        "boundary_threshold": boundary_threshold,
-        "longest_span": longest_span,
-        "coherence": coherence,
-        "remove_overlaps": remove_overlaps,
-    }
-    return BiSPN(
-        nlp.vocab, model, name, objective=objective, scorer=scorer, decoding=decoding,
-        symmetric_labels=symmetric_labels, frozen_epochs=frozen_epochs, batch_pieces=batch_pieces,
-        bad_loss=bad_loss,
-    )  # fmt: skip
 
 
 class BiSPN(TrainablePipe):  # type: ignore[misc]
@@ -91,6 +55,11 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 512 is a good start.")
         if bad_loss not in BAD_LOSS:
             raise ValueError(f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct it.")
+        if not isinstance(objective, Objective):
+            raise ValueError(
+                f"objective is {objective!r}, expected an Objective: name one, such as "
+                f'{{"@misc": "spacy-bispn.Objective.v1"}}.'
+            )
         Decoding(**decoding)  # raises on impossible values
         self.vocab = vocab
         self.model = model

@@ -23,7 +23,7 @@ FLOORS = {
     5: ["bridge", "scorer", "gold", "drawing", "invariants"],
     6: ["architectures", "defaults", "saved"],
     7: ["component"],
-    8: ["corpora", "attention_map"],
+    8: ["factory", "corpora", "attention_map"],
     9: ["bench", "cli"],
     10: ["soak"],
 }
@@ -150,8 +150,23 @@ def test_no_file_is_long(name: str) -> None:
     assert lines <= LONGEST, f"spacy_bispn/{name}.py has {lines} lines: make two files of it"
 
 
-def test_the_bare_package_is_light() -> None:
-    # Entry points are looked up whenever a blank pipeline is made.
-    code = "import sys, spacy_bispn; print(*{'torch', 'transformers', 'spacy'} & set(sys.modules))"
+def imported_by(code: str, *names: str) -> set[str]:
+    """Which of the packages a new Python has imported after some code."""
+    code = f"import sys; {code}; print(*{set(names)} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == ""
+    return set(result.stdout.split())
+
+
+def test_the_bare_package_is_light() -> None:
+    assert not imported_by("import spacy_bispn", "torch", "transformers", "spacy")
+
+
+def test_a_blank_pipeline_does_not_pay_for_the_component() -> None:
+    # spacy.blank loads the factories of every installed package; thinc has torch in any case
+    code = "from importlib.metadata import entry_points as eps; eps(group='spacy_factories')['bispn'].load()"
+    assert not imported_by(code, "transformers", "tokenizers", "scipy", "spacy_bispn.nn")
+
+
+def test_blank_pipelines_know_the_extension() -> None:
+    code = "import spacy; assert spacy.blank('en')('A b.')._.relations == ()"
+    assert imported_by(code, "spacy_bispn.factory") == {"spacy_bispn.factory"}
