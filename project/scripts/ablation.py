@@ -1,11 +1,14 @@
 """Train a corpus's config again with one thing changed at a time (table 2 of the paper, and more)."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from runs import numbers
+from thinc.api import Config
 from variants import Variant, make_study, run_all
+from wasabi import msg
 
 # the component's settings that differ from the config; the first four are table 2 of the paper
 VARIANTS: dict[str, dict[str, str]] = {
@@ -35,10 +38,21 @@ def main(
     """Train and score every variant."""
     try:
         study = make_study(f"ablation/{corpus}", corpus, corpora, config, encoder, gpu, epochs)
-        chosen = numbers(variants, tuple(range(len(VARIANTS))))
+        chosen = numbers(variants, ()) or usual(study.config)
         run_all(study, [make_variant(number, Path("corpus", corpus), fold) for number in chosen])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def usual(config: str) -> tuple[int, ...]:
+    """All variants, without those of layers that the config's encoder does not have."""
+    settings = Config().from_disk(config, interpolate=False)["components"]["bispn"]["model"]
+    layers = settings["encoder"].get("layers", math.inf)  # published encoders do not say it here
+    late = [number for number, changed in enumerate(VARIANTS.values())
+            if int(changed.get("model.query_layer", 0)) >= layers]  # fmt: skip
+    if late:
+        msg.warn(f"{config} has an encoder of {layers} layers: without the variants {late}")
+    return tuple(number for number in range(len(VARIANTS)) if number not in late)
 
 
 def make_variant(number: int, data: Path, fold: int) -> Variant:

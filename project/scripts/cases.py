@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import srsly
 import typer
+from runs import numbers
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
 from variants import named
@@ -53,6 +54,17 @@ def telling(texts: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]
     return sorted(sorted(texts, key=rank)[:count], key=lambda text: text["position"])
 
 
+def at(texts: Sequence[dict[str, Any]], positions: Sequence[int]) -> list[dict[str, Any]]:
+    """The texts at some positions. Raises ValueError where there is none."""
+    outside = [position for position in positions if not 0 <= position < len(texts)]
+    if outside:
+        raise ValueError(
+            f"the texts {outside} were asked for, expected positions from 0 to {len(texts) - 1}: "
+            f"choose others."
+        )
+    return [texts[position] for position in positions]
+
+
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
@@ -62,8 +74,11 @@ def main(
 ) -> None:
     """Compare what the models find in some test texts."""
     setup_gpu(gpu, silent=True)
-    texts = compare(named(models), data)
-    chosen = [texts[int(one)] for one in positions.split(",")] if positions else telling(texts, SHOWN)
+    try:
+        texts = compare(named(models), data)
+        chosen = at(texts, numbers(positions, ())) or telling(texts, SHOWN)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     srsly.write_json(Path("metrics", f"{corpus}_cases.json"), chosen)
     msg.good(f"{len(chosen)} of {len(texts)} texts")
 

@@ -1,5 +1,6 @@
 """Call `spacy train` with the config of a corpus."""
 
+import math
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.tokens import DocBin
+from thinc.api import Config
 
 
 def config_of(corpus: str, config: str) -> str:
@@ -21,6 +24,7 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
     end everything is in `output.part`, and what was in `output` before is whole.
     """
     part = beside(output, "part")
+    overrides = {**time_left(config, data, **overrides), **overrides}
     shutil.rmtree(part, ignore_errors=True)
     options = {
         "--output": str(part),
@@ -34,6 +38,22 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
     command = [sys.executable, "-m", "spacy", "train", config]
     subprocess.run([*command, *(word for pair in options.items() for word in pair)], check=True)
     exchange(part, output)
+
+
+def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
+    """Overrides that let spaCy's progress bar count to the end of the training, not to the next evaluation.
+
+    None for a config with other limits than epochs, batches of no fixed number of texts, or another logger.
+    """
+    training = Config().from_disk(config, interpolate=False)["training"]
+    epochs = int(overrides.get("training.max_epochs", training["max_epochs"]))
+    size = training["batcher"].get("size")
+    other = training["max_steps"] or "progress_bar" not in training["logger"]
+    if epochs < 1 or other or not isinstance(size, int):
+        return {}
+    texts = len(DocBin().from_disk(data / "train.spacy"))
+    steps = epochs * math.ceil(texts / size)
+    return {"training.max_steps": str(steps), "training.logger.progress_bar": "train"}
 
 
 def beside(folder: Path, ending: str) -> Path:

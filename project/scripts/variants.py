@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import srsly
@@ -58,14 +59,16 @@ def run_all(study: Study, variants: Sequence[Variant]) -> None:
 
     Raises ValueError, before anything is run, for a variant that was run with other settings.
     """
-    done = [is_done(study, variant) for variant in variants]
-    for number, (variant, there) in enumerate(zip(variants, done, strict=True), 1):
+    left = [variant for variant in variants if not is_done(study, variant)]
+    minutes: list[float] = []
+    for number, variant in enumerate(variants, 1):
         title = f"{study.place}: {variant.name} ({number} of {len(variants)})"
-        if there:
+        if variant not in left:
             msg.good(f"{title} is done")
-        else:
-            msg.divider(title)
-            run(study, variant)
+            continue
+        rest = mean(minutes) * (len(left) - len(minutes)) if minutes else None
+        msg.divider(title if rest is None else f"{title}, about {rest:.0f} minutes left")
+        minutes.append(run(study, variant))
 
 
 def is_done(study: Study, variant: Variant) -> bool:
@@ -86,11 +89,11 @@ def is_done(study: Study, variant: Variant) -> bool:
 def settings(study: Study, variant: Variant) -> dict[str, Any]:
     """What tells one run of a variant from another; of paths only the last name, which moves with them."""
     names = {"config": Path(study.config).name, "encoder": Path(study.encoder).name}
-    return {"name": variant.name, "epochs": study.epochs, **names}
+    return {"name": variant.name, "epochs": study.epochs, "fold": variant.fold, **names}
 
 
-def run(study: Study, variant: Variant) -> None:
-    """Train on the variant's data, score the best model on its test files, then write its file."""
+def run(study: Study, variant: Variant) -> float:
+    """Train on the variant's data, score the best model, then write the file; minutes of training."""
     output, metrics = (folder / study.place / variant.key for folder in (TRAINING, METRICS))
     overrides = {**variant.changed, "training.max_epochs": str(study.epochs)}
     started = time.monotonic()
@@ -104,6 +107,7 @@ def run(study: Study, variant: Variant) -> None:
     development = srsly.read_json(best / "meta.json")["performance"]
     told = {"changed": variant.changed, "minutes": minutes, "development": development}
     srsly.write_json(metrics / DONE, {**settings(study, variant), **told})
+    return minutes
 
 
 def name_of(folder: Path) -> str:

@@ -7,6 +7,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -70,8 +72,16 @@ class Stopwatch:
         return timed
 
 
+def forget_peak() -> None:
+    """What `peak_memory` tells is from now on. Only Linux forgets what was resident in a process."""
+    with suppress(OSError):  # other systems, and containers that forbid it
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 is the resident peak
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def peak_memory() -> dict[str, float]:
-    """Megabytes: the most that was resident in this process so far, and on a GPU the most allocated."""
+    """Megabytes: the most that was resident since `forget_peak`, and on a GPU the most allocated."""
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
     peak = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
     if torch.cuda.is_initialized():

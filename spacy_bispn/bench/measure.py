@@ -25,7 +25,7 @@ from ..nn.objective import Objective
 from ..optimizers import create_adamw
 from ..pretrained import unpooled
 from ..scoring import Pair, score_extractions
-from .clock import Place, Stopwatch, in_turns, now, peak_memory, summarize
+from .clock import Place, Stopwatch, forget_peak, in_turns, now, peak_memory, summarize
 
 BATCH = 8
 TOLERANCE = 1e-4  # of scores
@@ -73,12 +73,12 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
 def check_answers(nlp: Language, texts: Sequence[str], batch_size: int | None) -> None:
     """Raises ValueError unless `nlp.pipe` finds what one text at a time finds, scores within 1e-4.
 
-    An item may be missing on one side only if its score stands at a threshold. With fewer than 32 bits
-    an answer depends on its batch: then the F1 of all answers together against those alone counts.
+    With fewer than 32 bits an answer depends on its batch: then the F1 of all answers together against
+    those alone counts.
     """
     together = [on_doc.read(doc) for doc in nlp.pipe(texts, batch_size=batch_size)]
     pairs = [Pair(on_doc.read(nlp(text)), found) for text, found in zip(texts, together, strict=True)]
-    trouble = differences(nlp, texts, pairs) if bispn_of(nlp).shim.exact else disagreement(pairs)
+    trouble = differences(texts, pairs) if bispn_of(nlp).shim.exact else disagreement(pairs)
     if trouble:
         raise ValueError(
             f"in batches of {batch_size or nlp.batch_size} {trouble}: a fast path that changes the answer "
@@ -86,26 +86,24 @@ def check_answers(nlp: Language, texts: Sequence[str], batch_size: int | None) -
         )
 
 
-def differences(nlp: Language, texts: Sequence[str], pairs: Sequence[Pair]) -> str | None:
+def differences(texts: Sequence[str], pairs: Sequence[Pair]) -> str | None:
     """The first item that stands on one side only, or whose two scores differ."""
-    decoding = bispn_of(nlp).decoding
-    edges = (decoding.type_threshold, decoding.relation_threshold)
     for text, (one, other, *_) in zip(texts, pairs, strict=True):
         for items, others in ((one.entities, other.entities), (one.relations, other.relations)):
-            there = {item: item.score for item in others}
-            for item in items:
-                close = abs(there.get(item, -1.0) - item.score) <= TOLERANCE
-                if not close and min(abs(item.score - edge) for edge in edges) > TOLERANCE:
-                    score = there.get(item)
-                    return f"the text {text[:60]!r} has {score} as score of {item}, expected {item.score}"
+            alone, together = ({item: item.score for item in found} for found in (items, others))
+            for item in [*items, *others]:
+                expected, score = alone.get(item), together.get(item)
+                if expected is None or score is None or abs(score - expected) > TOLERANCE:
+                    return f"the text {text[:60]!r} has {score} as score of {item}, expected {expected}"
     return None
 
 
 def disagreement(pairs: Sequence[Pair]) -> str | None:
-    """What is wrong with answers whose F1 against others is too low."""
+    """What is wrong with answers whose F1 against others is too low; where nothing is found, all agree."""
     scores = score_extractions(pairs)
-    found = {name: scores[name] for name in ("ents_f", "rel_micro_f") if scores[name] is not None}
-    low = {name: f1 for name, f1 in found.items() if f1 < AGREEMENT}
+    names = {"ents_f": "entities", "rel_micro_f": "relations"}
+    found = {name: [getattr(x, kind) for pair in pairs for x in pair[:2]] for name, kind in names.items()}
+    low = {name: scores[name] for name, items in found.items() if any(items) and scores[name] < AGREEMENT}
     return f"the answers agree with those alone by {low}, expected F1 of {AGREEMENT}" if low else None
 
 
@@ -226,6 +224,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
     longest = min(pipe.shim.cut[0], pipe.shim.encoder.longest) if pipe.shim.encoder else 0
 
     def predicted(texts: Sequence[str], size: int = BATCH) -> dict[str, Any]:
+        forget_peak()
         work = in_turns({"": lambda: list(nlp.pipe(texts, batch_size=size))}, rounds)
         return {"seconds": summarize(work[""]), **peak_memory()}
 
@@ -233,7 +232,8 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
     for length in (length for length in LENGTHS if length <= longest):
         with read_whole(pipe):
             found["length"][str(length)] = predicted([of_length(pipe, nlp, words, length)] * BATCH)
-    for count in QUERIES:
+    learned = not hasattr(pipe.shim.require().queries, "entity_limit")  # those have one size only
+    for count in () if learned else QUERIES:
         with all_queries(pipe, count):
             found["queries"][str(count)] = predicted(sentences[:BATCH])
     for count in SENTENCES:
@@ -269,9 +269,6 @@ def all_queries(pipe: BiSPN, count: int) -> Iterator[None]:
     """As many entity and as many relation queries as asked for, whatever the text proposes."""
     queries: Any = pipe.shim.require().queries
     names = ("entity_limit", "relation_limit", "floor")
-    if not hasattr(queries, names[0]):  # learned queries have one size only
-        yield
-        return
     kept = {name: getattr(queries, name) for name in names}
     for name, value in zip(names, (count, count, float("-inf")), strict=True):
         setattr(queries, name, value)

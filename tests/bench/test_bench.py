@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 import torch
@@ -16,11 +17,12 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_bispn.bench.__main__ import measure
-from spacy_bispn.bench.clock import Stopwatch, in_turns, summarize
+from spacy_bispn.bench.clock import Stopwatch, forget_peak, in_turns, peak_memory, summarize
 from spacy_bispn.bench.measure import (
     all_queries,
     bispn_of,
     check_answers,
+    disagreement,
     floor,
     growth,
     loading,
@@ -28,6 +30,8 @@ from spacy_bispn.bench.measure import (
     training,
 )
 from spacy_bispn.bridge import Precision
+from spacy_bispn.records import Entity, Extraction
+from spacy_bispn.scoring import Pair
 
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
@@ -97,6 +101,35 @@ def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch
         check_answers(nlp, texts, 4)
 
 
+def test_what_only_batches_find_is_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    alone = type(nlp).__call__
+    monkeypatch.setattr(type(nlp), "__call__", lambda self, text: self.make_doc(text))
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (alone(self, t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has .* as score of .*, expected None"):
+        check_answers(nlp, texts, 4)
+
+
+def test_where_nothing_is_found_all_answers_in_fewer_bits_agree() -> None:
+    nothing, some = Extraction(), Extraction((Entity(0, 1, "CELL"),))
+    assert disagreement([Pair(nothing, nothing)]) is None
+    assert disagreement([Pair(some, some)]) is None
+    assert disagreement([Pair(nothing, some)]) == (
+        "the answers agree with those alone by {'ents_f': 0.0}, expected F1 of 0.9"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets what was resident")
+def test_peak_memory_is_that_since_it_was_forgotten() -> None:
+    forget_peak()
+    before = peak_memory()["resident"]
+    array = np.ones(25_000_000)
+    assert peak_memory()["resident"] - before > 190
+    del array
+    forget_peak()
+    assert peak_memory()["resident"] - before < 10
+
+
 def test_answers_in_fewer_bits_are_held_against_those_alone_by_f1(
     nlp: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +184,12 @@ def test_growth_covers_lengths_queries_sentences_and_batches(proposing: Language
     found = growth(proposing, docs, 1)
     assert list(found) == ["length", "queries", "sentences", "batch"]
     assert all(size["seconds"]["median"] > 0 for sizes in found.values() for size in sizes.values())
+
+
+@pytest.mark.slow
+def test_learned_queries_do_not_grow(nlp: Language) -> None:
+    docs = [example.reference for example in make_examples(nlp, demo_texts(2))]
+    assert growth(nlp, docs, 1)["queries"] == {}
 
 
 def test_too_few_texts_and_pipelines_without_the_component_are_refused(proposing: Language) -> None:

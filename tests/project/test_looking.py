@@ -14,6 +14,7 @@ import pytest
 import spacy
 import srsly
 import trade
+import typer
 from pipelines import make_text
 from spacy.training import Example
 
@@ -117,6 +118,16 @@ def test_cases_of_two_models(trained: str, models: Path) -> None:
         assert set(text["found"]) == {"as configured", "without consistency"}
         for said in text["found"].values():
             assert {one["mark"] for one in said} <= {"right", "wrong", "missing"}
+
+
+@pytest.mark.parametrize(
+    ("positions", "problem"),
+    [("99,0", r"the texts \[99\] were asked for, expected positions from 0 to \d+: choose others"),
+     ("x", r"the numbers are 'x', expected some with commas between them: write 0,1,2")],
+)  # fmt: skip
+def test_cases_that_are_not_there(trained: str, models: Path, positions: str, problem: str) -> None:
+    with pytest.raises(typer.BadParameter, match=problem):
+        cases.main("demo", trained, models / "test.spacy", positions=positions)
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [(".png", PNG), (".svg", SVG)])

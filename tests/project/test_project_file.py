@@ -11,7 +11,8 @@ from folders import PROJECT
 from weasel.util import load_project_config
 
 TRAINED = ("biorelex", "ade", "text2dt", "scierc", "ace05")
-LOOKED_AT = ("ablation", "density", "speed", "attention", "cases")
+LOOKED_AT = ("ablation", "density", "speed", "attention", "cases", "decoding", "long")
+TIMED = ("bench", "trade")
 
 
 @pytest.fixture
@@ -33,11 +34,12 @@ def commands(project: dict[str, Any], workflow: str) -> list[list[str]]:
     return [shlex.split(line) for name in project["workflows"][workflow] for line in scripts[name]]
 
 
-@pytest.mark.parametrize("name", [*TRAINED, *LOOKED_AT])
+@pytest.mark.parametrize("name", [*TRAINED, *LOOKED_AT, *TIMED])
 def test_every_experiment_is_a_workflow_that_ends_with_its_tables(project: Any, name: str) -> None:
     steps = commands(project(corpus="biorelex"), name)
     corpus = name if name in TRAINED else "biorelex"
-    assert steps[-1] == ["python", "scripts/results.py", "../docs/results.md", corpus]
+    page = "performance" if name in TIMED else "results"
+    assert steps[-1] == ["python", "scripts/results.py", f"../docs/{page}.md", corpus]
     for _, script, *_ in steps:
         assert script == "-m" or (PROJECT / script).is_file()
 
@@ -59,7 +61,7 @@ def test_without_variables_runs_are_as_long_as_their_configs_say(project: Any) -
 
 def test_the_model_that_is_looked_at_is_that_of_the_corpus_or_another(project: Any) -> None:
     usual, other = project(corpus="ade"), project(corpus="ade", model="ONE", models="ONE,OTHER")
-    for name in ("density", "speed"):
+    for name in ("density", "speed", *TIMED):
         assert "training/ade/model-best" in commands(usual, name)[0]
         assert "ONE/model-best" in commands(other, name)[0]
     for name in ("attention", "cases"):

@@ -91,9 +91,11 @@ def test_what_is_done_is_not_run_again(
     (place / "stop").unlink()
     steps.clear()
     start(seeds="1,2,3")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "seed 1 (1 of 3) is done" in printed
+    assert "seed 3 (3 of 3), about 0 minutes left" in printed
     trained = [step[1] for step in steps if step[0] == "train"]
     assert trained == ["training/runs/biorelex/2", "training/runs/biorelex/3"]
-    assert "seed 1 (1 of 3) is done" in " ".join(capsys.readouterr().out.split())
     steps.clear()
     start(seeds="1,2,3")
     assert steps == []
@@ -132,6 +134,22 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], p
     assert done["name"] == "without linking"
     with pytest.raises(typer.BadParameter, match=r"the variant is 40, expected a number from 0 to 9: see"):
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
+
+
+@pytest.mark.parametrize(("encoder", "last"), [({"layers": 3}, 8), ({"layers": 4}, 9), ({"name": "NAME"}, 9)])
+def test_an_ablation_leaves_out_layers_that_the_encoder_does_not_have(
+    encoder: dict[str, Any], last: int, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Config({"components": {"bispn": {"model": {"encoder": encoder}}}}).to_disk(place / "sized.cfg")
+    assert ablation.usual("sized.cfg") == tuple(range(last + 1))
+    warning = "sized.cfg has an encoder of 3 layers: without the variants [9]"
+    assert (warning in " ".join(capsys.readouterr().out.split())) == (last == 8)
+
+
+def test_another_fold_is_not_taken_for_the_one_that_was_run(steps: list[tuple[Any, ...]]) -> None:
+    ablation.main("ade", Path("assets"), "small.cfg", "ENCODER", variants="0", fold=0)
+    with pytest.raises(typer.BadParameter, match=r"made with \{'fold': 0\}, expected \{'fold': 1\}: ask for"):
+        ablation.main("ade", Path("assets"), "small.cfg", "ENCODER", variants="0", fold=1)
 
 
 def test_a_model_is_called_as_its_variant_or_its_folder(trained: str) -> None:

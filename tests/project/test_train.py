@@ -8,7 +8,13 @@ from typing import Any
 
 import folders  # noqa: F401, which makes the scripts modules
 import pytest
-from train import exchange, train
+import spacy
+import train as train_module
+from pipelines import demo_texts
+from thinc.api import Config
+from train import exchange, time_left, train
+
+from spacy_bispn.corpora import to_docbin
 
 
 def folder(path: Path, content: str) -> Path:
@@ -39,9 +45,29 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
             raise subprocess.CalledProcessError(-9, command)
 
     monkeypatch.setattr(subprocess, "run", spacy_train)
+    monkeypatch.setattr(train_module, "time_left", lambda *words, **overrides: {})
     if killed:
         with pytest.raises(subprocess.CalledProcessError):
             train("demo.cfg", tmp_path, "", "-1", there)
     else:
         train("demo.cfg", tmp_path, "", "-1", there)
     assert (there / "model").read_text() == ("earlier" if killed else "whole")
+
+
+SETTINGS = {"max_epochs": 2, "max_steps": 0, "batcher": {"size": 8}, "logger": {"progress_bar": "eval"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "overrides", "steps"),
+    [({}, {}, "6"), ({}, {"training.max_epochs": "5"}, "15"), ({"max_epochs": 0}, {}, None),
+     ({"max_steps": 7}, {}, None), ({"batcher": {"size": {"@schedules": "compounding.v1"}}}, {}, None),
+     ({"batcher": {}}, {}, None), ({"logger": {"project_name": "another"}}, {}, None)],
+)  # fmt: skip
+def test_progress_is_that_of_the_whole_training(
+    changed: dict[str, Any], overrides: dict[str, str], steps: str | None, tmp_path: Path
+) -> None:
+    docbin, _ = to_docbin(spacy.blank("en"), demo_texts(17))
+    docbin.to_disk(tmp_path / "train.spacy")
+    Config({"training": SETTINGS | changed}).to_disk(tmp_path / "demo.cfg")
+    bar = {"training.max_steps": steps, "training.logger.progress_bar": "train"} if steps else {}
+    assert time_left(str(tmp_path / "demo.cfg"), tmp_path, **overrides) == bar
