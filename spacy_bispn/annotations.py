@@ -105,7 +105,9 @@ def write(doc: Doc, extraction: Extraction, *, ents: bool = True) -> int:
     index = {where: number for number, where in enumerate(order)}
     rows: dict[tuple[int, int, str], float] = {}
     for relation in extraction.relations:
-        if relation.head in place and relation.tail in place:
+        # two different ends may have become one span: that was no relation of it with itself
+        apart = relation.head == relation.tail or place.get(relation.head) != place.get(relation.tail)
+        if apart and relation.head in place and relation.tail in place:
             where = (index[place[relation.head]], index[place[relation.tail]], relation.label)
             rows[where] = max(relation.score, rows.get(where, 0.0))
     spans = [Span(doc, start, end, label=label) for start, end, label in order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from .nn.int8 import in_int8
 from .nn.network import Network
 from .nn.shapes import Inputs, Outputs, Proposals
-from .optimizers import AdamW
+from .optimizers import AdamW, clip
 from .pieces import Lengths, Piecer, Window, budget
 from .pretrained import Encoder, rebuild
 from .safe import Parts, pack, unpack
@@ -29,7 +30,8 @@ RANDOM = (init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Te
 Build = Callable[["Encoder | None", int, int, int], Network]
 
 # a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
-os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class Trained(NamedTuple):
@@ -98,7 +100,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.sizes = (width, entity_types, relation_types)
         self.seen = None
         self.epoch = self.since = 0.0
-        self.network, self.twin = self.build(encoder, *self.sizes).to(self.device), None
+        self.network, self.twin = self.build(encoder, *self.sizes).to(get_torch_default_device()), None
 
     def piecer(self) -> Piecer:
         """What cuts texts for this network; a window never exceeds the encoder's positions."""
@@ -119,8 +121,10 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
     @property
     def device(self) -> torch.device:
-        """Where thinc says that torch works: set by `--gpu-id` and `spacy.require_gpu`."""
-        device: torch.device = get_torch_default_device()
+        """Where the network is: where thinc said that torch works (`--gpu-id`, `spacy.require_gpu`) when its
+        weights came, whatever it says in the thread that asks.
+        """
+        device: torch.device = next(self.require().parameters()).device
         return device
 
     def require(self) -> Network:
@@ -152,7 +156,6 @@ class NetworkShim(Shim):  # type: ignore[misc]
         FloatingPointError where the loss or that gradient is no finite number.
         """
         network = self.require().train()
-        self.twin = None  # of weights that are about to change
         if inputs.vectors is not None:
             inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
         with self.autocast(is_train=True):
@@ -172,20 +175,30 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def autocast(self, is_train: bool = False) -> AbstractContextManager[Any]:
         """bf16 for what bears it, where it is asked for: on a GPU, or at prediction on a CPU."""
         on_cpu = self.precision.on_cpu == "bf16" and not is_train
-        wanted = self.precision.mixed if self.device.type == "cuda" else on_cpu
+        wanted = self.mixed if self.device.type == "cuda" else on_cpu
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether bf16 is asked for on this GPU, and it has it: older ones would only imitate it, slowly."""
+        return self.precision.mixed and torch.cuda.get_device_capability(self.device) >= (8, 0)
 
     @property
     def exact(self) -> bool:
         """Whether prediction computes in 32 bits, so that an answer depends on no other text's."""
-        return not self.precision.mixed if self.device.type == "cuda" else self.precision.on_cpu == "full"
+        return not self.mixed if self.device.type == "cuda" else self.precision.on_cpu == "full"
 
     def finish_update(self, optimizer: Any) -> None:
-        """One step of our own AdamW, or of any other thinc optimizer parameter by parameter."""
+        """One step of our own AdamW, or of any other thinc optimizer parameter by parameter.
+
+        Raises FloatingPointError, before any weight changes, if the gradients are no finite numbers.
+        """
         network = self.require()
+        self.twin = None  # of weights that are about to change
         if isinstance(optimizer, AdamW):
             optimizer.step_module(self.id, network, self.epoch, self.since)
             return
+        clip(network.parameters(), math.inf)
         ops = NumpyOps()
         for name, weight in network.named_parameters():
             if weight.grad is not None:
@@ -196,6 +209,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Called by thinc when its model moves."""
+        self.twin = None
         if self.network is not None:
             self.network.to(f"cuda:{device_id}" if device_type == "gpu" else device_type)
 
@@ -235,7 +249,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.twin = None
         self.since = self.epoch
         if self.network is not None:
-            self.network.to(self.device)
+            self.network.to(get_torch_default_device())
 
     def to_bytes(self) -> bytes:
         """What `dump` gives, for thinc, which saves models as bytes."""

@@ -18,7 +18,7 @@ from .bounds import within
 from .bridge import NetworkShim, Reading
 from .decode import Decoding, cohere, extract, merge
 from .files import save
-from .gold import check_labels, check_queries, collect_labels, count, report_losses
+from .gold import check_labels, check_queries, collect_labels, count, gold_of, report_losses
 from .nn.objective import Objective
 from .pieces import Lengths, with_gold
 from .records import Extraction, Labels
@@ -175,11 +175,13 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             if len(docs) == 1:
                 self.get_error_handler()(self.name, self, docs, error)
                 return
-            half = len(docs) // 2
-            yield from self._annotate(docs[:half])
-            yield from self._annotate(docs[half:])
+        else:
+            yield from docs
             return
-        yield from docs
+        # not in the except block, where the error would keep what had filled the memory
+        half = len(docs) // 2
+        yield from self._annotate(docs[:half])
+        yield from self._annotate(docs[half:])
 
     def set_annotations(self, docs: Iterable[Doc], extractions: Iterable[Extraction]) -> None:
         """Write the extractions on the Docs."""
@@ -227,7 +229,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         Counted in `losses` is what is left out: under `<name>_unplaced` gold that no window sees or no
         label covers, under `<name>_surplus` gold beyond the number of queries, under `<name>_skipped`
         windows with a loss that is no number, where `bad_loss` does not make it a ValueError. A reference
-        that says nothing about relations is not learnt from.
+        that says nothing about relations is not learnt from. Raises ValueError where one has another text.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -236,7 +238,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         set_dropout_rate(self.model, drop)
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
         reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
-        gold = [annotations.read(example.reference) for example in examples]
+        gold = [gold_of(example) for example in examples]
         shares, report = place(reading.windows, gold, self.label_sets)
         count(losses, f"{self.name}_unplaced", report.lost)
         known = [annotations.has_relations(example.reference) for example in examples]
@@ -280,6 +282,10 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         except FloatingPointError as error:
             self._stop_or_skip(str(error))
             self.shim.require().zero_grad()
+            for node in self.model.walk():  # shims come first: a sublayer has not learnt from this either
+                for name in node.param_names:
+                    if node.has_grad(name):
+                        node.set_grad(name, node.ops.alloc_f(node.get_grad(name).shape))
 
     def _stop_or_skip(self, trouble: str) -> None:
         if self.bad_loss == "stop":

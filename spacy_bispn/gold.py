@@ -7,10 +7,26 @@ from typing import Any
 
 from spacy import util
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from .annotations import read
 from .pieces import Window
 from .records import Extraction
 from .targets import Placement, WindowGold
+
+
+def gold_of(example: Example) -> Extraction:
+    """What the reference says, in characters of the text that is read.
+
+    Raises ValueError if it has another text.
+    """
+    text, other = example.predicted.text, example.reference.text
+    if text.rstrip() != other.rstrip():
+        raise ValueError(
+            f"the reference of {text[:60]!r} has the text {other[:60]!r}, expected the same: make both Docs "
+            f"from one text."
+        )
+    return read(example.reference)
 
 
 def check_queries(

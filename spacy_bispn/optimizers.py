@@ -5,6 +5,7 @@ rates, no decay on biases and norms, and one norm over all gradients.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -68,6 +69,19 @@ def create_adamw(
     )
 
 
+def clip(params: Iterable[torch.nn.Parameter], most: float) -> None:
+    """Shrink all gradients together to the norm `most`.
+
+    Raises FloatingPointError if theirs is no finite number.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(params, most)
+    if not norm.isfinite():
+        raise FloatingPointError(
+            f"the gradients have the norm {norm.item()}, expected a finite number: "
+            f"lower the learning rates, or set the model's mixed_precision = false"
+        )
+
+
 class AdamW(Optimizer):  # type: ignore[misc]
     """A thinc optimizer that takes a whole torch module in one step.
 
@@ -104,12 +118,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         trained = {name: param for name, param in learner.params.items() if param.grad is not None}
         if any(_role(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
-        norm = torch.nn.utils.clip_grad_norm_(trained.values(), self.grad_clip or math.inf)
-        if not norm.isfinite():
-            raise FloatingPointError(
-                f"the gradients have the norm {norm.item()}, expected a finite number: "
-                f"lower the learning rates, or set the model's mixed_precision = false"
-            )
+        clip(trained.values(), self.grad_clip or math.inf)
         unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
         learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
 

@@ -242,6 +242,14 @@ def test_spans_are_widened_to_tokens_and_counted(
     assert [span.text for span in doc.spans[KEY]] == tokens
 
 
+def test_two_entities_that_become_one_are_not_related_to_themselves() -> None:
+    left, right = Entity(0, 2, "GENE"), Entity(3, 4, "GENE")
+    relations = (Relation(left, right, "BINDS"), Relation(left, left, "INHIBITS"))
+    doc = NLP.make_doc(TEXT)
+    write(doc, Extraction((left, right), relations))
+    assert read(doc) == Extraction((IL2,), (Relation(IL2, IL2, "INHIBITS"),))
+
+
 def test_what_becomes_equal_is_one_with_the_best_score() -> None:
     left, right = Entity(0, 2, "GENE", 0.4), Entity(3, 4, "GENE", 0.8)
     doc = NLP.make_doc(TEXT)

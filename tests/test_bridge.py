@@ -139,6 +139,35 @@ def test_another_optimizer_steps_parameter_by_parameter() -> None:
     assert all(weight.grad is None for weight in after.values())
 
 
+def test_no_optimizer_takes_gradients_that_are_no_numbers() -> None:
+    nlp = ready()
+    pipe_of(nlp).update(initialize(nlp, [PAIR]))
+    before = weights(shim_of(nlp))
+    next(shim_of(nlp).require().parameters()).grad.fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match=r"have the norm nan, expected a finite number: lower the"):
+        shim_of(nlp).finish_update(SGD(0.1))
+    assert all(torch.equal(value, before[name]) for name, value in weights(shim_of(nlp)).items())
+
+
+def test_the_device_is_where_the_network_is_whatever_holds_in_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nlp = ready()
+    before = said(nlp(PAIR.text))
+    monkeypatch.setattr("spacy_bispn.bridge.get_torch_default_device", lambda: torch.device("meta"))
+    assert said(nlp(PAIR.text)) == before
+
+
+@pytest.mark.parametrize(("capability", "exact"), [((7, 5), True), ((8, 0), False), ((9, 0), False)])
+def test_gpus_without_bf16_compute_in_32_bits(
+    capability: tuple[int, int], exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NetworkShim, "device", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    shim = NetworkShim(lambda *sizes: None, Precision(mixed=True, on_cpu="full"), (16, 4))
+    assert shim.exact is exact
+
+
 def test_a_step_without_gradients_changes_nothing() -> None:
     shim = shim_of(ready())
     before = weights(shim)

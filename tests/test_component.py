@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -553,6 +554,16 @@ def test_gradients_that_are_no_numbers_do_not_reach_a_sublayer() -> None:
     assert params and all(numpy.isfinite(values).all() for values in params)
 
 
+def test_what_is_skipped_leaves_no_gradients_for_the_next_step() -> None:
+    nlp = make_nlp(listening(CNN, bad_loss="skip"))
+    examples = initialize(nlp, [KINASE])
+    pipe_of(nlp).shim.require().relation_type.bias.register_hook(lambda gradient: gradient * torch.nan)
+    nlp.update(examples, sgd=optimizer())
+    nodes = list(pipe_of(nlp).model.get_ref("tok2vec").walk())
+    left = [node.get_grad(name) for node in nodes for name in node.param_names if node.has_grad(name)]
+    assert left and not any(gradient.any() for gradient in left)
+
+
 @pytest.mark.parametrize("drop", [0.0, 0.3])
 def test_dropout_reaches_a_sublayer(drop: float) -> None:
     nlp = make_nlp(listening(CNN))
@@ -695,6 +706,26 @@ def test_a_batch_too_large_for_the_memory_is_read_in_halves(
     assert [said(doc) for doc in trained.pipe(stream)] == expected
 
 
+def test_the_halves_of_a_batch_find_the_memory_that_the_whole_had_taken(
+    trained: Language, texts: list[AnnotatedText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, predict = pipe_of(trained), pipe_of(trained).predict
+    activations: list[weakref.ref[torch.Tensor]] = []
+
+    def small(docs: Iterable[Doc]) -> list[Extraction]:
+        docs = list(docs)
+        assert not any(kept() is not None for kept in activations)
+        if len(docs) > 2:
+            filled = torch.zeros(8)
+            activations.append(weakref.ref(filled))
+            raise torch.cuda.OutOfMemoryError("out of memory")
+        return predict(docs)
+
+    monkeypatch.setattr(pipe, "predict", small)
+    assert len(list(trained.pipe(text.text for text in texts[:5]))) == 5
+    assert activations
+
+
 def test_eight_threads_get_the_answers_of_one(trained: Language, texts: list[AnnotatedText]) -> None:
     stream = [text.text for text in texts] * 8
     with ThreadPoolExecutor(8) as pool:
@@ -736,6 +767,14 @@ def break_weights(nlp: Language) -> torch.Tensor:
     with torch.no_grad():
         weight.fill_(torch.nan)
     return weight
+
+
+def test_a_reference_with_another_text_is_refused() -> None:
+    nlp = make_nlp()
+    (example,) = initialize(nlp, [KINASE])
+    other = Example(nlp.make_doc(f"  {KINASE.text}"), example.reference)
+    with pytest.raises(ValueError, match=r"the reference of .* has the text .*, expected the same: make"):
+        nlp.update([other])
 
 
 def test_a_loss_that_is_no_number_stops_the_training() -> None:

@@ -63,7 +63,10 @@ def judge(models: Sequence[Path], data: Path, conventions: Sequence[str]) -> dic
         examples = predict_docs(nlp, data)
         ballots.append([annotations.read(example.predicted) for example in examples])
     gold = [to_text(example.reference, str(number)) for number, example in enumerate(examples)]
-    texts = [Judged(text, vote(said)) for text, *said in zip(gold, *ballots, strict=True)]
+    said = [(annotations.has_entities(x.reference), annotations.has_relations(x.reference)) for x in examples]
+    texts = [
+        Judged(text, vote(votes), *flags) for text, flags, *votes in zip(gold, said, *ballots, strict=True)
+    ]
     return make_report(texts, list(conventions), symmetric, samples=1000)
 
 

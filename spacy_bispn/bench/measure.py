@@ -260,8 +260,10 @@ def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> 
 def read_whole(pipe: BiSPN) -> Iterator[None]:
     """Texts are not read by sentences, however long those of the training were."""
     kept, pipe.shim.seen = pipe.shim.seen, None
-    yield
-    pipe.shim.seen = kept
+    try:
+        yield
+    finally:
+        pipe.shim.seen = kept
 
 
 @contextmanager
@@ -272,6 +274,8 @@ def all_queries(pipe: BiSPN, count: int) -> Iterator[None]:
     kept = {name: getattr(queries, name) for name in names}
     for name, value in zip(names, (count, count, float("-inf")), strict=True):
         setattr(queries, name, value)
-    yield
-    for name, value in kept.items():
-        setattr(queries, name, value)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(queries, name, value)

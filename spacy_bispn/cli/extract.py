@@ -50,6 +50,11 @@ def extract_command(
                 f"--force, or name another."
             )
         begin = _begin(source, output, failures) if resuming else 0
+        if gpu_id >= 0 and n_process != 1:
+            raise ValueError(
+                f"--n-process is {n_process} with a GPU, expected 1: forked processes cannot use it, raise "
+                f"--batch-size instead."
+            )
         setup_gpu(gpu_id)
         nlp = _load(model)
     except ValueError as error:

@@ -88,10 +88,12 @@ class ProposedQueries(nn.Module):
         entity = self._span_states(tokens, sums, copy, start, end)
         entity_seed = torch.stack([start, end], dim=-1)
 
-        between = mean_between(sums, start, end)
+        side = entity.shape[1]
+        gap = [x.flatten(1) for x in gaps(start, end)]
+        # the score of a mean is the mean of scores: K * K vectors as wide as the tokens are never made
+        between = means(running_sum(self.between_score(tokens)), *gap).unflatten(1, (side, side))
         pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
-        pair_logits = pair_logits + self.pair_bias[:, None, None]
-        pair_logits = pair_logits + self.between_score(between).movedim(-1, 1)
+        pair_logits = pair_logits + self.pair_bias[:, None, None] + between.movedim(-1, 1)
         same = (entity_seed[:, :, None] == entity_seed[:, None]).all(-1)
         has_first = (same & (entity_mask & (copy == 0))[:, None]).any(-1)
         first = entity_mask & ((copy == 0) | ~has_first)
@@ -100,8 +102,8 @@ class ProposedQueries(nn.Module):
         chosen, relation_mask = choose(
             pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit
         )
-        copy, head, tail = unravel(chosen, entity.shape[1])
-        context = rows(between.flatten(1, 2), head * entity.shape[1] + tail)
+        copy, head, tail = unravel(chosen, side)
+        context = means(sums, *(x.gather(1, head * side + tail) for x in gap))
         parts = torch.cat([rows(entity, head), rows(entity, tail), context], dim=-1)
         relation = self.pair_norm(self.pair_seed(parts) + self.pair_copy(copy))
 
@@ -129,8 +131,7 @@ class ProposedQueries(nn.Module):
     def _span_states(
         self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor
     ) -> Tensor:
-        size = (end - start + 1).clamp(min=1)  # masked places may hold spans that end before they start
-        inside = (rows(sums, end + 1) - rows(sums, start)) / size[..., None]
+        inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
         states: Tensor = self.span_norm(self.span_seed(parts) + extra)
@@ -167,19 +168,24 @@ def running_sum(tokens: Tensor) -> Tensor:
     return torch.nn.functional.pad(tokens.float().cumsum(1), (0, 0, 1, 0))
 
 
-def mean_between(sums: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Mean of the tokens between each two spans, 0 where there are none.
+def gaps(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the tokens between each two spans begin, and where they have ended; overlapping spans have none.
 
-    Shape: sums (B, P + 1, d), start and end (B, K) -> (B, K, K, d).
+    Shape: start and end, inclusive, (B, K) -> first and last, exclusive, (B, K, K).
     """
     first = torch.minimum(end[:, :, None], end[:, None, :]) + 1
     last = torch.maximum(start[:, :, None], start[:, None, :])
-    count = (last - first).clamp(min=0)
-    side = start.shape[1]
-    inner = rows(sums, last.flatten(1)) - rows(sums, first.flatten(1))
-    inner = inner / count.flatten(1)[..., None].clamp(min=1)
-    means: Tensor = inner.masked_fill((count == 0).flatten(1)[..., None], 0.0).unflatten(1, (side, side))
-    return means
+    return first, last
+
+
+def means(sums: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Means of the tokens from `first` to before `last`, 0 where there are none.
+
+    Shape: sums (B, P + 1, d), first and last (B, N) -> (B, N, d).
+    """
+    count = (last - first).clamp(min=0)[..., None]
+    inner = (rows(sums, last) - rows(sums, first)) / count.clamp(min=1)
+    return inner.masked_fill(count == 0, 0.0)
 
 
 def rows(states: Tensor, index: Tensor) -> Tensor:

@@ -122,6 +122,13 @@ def test_parquet_has_the_rows_of_csv(model: Path, tmp_path: Path) -> None:
     assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows] == expected
 
 
+def test_processes_cannot_share_a_gpu(model: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.txt", TEXTS)
+    result = run(model, source, tmp_path / "a.jsonl", "--gpu-id", 0, "--n-process", 2, code=1)
+    printed = " ".join(result.output.split())
+    assert "--n-process is 2 with a GPU, expected 1: forked processes cannot use it" in printed
+
+
 def test_processes_and_batches_change_nothing(model: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "in.txt", [*TEXTS, "why?"])
     run(model, source, tmp_path / "a.jsonl", "-b", 4, code=1)

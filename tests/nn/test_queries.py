@@ -142,6 +142,41 @@ def test_a_span_chosen_for_its_second_place_only_takes_part_in_pairs() -> None:
     assert len(set(pairs(queries, 1))) == 9
 
 
+def test_queries_and_scores_are_what_a_loop_over_spans_and_pairs_gives() -> None:
+    module, states = proposer(entities=40, relations=300, floor=1e-9), tokens()
+    queries, found = module(states, POINTABLE, make_targets([[], []], [[], []]))
+
+    def mean(text: int, first: int, last: int) -> Tensor:
+        inside = states[text, first:last]
+        return inside.mean(0) if len(inside) else torch.zeros(WIDTH)
+
+    def between(text: int, one: tuple[int, int], other: tuple[int, int]) -> Tensor:
+        return mean(text, min(one[1], other[1]) + 1, max(one[0], other[0]))
+
+    for text in (0, 1):
+        entities = list(zip(spans(queries, text), queries.entity[text], strict=False))
+        for (start, end), state in entities:
+            parts = [states[text, start], states[text, end], mean(text, start, end + 1)]
+            seed = module.span_seed(torch.cat(parts)) + module.width.weight[end - start]
+            copies = [module.span_norm(seed + copy) for copy in module.span_copy.weight]
+            assert min((state - one).abs().max() for one in copies) < 1e-5
+        there = queries.relation_mask[text]
+        for (head, tail), state in zip(pairs(queries, text), queries.relation[text][there], strict=True):
+            seeds = [
+                module.pair_seed(torch.cat([one, other, between(text, head, tail)])) + copy
+                for span, one in entities if span == head
+                for span, other in entities if span == tail
+                for copy in module.pair_copy.weight
+            ]  # fmt: skip
+            assert min((state - module.pair_norm(seed)).abs().max() for seed in seeds) < 1e-5
+        for row, (head, one) in enumerate(entities):
+            for column, (tail, other) in enumerate(entities):
+                score = module.pair(module.head(one)[None, None], module.tail(other)[None, None])[0, :, 0, 0]
+                score = score + module.pair_bias + module.between_score(between(text, head, tail))
+                scored = found.pair_logits[text, :, row, column]
+                torch.testing.assert_close(scored, score, atol=1e-5, rtol=1e-4)
+
+
 def test_a_text_that_proposes_nothing_has_masked_queries_only() -> None:
     queries = propose(proposer(floor=NOTHING_PROPOSED))
     assert not queries.entity_mask.any() and not queries.relation_mask.any()
