@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import reduce
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pipelines import CNN, demo_texts, initialize, listening, make_nlp, pipe_of, tiny, train
 from spacy.language import Language
 from spacy.tokens import Doc
+from thinc.api import Model
 from tries import cases
 
 from spacy_bispn.invariants import check_bytes, check_doc, check_same
@@ -30,17 +32,38 @@ FULL = 1_000_000  # characters: spaCy's own limit, `nlp.max_length`
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def nlp(request: pytest.FixtureRequest) -> Iterator[Language]:
-    """Hardly trained, and in double precision: what decides is never how a sum was rounded."""
+    """Hardly trained, and what decides is never how a sum was rounded.
+
+    Hence double precision, a sublayer, which has none, that reads one text at a time, and places that
+    make equal words differ.
+    """
     made = make_nlp(CONFIGS[request.param])
     train(made, initialize(made, demo_texts(6)), 5)
     network = pipe_of(made).shim.require().double()
-    network.project.register_forward_pre_hook(lambda _, args: tuple(x.double() for x in args))
+    network.project.register_forward_pre_hook(lambda _, args: (placed(args[0].double()),))
+    if request.param == "tokens":
+        one_at_a_time(pipe_of(made).model.get_ref("tok2vec"))
     if request.param != "learned":
         network.queries.span_bias.data.fill_(3.0)  # most spans and all pairs are candidates
         network.queries.pair_bias.data.fill_(9.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)
         yield made
+
+
+def placed(states: torch.Tensor) -> torch.Tensor:
+    """States `(batch, tokens, width)` that also say where they stand."""
+    return states + 1e-3 * torch.arange(states.shape[1], dtype=states.dtype)[:, None]
+
+
+def one_at_a_time(sublayer: Model[list[Doc], list[Any]]) -> None:
+    """Lets a layer read each text alone, so that its neighbours in a batch round none of its sums."""
+    read = sublayer._func
+
+    def forward(model: Model[list[Doc], list[Any]], docs: list[Doc], is_train: bool) -> tuple[list[Any], Any]:
+        return [read(model, [doc], is_train)[0][0] for doc in docs], None
+
+    sublayer._func = forward
 
 
 # Every plane, with what is assigned to nobody; half of a surrogate pair is no character.
@@ -85,6 +108,7 @@ def hold(nlp: Language, batch: list[str], size: int) -> None:
 @cases("texts")
 @given(BATCHES, SIZES)
 @example(["", " ", "\x00", "\u0301"], 2)
+@example(["\uf773" * 6, "0:\x1b0:0\x1b"], 2)  # one token, six times
 def test_answers_hold(nlp: Language, batch: list[str], size: int) -> None:
     hold(nlp, batch, size)
 
