@@ -11,7 +11,7 @@ between concepts, by nodes or infons.
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,12 @@ from spacy_bispn.converters.standoff import (
 )
 from spacy_bispn.records import Entity, Relation
 
+INSIDE = {  # the elements that are read, or say nothing of text and annotations
+    "collection": {"source", "date", "key", "infon", "document"},
+    "document": {"id", "infon", "passage", "annotation", "relation"},
+    "passage": {"infon", "offset", "text", "sentence", "annotation", "relation"},
+    "sentence": {"infon", "offset", "text", "annotation", "relation"},
+}
 RELATION_LABELS = ("type", "relation")  # the infons that may hold a relation's label
 HEAD_ROLES, TAIL_ROLES = ("arg1", "head", "subject"), ("arg2", "tail", "object")
 
@@ -93,10 +99,10 @@ def read(
 
     collection = parse(path, ("collection", "document"), take)
     documents = collection.all("document")
-    if collection.tag != "collection" or not documents:
-        found = f"<{collection.tag}> with {len(documents)} documents"
-        expected = "<collection> with at least one <document>"
+    if not documents:
+        found, expected = "<collection> without a document", "<collection> with at least one <document>"
         raise collection.place.error(found, expected, "Check the file's format.")
+    conversion.drop(_unread(collection))
     return conversion
 
 
@@ -108,6 +114,8 @@ def _add(conversion: Conversion, document: Element, pairs: Pairs, discontiguous:
         conversion.problem(text_id, "left out: there is no text in it")
         return
     holders = list(_holders(document))
+    for holder in holders:
+        conversion.drop(_unread(holder))
     known = Known()
     entities, claims = [], []
     for annotation in (annotation for holder in holders for annotation in holder.all("annotation")):
@@ -136,7 +144,8 @@ def _layout(document: Element) -> tuple[str, list[Piece]]:
     """The text of a document, and where its pieces stand in it."""
     parts = []
     for passage in document.all("passage"):
-        for holder in [passage] if passage.all("text") else passage.all("sentence"):
+        whole = any(element.text for element in passage.all("text"))
+        for holder in [passage] if whole else passage.all("sentence"):
             where = holder.one("offset")
             content = "".join(element.text for element in holder.all("text"))
             if content:
@@ -160,6 +169,12 @@ def _holders(document: Element) -> Iterator[Element]:
     for passage in document.all("passage"):
         yield passage
         yield from passage.all("sentence")
+
+
+def _unread(holder: Element) -> Counter[str]:
+    """The elements, with all they hold, that stand where the format has none of their kind."""
+    others = (child.tag for child in holder.children if child.tag not in INSIDE[holder.tag])
+    return Counter(f"<{tag}> elements in a <{holder.tag}>" for tag in others)
 
 
 def _infons(element: Element) -> list[tuple[str, str]]:

@@ -115,9 +115,9 @@ def _add(conversion: Conversion, place: Place, item: Any) -> None:
         problems += _name_problems(names, text)
     entities = [entity for cluster in clusters for entity in cluster]
     interactions = place.get(item, "interactions", list)
-    relations = [
-        relation for interaction in interactions for relation in _relations(place, interaction, clusters)
-    ]
+    joined = [list(_relations(place, interaction, clusters)) for interaction in interactions]
+    relations = [relation for found in joined for relation in found]
+    conversion.drop({"interactions of a cluster without a mention": joined.count([])})
     conversion.add(place, text_id, text, entities, relations)
     for problem in problems:
         conversion.problem(text_id, problem)

@@ -26,8 +26,10 @@ from spacy_bispn.converters import (
     show,
 )
 from spacy_bispn.converters.standoff import (
+    CUT_OFF,
     Discontiguous,
     check_claims,
+    ends_with_line,
     marked_text,
     read_number,
     single_span,
@@ -106,8 +108,15 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
         if file.exists():
             place = Place(file, "whole file")
             raise place.error("a file of this name", "none", "Write to an empty folder, or remove the file.")
-    for file, content in files.items():
-        save(file, content)
+    made: list[Path] = []
+    try:
+        for file, content in files.items():
+            save(file, content)
+            made.append(file)
+    except OSError:
+        for file in made:  # what is left would look like a whole corpus
+            file.unlink(missing_ok=True)
+        raise
 
 
 def _annotation_files(path: Path) -> list[Path]:
@@ -150,9 +159,12 @@ def _add(conversion: Conversion, path: Path, discontiguous: Discontiguous) -> No
             label, fragments = _label_and_fragments(line, len(text))
             span = single_span(conversion, text, fragments, discontiguous)
             mentions[line.id] = None if span is None else Entity(*span, label)
-            if line.claimed is not None:
+            if line.claimed is None:
+                conversion.note({"mentions whose offsets nothing checks, as no text stands behind them": 1})
+            else:
                 claims.append((line.place, marked_text(text, fragments), line.claimed))
     check_claims(conversion, text_id, claims)
+    conversion.note({CUT_OFF: int(bool(lines) and not ends_with_line(path))})
 
     resolve = _resolver(lines, mentions)
     relations = []
@@ -171,6 +183,9 @@ def _add(conversion: Conversion, path: Path, discontiguous: Discontiguous) -> No
 
 def _lines(path: Path) -> Iterator[Line]:
     content = read_text(path, exactly=True).removeprefix("\ufeff")
+    if "\r" in content and "\n" not in content:
+        expected = "lines that end in LF or CR LF"
+        raise Place(path, "whole file").error("CR alone", expected, "Convert the ends of its lines.")
     # Only "\n" ends a line: a mention may contain other separators.
     for number, line in enumerate(content.split("\n"), start=1):
         line = line.removesuffix("\r")

@@ -84,10 +84,14 @@ class Conversion:
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     _ids: set[str] = field(default_factory=set, repr=False)
+    _read: list[AnnotatedText] = field(default_factory=list, repr=False)  # of the item that is being read
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """The reading of one item: of its errors, a lenient conversion takes note and goes on."""
+        """The reading of one item, which is kept whole or not at all.
+
+        Of its errors, a lenient conversion takes note and goes on.
+        """
         report = self.report
         dropped, noted, problems = report.dropped.copy(), report.noted.copy(), len(report.problems)
         try:
@@ -99,6 +103,10 @@ class Conversion:
             # What is counted of an item that is skipped would be counted twice.
             report.dropped, report.noted = dropped, noted
             del report.problems[problems:]
+            self._read = []
+        read, self._read = self._read, []
+        for text in read:
+            self._keep(text)
 
     def add(
         self,
@@ -109,22 +117,35 @@ class Conversion:
         relations: Sequence[Relation[Entity]],
         words: Sequence[str] | None = None,
     ) -> None:
-        """Add a text: drop and count duplicates and negatives, and check offsets and words.
+        """Add a text to the item that is being read (see `attempt`), once its parts are checked.
 
-        Raises ConversionError for an entity outside the text and words that do not spell it.
+        Raises ConversionError for an entity outside the text, a blank label, an empty word and words that do
+        not spell the text.
         """
         for entity in entities:
             place.check_span(entity.start, entity.end, len(text), "characters")
+        for label in (one.label for one in (*entities, *relations)):
+            if not label.strip():
+                advice = "Name it, or leave out what has no label."
+                raise place.error(f"the label {label!r}", "a label that is not blank", advice)
+        if words is not None and "" in words:
+            found = f"an empty word, number {words.index('')} of {len(words)} counted from 0"
+            raise place.error(found, "words of at least one character", "Leave it out, and count without it.")
         if words is not None and spaces_after(text, words) is None:
             expected = "the text in words, with at most one space after each"
             advice = "Correct the text or its words."
             raise place.error("words that do not give the text", expected, advice)
+        extraction = Extraction(tuple(entities), tuple(relations))
+        self._read.append(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
+
+    def _keep(self, text: AnnotatedText) -> None:
+        """Hand a text on, without duplicates and negatives, which are counted."""
+        entities, relations = text.extraction.entities, text.extraction.relations
         positive = [relation for relation in relations if relation.label not in self.negative]
         kept_entities = tuple(dict.fromkeys(entities))
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
-        extraction = Extraction(kept_entities, kept_relations)
         take = self.take or self.texts.append
-        take(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
+        take(AnnotatedText(text.id, text.text, Extraction(kept_entities, kept_relations), text.words))
 
         report = self.report
         report.texts += 1
@@ -135,9 +156,9 @@ class Conversion:
         report.duplicate_entities += len(entities) - len(kept_entities)
         report.duplicate_relations += len(positive) - len(kept_relations)
         self.drop({"negative relations": len(relations) - len(positive)})
-        if text_id in self._ids:
-            self.problem(text_id, "an earlier text has the same id")
-        self._ids.add(text_id)
+        if text.id in self._ids:
+            self.problem(text.id, "an earlier text has the same id")
+        self._ids.add(text.id)
 
     def drop(self, counts: Mapping[str, int]) -> None:
         """Count what a reader left out, in words: what it was, and how many."""

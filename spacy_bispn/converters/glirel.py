@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from spacy_bispn.converters import Conversion, Place, Rules, Words, read_lines
+from spacy_bispn.converters.standoff import Claim, check_claims
 from spacy_bispn.records import Entity, Relation
 
 NEGATIVE = ("no relation",)
@@ -43,7 +44,7 @@ def read(path: Path, **rules: Unpack[Rules]) -> Conversion:
 def _add(conversion: Conversion, place: Place, item: Any, text_id: str) -> None:
     words = Words(place.strings(item, "tokenized_text"))
     spans: Spans = {}
-    entities = []
+    entities, claims = [], list[Claim]()
     for row in place.get(item, "ner", list):
         # The text of an entity may be left out.
         texts = [str] if type(row) is list and len(row) == 4 else []
@@ -51,12 +52,14 @@ def _add(conversion: Conversion, place: Place, item: Any, text_id: str) -> None:
         _check_end(place, words.words, start, end, *marked)
         entity = words.entity(place, start, end + 1, label)
         entities.append(entity)
+        claims += [(place, words.text[entity.start : entity.end], text) for text in marked]
         spans.setdefault((start, end), []).append(entity)
     relations = []
     for relation in place.get(item, "relations", list):
         head, tail = (_argument(place, spans, place.get(relation, key, dict)) for key in ("head", "tail"))
         relations.append(Relation(head, tail, place.get(relation, "relation_text", str)))
     conversion.add(place, text_id, words.text, entities, relations, words.words)
+    check_claims(conversion, text_id, claims, spaces=False)
 
 
 def _argument(place: Place, spans: Spans, argument: Any) -> Entity:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 BLANKS = " \t\n\r"  # of JSON
 LONGEST = len("-Infinity")  # of what is no string, the most that may be cut off
-DECODER = json.JSONDecoder()
+SURROGATE = re.compile(r"\\u(?:0000)?d[89a-f]", re.IGNORECASE)  # as JSON or Python escapes it
+SMALL, GLIMPSE = 2**16, 60  # characters of what is parsed to be shown, and of what is shown unparsed
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ValueError for a key that it has twice, of which one would be lost."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} twice in one object")
+        found[key] = value
+    return found
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 
 
 class NoList(ValueError):
-    """What stands in a file instead of a list, as `value`."""
+    """What stands in a file instead of a list, as `value`; of something large its beginning."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
@@ -27,7 +42,7 @@ def parse_list(chunks: Iterable[str]) -> Iterator[Any]:
     """
     text = _Unread(iter(chunks))
     if text.next_character() != "[":
-        raise NoList(text.value())
+        raise NoList(text.small_value())
     text.step()
     if text.next_character() != "]":
         yield text.value()
@@ -41,7 +56,7 @@ def parse_list(chunks: Iterable[str]) -> Iterator[Any]:
 
 def check_encodable(value: Any, content: str) -> None:
     """Raises ValueError for half of a surrogate pair, which can only be written as an escape."""
-    if "\\ud" in content.lower():
+    if SURROGATE.search(content):
         json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
 
 
@@ -84,6 +99,16 @@ class _Unread:
                 check_encodable(value, self._content[self._at : end])
                 self._at = end
                 return value
+
+    def small_value(self) -> Any:
+        """The JSON value that is next if it is small, else its beginning."""
+        while len(self._content) < SMALL and self._read():
+            pass
+        try:
+            return DECODER.raw_decode(self._content, self._at)[0]
+        except json.JSONDecodeError:
+            beginning = self._content[self._at : self._at + GLIMPSE]
+            return beginning if self._read() else self.value()
 
     def _is_near_end(self, at: int) -> bool:
         """Whether what is not read yet could change how this place is read."""

@@ -93,7 +93,7 @@ def _entities(place: Place, result: Any, text: str, problems: list[str]) -> Iter
     value = place.get(result, "value", dict)
     start, end = place.get(value, "start", int), place.get(value, "end", int)
     marked = place.get(value, "text", str, text[start:end])
-    if text[start:end] != marked and _in_utf16(text, start, end) == marked:
+    if 0 <= start < end and text[start:end] != marked and _in_utf16(text, start, end) == marked:
         # Older versions count as JavaScript does: a character outside the basic plane is two.
         start, end = (len(_in_utf16(text, 0, offset)) for offset in (start, end))
     place.check_span(start, end, len(text), "characters")

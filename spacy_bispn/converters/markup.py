@@ -39,28 +39,32 @@ class Element:
 
 
 def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -> Element:
-    """The root of an XML file. Raises ConversionError if it cannot be read.
+    """The root of an XML file. Raises ConversionError if it cannot be read, or is another one than asked for.
 
     parts: the tags of a root and of its children that are taken, each when it is complete; but the last
         they do not stay with the root, so that a large file needs no more memory than its largest part.
 
     Nothing outside the file is read, also not its DTD. Declared entities, with which a small file can
-    grow without bounds, are refused, and so are entities that only the DTD could explain.
+    grow without bounds, are refused, and so are entities of the text that only the DTD could explain.
+    Attributes are those that stand in the elements, not what a DTD would add.
     """
     place = Place(path, "whole file")
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    parser.specified_attributes = True
     top = Element(place, "", {})
     stack = [top]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         element = Element(Place(path, f"line {parser.CurrentLineNumber}"), tag, attributes)
+        if stack == [top] and tag != parts[0]:
+            raise element.place.error(f"<{tag}>", f"<{parts[0]}>", "Check the file's format.")
         stack[-1].children.append(element)
         stack.append(element)
 
     def end(tag: str) -> None:
         element = stack.pop()
-        if tuple(x.tag for x in (*stack[1:], element)) == parts:
+        if len(stack) == len(parts) and tuple(x.tag for x in (*stack[1:], element)) == parts:
             # one stays: text behind it stands beside an element
             stack[-1].children[:] = [x for x in stack[-1].children if x.tag != tag or x is element]
             take(element)

@@ -32,6 +32,7 @@ NEGATIVE = ("No-rel",)
 ANSWERS = ("accept", "reject", "ignore")
 EITHER = ("answer", "relations")  # what tells an annotated task from other spans
 
+Offsets = list[tuple[int, int]]  # of each token, in characters; none where a task has no tokens
 Spans = list[tuple[Entity, int | None]]  # each with its last token, where the file says it
 
 
@@ -71,18 +72,21 @@ def _add(conversion: Conversion, place: Place, item: Any, number: int) -> None:
     if answer != "accept":
         conversion.drop({f"tasks with the answer {answer!r}": 1})
         return
-    words = None
-    if "tokens" in item:
-        words = [place.get(token, "text", str) for token in place.get(item, "tokens", list)]
+    tokens = place.get(item, "tokens", list, [])
+    words = [place.get(token, "text", str) for token in tokens] if "tokens" in item else None
+    placed = all(isinstance(token, dict) and {"start", "end"} <= token.keys() for token in tokens)
+    offsets = [_offsets(place, token, text) for token in tokens] if placed else []
     spans: Spans = []
+    wrong: list[str] = []
     for span in place.get(item, "spans", list):
         start, end = place.get(span, "start", int), place.get(span, "end", int)
-        last = place.get(span, "token_end", int) if "token_end" in span else None
+        last = _last_token(place, span, offsets)
+        wrong += [f"{start} to {end}"] if last != span.get("token_end", last) else []
         spans.append((Entity(start, end, place.get(span, "label", str)), last))
     relations = []
     rows = place.get(item, "relations", list)
     for row in rows:
-        head, child = (_argument(place, row, key, spans) for key in ("head", "child"))
+        head, child = (_argument(place, row, key, spans, offsets) for key in ("head", "child"))
         label = place.get(row, "label", str)
         if head is not None and child is not None:
             relations.append(Relation(head, child, label))
@@ -90,9 +94,28 @@ def _add(conversion: Conversion, place: Place, item: Any, number: int) -> None:
     text_id = str(meta["id"] if isinstance(meta, dict) and "id" in meta else number)
     conversion.add(place, text_id, text, [entity for entity, _ in spans], relations, words)
     conversion.drop({"relations of tokens without a span": len(rows) - len(relations)})
+    for where in wrong:
+        conversion.problem(text_id, f"the span {where} names other tokens than those at its characters")
 
 
-def _argument(place: Place, relation: Any, key: str, spans: Spans) -> Entity | None:
+def _offsets(place: Place, token: Any, text: str) -> tuple[int, int]:
+    """The characters of a token. Raises ConversionError if the text has others there."""
+    start, end = place.get(token, "start", int), place.get(token, "end", int)
+    if text[start:end] != token["text"]:
+        expected = f"{show(text[start:end])}, which is there"
+        raise place.error(f"the token {show(token['text'])} at {start} to {end}", expected, "Check the tokens.")
+    return start, end
+
+
+def _last_token(place: Place, span: Any, offsets: Offsets) -> int | None:
+    """The last token of a span: by its characters, or by what it says itself where those tell nothing."""
+    ending = [number for number, (_, end) in enumerate(offsets) if end == span["end"]]
+    if ending:
+        return ending[0]
+    return place.get(span, "token_end", int) if "token_end" in span else None
+
+
+def _argument(place: Place, relation: Any, key: str, spans: Spans, offsets: Offsets) -> Entity | None:
     """The entity that "head" or "child" of a relation stands for; None for a token without a span."""
     token = place.get(relation, key, int)
     if f"{key}_span" not in relation:
@@ -104,7 +127,8 @@ def _argument(place: Place, relation: Any, key: str, spans: Spans) -> Entity | N
     span = place.get(relation, f"{key}_span", dict)
     start, end = place.get(span, "start", int), place.get(span, "end", int)
     first, last = (place.get(span, f"token_{side}", int, token) for side in ("start", "end"))
-    if not first <= token <= last:
+    elsewhere = bool(offsets) and not start <= place.pick(offsets, token, "token")[0] < end
+    if elsewhere or not first <= token <= last:
         expected = f"one of its {key}_span {show(span)}"
         raise place.error(f"the {key} token {token}", expected, "Correct one of them.")
     there = {entity.label: entity for entity, _ in spans if (entity.start, entity.end) == (start, end)}
@@ -126,7 +150,7 @@ def _to_task(text: AnnotatedText) -> dict[str, Any]:
         }
         for entity, (first, behind) in zip(entities, ranges, strict=True)
     ]
-    following = [*(start for start, _ in offsets[1:]), len(text.text)]
+    following = [*(start for start, _ in offsets[1:]), len(text.text)][: len(offsets)]
     return {
         "text": text.text,
         "tokens": [

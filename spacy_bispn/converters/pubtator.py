@@ -20,9 +20,11 @@ from typing import Any, Unpack, get_args
 
 from spacy_bispn.converters import Conversion, Place, Rules, check_choice, read_lines, show
 from spacy_bispn.converters.standoff import (
+    CUT_OFF,
     Pairs,
     check_claims,
     concept_names,
+    ends_with_line,
     read_number,
     relate_concepts,
 )
@@ -61,6 +63,7 @@ def read(path: Path, pairs: Pairs = "all", **rules: Unpack[Rules]) -> Conversion
     for lines in _texts(path):
         with conversion.attempt():
             _add(conversion, _block(lines), pairs)
+    conversion.note({CUT_OFF: int(not ends_with_line(path))})
     return conversion
 
 
@@ -71,7 +74,9 @@ def _texts(path: Path) -> Iterator[list[tuple[Place, str]]]:
         if lines and _is_title(line):
             yield lines
             lines = []
-        lines.append((place, line.removesuffix("\r")))  # spaces at the end of a line count
+        # of what begins no text, the first line is enough for its error
+        if not lines or _is_title(lines[0][1]):
+            lines.append((place, line.removesuffix("\r")))  # spaces at the end of a line count
     yield lines
 
 
@@ -140,5 +145,8 @@ def _add(conversion: Conversion, block: Block, pairs: Pairs) -> None:
 
 
 def _is_relation(columns: list[str]) -> bool:
-    """A mention has its start where a relation has its label."""
-    return len(columns) > 1 and not re.fullmatch(r"\s*-?[0-9.]*\s*", columns[1])
+    """A mention has its start, and then its end, where a relation has its label and its head."""
+    if len(columns) < 2 or re.fullmatch(r"\s*-?[0-9.]*\s*", columns[1]):
+        return False
+    # a concept may be a number too, but no relation that begins like one has all columns of a mention
+    return len(columns) < 5 or re.match(r"\s*[-+.]?[0-9]", columns[1]) is None

@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from spacy_bispn.converters.json_list import NoList, check_encodable, parse_list
+from spacy_bispn.converters.json_list import NoList, check_encodable, parse_list, unique_keys
 from spacy_bispn.records import Entity
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ K = TypeVar("K", bound=Hashable)
 UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 CHUNK = 2**20  # bytes read at once
+LARGEST = 64  # bits of a number, more than any offset has
 LIST = "a list with at least one item"
 UTF8 = ("UTF-8 text", "Save the file as UTF-8.")
 
@@ -43,14 +44,19 @@ class Place:
     def parse(self, content: str) -> Any:
         """The JSON value in `content`."""
         try:
-            return self._encodable(json.loads(content), content)
+            return self._encodable(json.loads(content, object_pairs_hook=unique_keys), content)
+        except json.JSONDecodeError as error:
+            # of one line of a file, the parser's own number would be another
+            where = f"line {error.lineno} " * ("\n" in content) + f"column {error.colno}"
+            found = f"invalid JSON ({error.msg}: {where})"
+            raise self.error(found, "JSON", "Check the file's format.") from error
         except UNREADABLE as error:
             raise self.error(f"invalid JSON ({error})", "JSON", "Check the file's format.") from error
 
     def literal(self, content: str) -> Any:
         """The Python literal in `content`; nothing is evaluated."""
         try:
-            return self._encodable(ast.literal_eval(content.strip()), content)
+            return self._encodable(parse_literal(content), content)
         except UNREADABLE as error:
             found = f"no Python literal ({error})"
             raise self.error(found, "a Python literal", "Check the file's format.") from error
@@ -171,11 +177,11 @@ def first_item(path: Path) -> Any:
     with suppress(ConversionError):
         return next(read_items(path))[1]
     line = next(read_lines(path))[1].strip()
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (json.loads, parse_literal):
         with suppress(*UNREADABLE):
             value = parse(line)
             return value[0] if isinstance(value, list) and value else value
-    if line.startswith("{"):  # an object of several lines
+    if line.startswith("{") and path.stat().st_size <= CHUNK:  # an object of several lines
         with suppress(*UNREADABLE):
             return json.loads(read_text(path))
     return line
@@ -238,6 +244,27 @@ def _decode(place: Place, content: bytes, encoding: str) -> str:
 def _empty(path: Path) -> ConversionError:
     advice = "Check the path, or fetch the file again."
     return Place(path, "whole file").error("an empty file", "at least one text", advice)
+
+
+def parse_literal(content: str) -> Any:
+    """The Python literal in `content`; nothing is evaluated.
+
+    Raises one of `UNREADABLE` for what is none, for a key that a dict has twice and for a number that no
+    message could show.
+    """
+    tree = ast.parse(content.strip(), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            unique_keys([(ast.dump(key), None) for key in node.keys if key is not None])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+            check_small(node.value)
+    return ast.literal_eval(tree)
+
+
+def check_small(number: int) -> None:
+    """Raise ValueError for a number that only hexadecimal digits could show."""
+    if number.bit_length() > LARGEST:
+        raise ValueError(f"a number of {number.bit_length()} bits")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

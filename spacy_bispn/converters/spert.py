@@ -7,6 +7,7 @@ end exclusive); `relations` with `type`, `head` and `tail` (positions in `entiti
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -77,12 +78,15 @@ def write(path: Path, texts: Iterable[AnnotatedText]) -> None:
 def _choose(path: Path, items: Iterable[Item], ids: Sequence[str]) -> list[Item]:
     """The items with these ids, in the order of the ids."""
     asked = set(ids)
-    by_id = {item[2]: item for item in items if item[2] in asked}
+    by_id = defaultdict(list)  # several have one id where a file repeats it, which is then a problem
+    for item in items:
+        if item[2] in asked:
+            by_id[item[2]].append(item)
     missing = [wanted for wanted in ids if wanted not in by_id]
     if missing:
         found = f"no sentence with id {', '.join(missing[:5])}" + (", ..." if len(missing) > 5 else "")
         raise Place(path, "whole file").error(found, "every id asked for", "Check ids against `orig_id`.")
-    return [by_id[wanted] for wanted in ids]
+    return [item for wanted in ids for item in by_id[wanted]]
 
 
 def _item_id(item: Any, number: int) -> str:

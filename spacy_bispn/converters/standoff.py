@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
+from os import SEEK_END
+from pathlib import Path
 from typing import Literal
 
 from spacy_bispn.converters import Conversion, Place, show
@@ -16,8 +18,17 @@ from spacy_bispn.records import Entity, Relation
 
 Pairs = Literal["all", "nearest"]
 Discontiguous = Literal["drop", "cover"]
+Claim = tuple[Place, str, str]  # where it stands, what is marked, what is said to be marked
 
 NO_CONCEPT = ("", "-", "-1")
+CUT_OFF = "files whose last line has no end, as if they were cut off"
+
+
+def ends_with_line(path: Path) -> bool:
+    """Whether the last line of a file that is not empty is whole."""
+    with path.open("rb") as file:
+        file.seek(-1, SEEK_END)
+        return file.read() == b"\n"
 
 
 def read_number(place: Place, value: str) -> int:
@@ -49,13 +60,16 @@ def marked_text(text: str, fragments: Sequence[tuple[int, int]]) -> str:
     return " ".join(text[start:end] for start, end in fragments)
 
 
-def check_claims(conversion: Conversion, text_id: str, claims: Sequence[tuple[Place, str, str]]) -> None:
+def check_claims(
+    conversion: Conversion, text_id: str, claims: Sequence[Claim], spaces: bool = True
+) -> None:
     """Compare what annotations mark with what they say they mark: (place, marked, claimed).
 
-    White space may differ in kind and number. Claims that differ are problems; if several and more than
+    White space may differ in kind and number, without `spaces` also in its place. Claims that differ are problems; if several and more than
     half of a text's claims do, its offsets were made for another text: ConversionError.
     """
-    wrong = [claim for claim in claims if _plain(claim[1]) != _plain(claim[2])]
+    between = " " if spaces else ""
+    wrong = [claim for claim in claims if _plain(claim[1], between) != _plain(claim[2], between)]
     if len(wrong) > 1 and 2 * len(wrong) > len(claims):
         place, marked, claimed = wrong[0]
         raise place.error(
@@ -117,5 +131,5 @@ def _distance(pair: tuple[Entity, Entity]) -> tuple[int, int, Entity, Entity]:
     return gap, min(one.start, other.start), one, other
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
+def _plain(text: str, between: str) -> str:
+    return re.sub(r"\s+", between, text)

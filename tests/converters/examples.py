@@ -208,5 +208,5 @@ def annotated_texts(draw, joined=False):
     places = spans(len(words)).map(
         lambda span: (starts[span[0]], starts[span[1] - 1] + len(words[span[1] - 1]))
     )
-    extraction = draw(extractions(places, st.text()))
+    extraction = draw(extractions(places, st.text().filter(str.strip)))
     return AnnotatedText(draw(st.text()), text, extraction, tuple(words))

@@ -281,8 +281,8 @@ def test_two_relations_with_one_id_are_an_error(read):
         (b"<collection>\xff</collection>", "invalid XML (not well-formed"),
         (b'<?xml version="1.0" encoding="klingon"?><a/>', "invalid XML (unknown encoding"),
         (b'<?xml version="1.0" encoding="shift_jis"?><a/>', "invalid XML (multi-byte"),
-        (b"<html><document/></html>", "<html> with 1 documents"),
-        (b"<collection/>", "<collection> with 0 documents"),
+        (b"<html><document/></html>", "line 1: found <html>, expected <collection>. Check"),
+        (b"<collection/>", "found <collection> without a document"),
     ],
 )
 def test_malformed_files_are_named(read, content, found):

@@ -85,7 +85,7 @@ def test_what_is_ignored_is_counted(save):
         "#1\tAnnotatorNotes T1\tsee below",
         "# a comment",
     ]
-    conversion = brat.read(save(MENTIONS + "\n".join(lines)))
+    conversion = brat.read(save(MENTIONS + "\n".join([*lines, ""])))
     assert conversion.report.dropped == {
         "equivalences": 1,
         "attributes": 2,
@@ -97,7 +97,7 @@ def test_what_is_ignored_is_counted(save):
     assert conversion.report.relations == 0
 
 
-DISCONTIGUOUS = "T5\tPair 0 4;19 24\tB2O3 argon\nR1\tOf Arg1:T5 Arg2:T2\nR2\tOf Arg1:T1 Arg2:T2"
+DISCONTIGUOUS = "T5\tPair 0 4;19 24\tB2O3 argon\nR1\tOf Arg1:T5 Arg2:T2\nR2\tOf Arg1:T1 Arg2:T2\n"
 
 
 def test_discontiguous_mentions_are_dropped_with_their_relations(save):
@@ -157,8 +157,11 @@ def test_offsets_made_for_another_text_are_an_error(save):
         assert part in str(error.value)
 
 
-def test_mentions_without_a_quoted_text_are_taken_as_they_are(save):
-    assert brat.read(save("T1\tMaterial 0 4")).texts[0].extraction.entities == (B2O3,)
+def test_mentions_without_a_quoted_text_are_taken_as_they_are_and_counted(save):
+    conversion = brat.read(save("T1\tMaterial 0 4\n"))
+    assert conversion.texts[0].extraction.entities == (B2O3,)
+    unchecked = "mentions whose offsets nothing checks, as no text stands behind them"
+    assert conversion.report.noted == {unchecked: 1}
 
 
 def test_a_document_without_annotations_and_one_by_its_file(save):

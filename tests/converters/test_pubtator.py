@@ -51,7 +51,7 @@ def test_a_relation_between_concepts_joins_every_pair_of_their_mentions(read):
 
 
 def test_or_the_nearest_pair(read):
-    conversion = read(HEAD + MENTIONS + "7\tCID\tD1\tD2\n7\tCID\tD3\tD2", pairs="nearest")
+    conversion = read(HEAD + MENTIONS + "7\tCID\tD1\tD2\n7\tCID\tD3\tD2\n", pairs="nearest")
     # Two characters lie between the abstract's drug and the title's shock.
     assert relations(conversion) == (Relation(DRUG, TITLE_SHOCK, "CID"), Relation(CLONIDINE, SHOCK, "CID"))
     assert conversion.report.noted == {"relations between concepts": 2, "pairs of mentions made of them": 2}
