@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 
@@ -33,3 +35,17 @@ def save(path: Path, content: str | bytes) -> None:
             f"may be written to; free space or name another place (what was there before is as it was)",
             str(path),
         ) from error
+
+
+def check_apart(places: Mapping[str, Path | None]) -> None:
+    """Raise ValueError where two of the places, by the names of their options, are one.
+
+    What is written there second would be all that is left.
+    """
+    given = [(name, path) for name, path in places.items() if path is not None]
+    for (one, first), (other, second) in combinations(given, 2):
+        if first.resolve() == second.resolve():
+            raise ValueError(
+                f"{one} and {other} are both {second}, expected a place for each: give one of them another "
+                f"name."
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
@@ -11,9 +12,10 @@ from typing import Annotated
 import spacy
 import srsly
 import typer
+from spacy.language import Language
 from wasabi import msg
 
-from ..files import save
+from ..files import check_apart, save
 from ..records import AnnotatedText
 from .docfiles import DocFiles
 from .options import (
@@ -28,10 +30,11 @@ from .options import (
     Splits,
     Symmetric,
 )
-from .sources import find_format, held_out, read_source
+from .sources import check_needed, check_regular, find_format, held_out, read_source
 
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 SHOWN = 5
+SHARE = 0.1  # held out
 
 
 def convert_command(
@@ -47,27 +50,35 @@ def convert_command(
     pairs: PairsOption = None,
     discontiguous: DiscontiguousOption = None,
     splits: Splits = None,
-    fold: Fold = 0,
-    part: Part = "train",
+    fold: Fold = None,
+    part: Part = None,
     dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written there")] = None,
-    share: Annotated[float, typer.Option(help="The share held out")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Seed of the random share")] = 0,
+    share: Annotated[float | None, typer.Option(help="The share held out, 0.1 unless given")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random share, 0 unless given")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
-    config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
-    nlp = spacy.blank(lang, config=config)
     try:
+        check_apart({"IN": source, "OUTPUT": output, "--dev": dev, "--report": report})
+        check_needed("--splits", splits, fold=fold, part=part)
+        check_needed("--dev", dev, share=share, seed=seed)
+        if dev is not None:
+            check_side_by_side(output, dev)
+        nlp = make_tokenizer(lang, punctuation)
         read = partial(
-            read_source, source, find_format(source, form), splits, fold, part, symmetric, negative,
-            lenient, level=level, pairs=pairs, discontiguous=discontiguous,
+            read_source, source, find_format(source, form), splits, fold, part or "train", symmetric,
+            negative, lenient, level=level, pairs=pairs, discontiguous=discontiguous,
         )  # fmt: skip
-        # What is held out is chosen by number, so the texts are counted first.
-        held = held_out(read(take=ignore).report.texts, share, seed) if dev is not None else frozenset()
+        held: frozenset[int] = frozenset()
+        if dev is not None:  # what is held out is chosen by number, so the texts are counted first
+            check_regular(source, "--dev")
+            held = held_out(read(take=ignore).report.texts, SHARE if share is None else share, seed or 0)
         with ExitStack() as stack:
             files = [stack.enter_context(DocFiles(nlp, path)) for path in (output, dev) if path is not None]
             number = count()
             conversion = read(take=lambda text: files[next(number) in held].add(text))
+            for made in files:  # all of them, before the first is put in its place
+                made.finish()
     except ValueError as error:
         msg.fail("The corpus cannot be converted", str(error), exits=1)
     for made in files:
@@ -83,6 +94,33 @@ def convert_command(
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
     if report is not None:
         save(report, srsly.json_dumps({**found.as_json(), "unplaced": problems}, indent=2))
+
+
+def make_tokenizer(lang: str, punctuation: bool) -> Language:
+    """A pipeline that only makes tokens, of texts of any length: its parser and models are elsewhere.
+
+    Raises ValueError for a language that spaCy does not have, or not without a package of its own.
+    """
+    config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
+    try:
+        nlp = spacy.blank(lang, config=config)
+    except ImportError as error:
+        raise ValueError(
+            f"--lang is {lang!r}, expected the code of a language that spaCy has here: correct it, or "
+            f"install what it asks for ({error})."
+        ) from error
+    nlp.max_length = sys.maxsize
+    return nlp
+
+
+def check_side_by_side(output: Path, dev: Path) -> None:
+    """Raise ValueError where one of two outputs lies inside the other."""
+    one, other = output.resolve(), dev.resolve()
+    if one in other.parents or other in one.parents:
+        raise ValueError(
+            f"--dev is {dev} and OUTPUT is {output}, expected two places side by side: each is put in its "
+            f"place as a whole, give one of them another name."
+        )
 
 
 def ignore(text: AnnotatedText) -> None:

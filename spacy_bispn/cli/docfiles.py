@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Self
 
 from spacy.language import Language
@@ -24,7 +25,7 @@ class DocFiles:
     docs: how many Docs were made. problems: what could not be placed on tokens, a line each.
 
     The file or the folder is there when the block ends, and only if it ends without an error. Raises
-    ValueError where something else is at the folder's place.
+    ValueError where something else is at the folder's place, OSError where nothing can be made.
     """
 
     def __init__(self, nlp: Language, path: Path) -> None:
@@ -34,44 +35,45 @@ class DocFiles:
         self._nlp = nlp
         self._texts: list[AnnotatedText] = []
         self._characters = 0
-        self._files = 0
-        self._part = None if path.suffix == DOCS else path.absolute().with_name(f"{path.name}.part")
+        self._files: list[Path] = []
+        self._single = path.suffix == DOCS
 
     def __enter__(self) -> Self:
-        if self._part is not None:
+        if not self._single:
             check_free(self.path)
-            shutil.rmtree(self._part, ignore_errors=True)  # of a call that was killed
-            self._part.mkdir(parents=True)
+        place = self.path.absolute()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # A name that nobody has, on the same disk.
+        self._part = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        self._folder = self._part / "whole"
+        self._folder.mkdir()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
-        if self._part is None:
-            if kind is None:
-                self._write(self.path)
-            return
         try:
             if kind is None:
-                self._write_next(self._part)
-                self._part.replace(self.path)
+                self.finish()
+                (self._files[0] if self._single else self._folder).replace(self.path)
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
+
+    def finish(self) -> None:
+        """Write what is left, beside the place where it will be: what can fail has then happened."""
+        if self._texts or (self._single and not self._files):
+            self._write()
 
     def add(self, text: AnnotatedText) -> None:
         self._texts.append(text)
         self._characters += len(text.text)
-        if self._part is not None and self._characters >= CHARACTERS:
-            self._write_next(self._part)
+        if not self._single and self._characters >= CHARACTERS:
+            self._write()
 
-    def _write_next(self, folder: Path) -> None:
-        if self._texts:
-            self._files += 1
-            self._write(folder / f"{self._files:05}{DOCS}")
-
-    def _write(self, path: Path) -> None:
+    def _write(self) -> None:
         with self._nlp.memory_zone():  # the words of one file are not kept for the next
             docbin, problems = to_docbin(self._nlp, self._texts)
             content = docbin.to_bytes()
-        save(path, content)
+        self._files.append(self._folder / f"{len(self._files) + 1:05}{DOCS}")
+        save(self._files[-1], content)
         self.docs += len(docbin)
         self.problems += problems
         self._texts, self._characters = [], 0

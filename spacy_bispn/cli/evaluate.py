@@ -14,7 +14,7 @@ from ..conventions import CONVENTIONS, Judged, get_convention, score
 from ..converters import jsonl, read_json
 from ..converters.biorelex import to_official
 from ..errors import entity_errors, relation_errors
-from ..files import save
+from ..files import check_apart, save
 from ..records import AnnotatedText
 from ..scoring import coherence
 from .options import (
@@ -33,6 +33,7 @@ from .options import (
 from .page import mistakes, render_page
 from .sources import (
     DOCS,
+    check_needed,
     check_options,
     find_format,
     predict_docs,
@@ -56,8 +57,8 @@ def evaluate_command(
     pairs: PairsOption = None,
     discontiguous: DiscontiguousOption = None,
     splits: Splits = None,
-    fold: Fold = 0,
-    part: Part = "test",
+    fold: Fold = None,
+    part: Part = None,
     convention: Annotated[
         list[str] | None,
         typer.Option("--convention", "-c", help=f"May be repeated: {', '.join(CONVENTIONS)}"),
@@ -74,8 +75,10 @@ def evaluate_command(
     setup_gpu(gpu_id, silent=True)
     chosen = list(dict.fromkeys(convention or DEFAULT))
     try:
+        check_apart({"DATA": data, "--output": output, "--page": page, "--predictions": predictions})
         for name in chosen:
             get_convention(name)
+        check_needed("--splits", splits, fold=fold, part=part)
         form = find_format(data, form)
         conversion = None
         if form == DOCS:
@@ -84,7 +87,7 @@ def evaluate_command(
             )
         else:
             conversion = read_source(
-                data, form, splits, fold, part, symmetric, negative,
+                data, form, splits, fold, part or "test", symmetric, negative,
                 level=level, pairs=pairs, discontiguous=discontiguous,
             )  # fmt: skip
     except ValueError as error:

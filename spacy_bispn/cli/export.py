@@ -13,6 +13,7 @@ from wasabi import msg
 from ..annotations import has_relations
 from ..converters import WRITERS, get_writer
 from ..corpora import find_files, to_text
+from ..files import check_apart
 
 
 def export_command(
@@ -22,6 +23,7 @@ def export_command(
 ) -> None:
     """Write Docs with entities and relations in another format; ids are positions, counted from 0."""
     try:
+        check_apart({"SOURCE": source, "OUTPUT": output})
         write = get_writer(form)
         docs = read_docs(source)
         write(output, [to_text(doc, str(number)) for number, doc in enumerate(docs)])
@@ -39,7 +41,8 @@ def read_docs(source: Path) -> list[Doc]:
     for file in find_files(source):
         try:
             docs += DocBin().from_disk(file).get_docs(Vocab())
-        except ValueError as error:
+        # what spaCy raises for bytes that are no DocBin, or only part of one
+        except (ValueError, TypeError, KeyError, IndexError) as error:
             raise ValueError(
                 f"{file}: found no DocBin, expected a .spacy file. Convert it with "
                 f"`spacy bispn convert` first, or predict with `spacy apply`."

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..annotations import read
+from ..files import check_apart
 from ..records import AnnotatedText
 from .outputs import Failures, open_output, resume
 from .texts import Source, count_texts, stream_texts
@@ -42,6 +43,7 @@ def extract_command(
     failures = Failures(output)
     resuming = go_on and output.exists()
     try:
+        check_apart({"SOURCE": source, "OUTPUT": output})
         next(stream_texts(source), None)  # a wrong suffix is said before the model is loaded
         opened = open_output(output, append=go_on)
         if output.exists() and not (go_on or force):

@@ -43,6 +43,6 @@ DiscontiguousOption = Annotated[
     str | None, _setting("discontiguous", Discontiguous, "mentions in several parts")
 ]
 Splits = Annotated[Path | None, typer.Option("--splits", help="spert: folds of the file, as JSON")]
-Fold = Annotated[int, typer.Option("--fold", help="Which fold, counted from 0")]
-Part = Annotated[str, typer.Option("--part", help="'train' or 'test' part of the fold")]
+Fold = Annotated[int | None, typer.Option("--fold", help="Which fold, counted from 0; else the first")]
+Part = Annotated[str | None, typer.Option("--part", help="'train' or 'test' part of the fold")]
 GPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]

@@ -27,6 +27,7 @@ def find_format(path: Path, form: str) -> str:
         return form
     if path.suffix == DOCS:
         return DOCS
+    check_regular(path, "--format auto")
     try:
         return detect(path)
     except ConversionError:
@@ -46,11 +47,27 @@ def check_options(form: str, **options: object) -> None:
             )
 
 
+def check_needed(needed: str, given: object, **options: object) -> None:
+    """Raise ValueError for options that were given without the one that they need."""
+    alone = [f"--{name}" for name, value in options.items() if value is not None]
+    if given is None and alone:
+        raise ValueError(f"{alone[0]} was given without {needed}, expected both or neither: add {needed}.")
+
+
+def check_regular(path: Path, option: str) -> None:
+    """Raise ValueError for a pipe, which can be read once, where an option needs to read twice."""
+    if not path.is_file() and not path.is_dir():
+        raise ValueError(
+            f"{path} is a pipe, expected a file or a folder, as {option} reads it twice: save it as a file, "
+            f"or leave out {option} and name the format."
+        )
+
+
 def read_source(
     path: Path,
     form: str,
     splits: Path | None = None,
-    fold: int = 0,
+    fold: int | None = None,
     part: str = "train",
     symmetric: Sequence[str] | None = None,
     negative: Sequence[str] | None = None,
@@ -78,7 +95,7 @@ def read_source(
     if take is not None:
         rules["take"] = take
     if splits is not None:
-        conversion = read_fold(path, splits, fold, "train" if part == "train" else "test", **rules)
+        conversion = read_fold(path, splits, fold or 0, "train" if part == "train" else "test", **rules)
     else:
         given = {name: value for name, value in settings.items() if value is not None}
         conversion = read(path, **given, **rules)
@@ -91,11 +108,13 @@ def read_source(
 def held_out(total: int, share: float, seed: int) -> frozenset[int]:
     """The numbers, from 0, of a random share of texts to choose models by, or to test them on.
 
-    Raises ValueError unless the share lies between 0 and 1.
+    Raises ValueError unless the share lies between 0 and 1, and for less than two texts.
     """
     if not 0 < share < 1:
         raise ValueError(f"the share held out is {share}, expected one between 0 and 1: 0.1 is usual.")
-    count = min(max(round(share * total), 1), total)  # at least one, to choose models by
+    if total < 2:
+        raise ValueError(f"there is {total} text, expected at least 2 to hold one out: leave out --dev.")
+    count = min(max(round(share * total), 1), total - 1)  # at least one for each side
     return frozenset(random.Random(seed).sample(range(total), count))
 
 

@@ -124,7 +124,7 @@ class Conversion:
         """
         for entity in entities:
             place.check_span(entity.start, entity.end, len(text), "characters")
-        for label in (one.label for one in (*entities, *relations)):
+        for label in [*(entity.label for entity in entities), *(relation.label for relation in relations)]:
             if not label.strip():
                 advice = "Name it, or leave out what has no label."
                 raise place.error(f"the label {label!r}", "a label that is not blank", advice)

@@ -103,7 +103,8 @@ def _offsets(place: Place, token: Any, text: str) -> tuple[int, int]:
     start, end = place.get(token, "start", int), place.get(token, "end", int)
     if text[start:end] != token["text"]:
         expected = f"{show(text[start:end])}, which is there"
-        raise place.error(f"the token {show(token['text'])} at {start} to {end}", expected, "Check the tokens.")
+        found = f"the token {show(token['text'])} at {start} to {end}"
+        raise place.error(found, expected, "Check the offsets of the tokens.")
     return start, end
 
 

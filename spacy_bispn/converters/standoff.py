@@ -65,8 +65,9 @@ def check_claims(
 ) -> None:
     """Compare what annotations mark with what they say they mark: (place, marked, claimed).
 
-    White space may differ in kind and number, without `spaces` also in its place. Claims that differ are problems; if several and more than
-    half of a text's claims do, its offsets were made for another text: ConversionError.
+    White space may differ in kind and number, without `spaces` also in its place. Claims that differ are
+    problems; if several and more than half of a text's claims do, its offsets were made for another text:
+    ConversionError.
     """
     between = " " if spaces else ""
     wrong = [claim for claim in claims if _plain(claim[1], between) != _plain(claim[2], between)]

@@ -138,7 +138,10 @@ def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> No
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
 
 
-BRAT = {"a.txt": "Tem2 binds Dal92.", "a.ann": "T1\tP 0 4\tTem2\nT2\tP 11 16\tDal92\nT3\tC 0 4;11 16\tTem2 Dal92\n"}
+BRAT = {
+    "a.txt": "Tem2 binds Dal92.",
+    "a.ann": "T1\tP 0 4\tTem2\nT2\tP 11 16\tDal92\nT3\tC 0 4;11 16\tTem2 Dal92\n",
+}
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "brat"]])

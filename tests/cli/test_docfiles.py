@@ -63,13 +63,34 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_call_left_is_not_kept(tmp_path: Path) -> None:
+def test_a_folder_of_a_similar_name_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "corpus.part").mkdir()
-    (tmp_path / "corpus.part" / "00009.spacy").write_bytes(b"old")
+    (tmp_path / "corpus.part" / "thesis.txt").write_bytes(b"mine")
     (tmp_path / "corpus").mkdir()  # an empty folder may be there
     with DocFiles(spacy.blank("en"), tmp_path / "corpus") as made:
         made.add(TEXTS[0])
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")] == ["corpus/00001.spacy"]
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert files == ["corpus.part/thesis.txt", "corpus/00001.spacy"]
+    assert (tmp_path / "corpus").stat().st_mode == (tmp_path / "corpus.part").stat().st_mode
+
+
+def test_of_two_neither_is_there_before_both_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = spacy.blank("en")
+    with (
+        pytest.raises(OSError, match="no room"),
+        DocFiles(nlp, tmp_path / "train.spacy") as train,
+        DocFiles(nlp, tmp_path / "dev.spacy") as dev,
+    ):
+        train.add(TEXTS[0])
+        dev.add(TEXTS[1])
+        dev.finish()
+        monkeypatch.setattr(docfiles, "save", refuse)
+        train.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse(path: Path, content: bytes) -> None:
+    raise OSError("no room")
 
 
 def test_nothing_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
