@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from pipelines import demo_texts
 from samples import BIORELEX, PAIR, SPERT, Run, docs_in, facts, write
 
 from spacy_bispn.converters import jsonl
+from spacy_bispn.records import AnnotatedText
 
 
 def test_convert_jsonl(run: Run, tmp_path: Path) -> None:
@@ -103,6 +107,15 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
             ["'dev'", "'train' or 'test'", "correct --part"],
         ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
+        (["--dev", "dev.spacy"], ["there is 1 text", "at least 2", "leave out --dev"]),
+        (["--share", "0.2"], ["--share was given without --dev", "both or neither", "add --dev"]),
+        (["--seed", "1"], ["--seed was given without --dev", "both or neither", "add --dev"]),
+        (["--fold", "0"], ["--fold was given without --splits", "both or neither", "add --splits"]),
+        (["--part", "test"], ["--part was given without --splits", "both or neither", "add --splits"]),
+        (["--report", "SOURCE"], ["IN and --report are both", "a place for each", "another name"]),
+        (["--dev", "OUTPUT"], ["OUTPUT and --dev are both", "a place for each", "another name"]),
+        (["--dev", "OUTPUT/dev.spacy"], ["two places side by side", "give one of them another name"]),
+        (["--lang", "zz"], ["--lang is 'zz'", "expected the code of a language", "correct it, or install"]),
         (["--level", "document"], ["'jsonl'", "expected 'dygie'", "leave out --level"]),
         (["--pairs", "nearest"], ["'jsonl'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
         (["--discontiguous", "drop"], ["'jsonl'", "expected 'bioc' or 'brat'", "leave out --disc"]),
@@ -112,12 +125,42 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
     source = tmp_path / "in.jsonl"
     jsonl.write(source, [PAIR])
-    filled = [str(source) if option == "SOURCE" else option for option in options]
+    places = {"SOURCE": str(source), "OUTPUT": str(tmp_path / "out.spacy")}
+    filled = [re.sub("SOURCE|OUTPUT", lambda found: places[found[0]], option) for option in options]
     output = " ".join(run("convert", source, tmp_path / "out.spacy", *filled, code=1).output.split())
     assert "cannot be converted" in output
     for word in words:
         assert word in output
-    assert not (tmp_path / "out.spacy").exists()
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_convert_takes_texts_of_any_length(run: Run, tmp_path: Path) -> None:
+    long = AnnotatedText("0", "Tem2 binds Dal92. " + "x " * 500_000, PAIR.extraction)
+    jsonl.write(tmp_path / "in.jsonl", [long])
+    run("convert", tmp_path / "in.jsonl", tmp_path / "out.spacy")
+    (doc,) = docs_in(tmp_path / "out.spacy")
+    assert len(doc.text) > 1_000_000 and facts(doc) == [("Tem2", "BINDS", "Dal92")]
+
+
+def test_convert_makes_all_of_its_outputs_or_none(run: Run, tmp_path: Path) -> None:
+    jsonl.write(tmp_path / "in.jsonl", demo_texts(3))
+    below = tmp_path / "in.jsonl" / "out.spacy"
+    said = run("convert", tmp_path / "in.jsonl", below, "--dev", tmp_path / "dev.spacy", code=1).output
+    assert "File exists" in " ".join(said.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_convert_reads_a_pipe_of_a_format_that_is_named(run: Run, tmp_path: Path) -> None:
+    pipe, content = tmp_path / "pipe", tmp_path / "in.jsonl"
+    jsonl.write(content, [PAIR])
+    os.mkfifo(pipe)
+    named = ["--format", "jsonl"]
+    for options, code in ((named, 0), ([], 1), ([*named, "--dev", tmp_path / "dev.spacy"], 1)):
+        writer = subprocess.Popen(f"cat {content} > {pipe}", shell=True)
+        said = " ".join(run("convert", pipe, tmp_path / "out.spacy", *options, code=code).output.split())
+        writer.kill()
+        assert code == 0 or "is a pipe, expected a file or a folder" in said
+    assert len(docs_in(tmp_path / "out.spacy")) == 1
 
 
 def dygie(*relations: list[object]) -> str:

@@ -74,7 +74,7 @@ def test_a_folder_of_a_similar_name_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "corpus").stat().st_mode == (tmp_path / "corpus.part").stat().st_mode
 
 
-def test_of_two_neither_is_there_before_both_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_neither_is_there_before_both_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = spacy.blank("en")
     with (
         pytest.raises(OSError, match="no room"),

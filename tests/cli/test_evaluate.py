@@ -189,6 +189,8 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
         (["-f", "spert", "-c", "biorelex"], ["text '0' without clusters", "expected a file", "pass"]),
         (["-f", "biorelex"], ["expected the key 'id'", "check the file's format"]),
+        (["--output", "in.json"], ["DATA and --output are both", "a place for each", "another name"]),
+        (["--part", "train"], ["--part was given without --splits", "both or neither", "add --splits"]),
     ],
 )
 def test_what_is_wrong_is_said(

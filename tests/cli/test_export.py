@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from pipelines import demo_texts
 from samples import BIORELEX, PAIR, Run, docs_in, facts, write
 from spacy.tokens import DocBin
@@ -51,12 +53,25 @@ def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> Non
     assert jsonl.read(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
 
 
+PACKED = {"number": 5, "keys": {"a": 1}}  # of the kind of a DocBin, and none
+
+
+def test_export_does_not_write_over_what_it_reads(run: Run, tmp_path: Path) -> None:
+    DocBin(docs=[to_doc(spacy.blank("en"), PAIR)[0]]).to_disk(tmp_path / "a.spacy")
+    said = " ".join(run("export", tmp_path / "a.spacy", tmp_path / "a.spacy", code=1).output.split())
+    for word in ("SOURCE and OUTPUT are both", "a place for each", "another name"):
+        assert word in said
+    assert len(docs_in(tmp_path / "a.spacy")) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
         ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "Choose one"]),
         ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
         ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
+        ("number", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
+        ("keys", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
         ("none", [], ["no Docs", "at least one", "Check the path"]),
     ],
 )
@@ -66,6 +81,8 @@ def test_export_says_what_is_wrong(
     source, output = tmp_path / "a.spacy", tmp_path / "out"
     if content == "text":
         source.write_text("Tem2 binds Dal92.", encoding="utf8")
+    elif content in PACKED:
+        source.write_bytes(zlib.compress(srsly.msgpack_dumps(PACKED[content])))
     else:
         docs = [to_doc(spacy.blank("en"), PAIR)[0]] if content == "PAIR" else []
         DocBin(docs=docs).to_disk(source)

@@ -257,6 +257,7 @@ def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp
             ["'0' 'z'", "the same input", "--force"],
         ),
         ("in.txt", "out.parquet", "", ["-r"], ["--resume", "expected .jsonl or .csv", "leave out --resume"]),
+        ("in.jsonl", "in.jsonl", "{}", ["-F"], ["SOURCE and OUTPUT", "a place for each", "another name"]),
         ("in.txt", "out.jsonl", None, ["-m"], ["components none", "factory 'bispn'", "name a pipeline"]),
     ],
 )

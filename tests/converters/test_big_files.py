@@ -19,6 +19,13 @@ CONVERT = (
     "import sys, pathlib; from spacy_bispn.cli import convert, docfiles; docfiles.CHARACTERS = 100_000; "
     "convert.convert_command(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + '_made'))"
 )
+OTHER = (
+    "import sys, pathlib; from spacy_bispn.converters import ConversionError, detect, get_format; "
+    "path, form = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+    "try: get_format(detect(path) if form == 'auto' else form)(path)\n"
+    "except ConversionError: print('refused')\n"
+    "else: sys.exit('read')"
+)
 MEGABYTES = 10
 # How many times the file's size; words of their own are small objects, and many.
 TIMES = dict.fromkeys(ITEMS, 4.5) | dict.fromkeys(("dygie", "glirel", "prodigy", "spert"), 9.0)
@@ -44,6 +51,26 @@ def test_memory_for_a_folder_of_files_hardly_grows_with_the_file(tmp_path: Path,
         peaks.append(peak_of(sys.executable, "-c", CONVERT, str(big)))
     # What stays of a text is its id.
     assert peaks[1] - peaks[0] < 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("form", "begin", "item", "end"),
+    [
+        ("bioc", "<PubmedArticleSet>", "<a><b>word</b></a>\n", "</PubmedArticleSet>"),
+        ("pubtator", "", "1,2,three\n", ""),
+        ("spert", '{"data": [', '{"tokens": ["a"]},\n', "{}]}"),
+        ("auto", '{"data": [\n', '{"tokens": ["a"]},\n', "{}]}"),
+    ],
+)
+def test_a_large_file_of_another_format_needs_no_memory(
+    tmp_path: Path, form: str, begin: str, item: str, end: str
+) -> None:
+    peaks = []
+    for megabytes in (0.5, MEGABYTES):
+        (tmp_path / "big").write_text(begin + item * int(megabytes * 1e6 / len(item)) + end)
+        peaks.append(peak_of(sys.executable, "-c", OTHER, str(tmp_path / "big"), form))
+    assert peaks[1] - peaks[0] < MEGABYTES
 
 
 @pytest.mark.parametrize("form", ITEMS)

@@ -310,3 +310,33 @@ def test_a_file_that_declares_entities_is_refused(read, tmp_path, declaration):
 def test_an_entity_that_only_the_dtd_could_explain_is_refused(read):
     with pytest.raises(ConversionError, match="line 5: found the entity 'nbsp'"):
         read(two_passages().replace("reverses ", "reverses&nbsp;"))
+
+
+def test_what_stands_where_nothing_is_read_is_counted(read):
+    inside = document(passage(0, "Aspirin."), name="8")
+    conversion = read(two_passages(inside) + f"<group>{inside}</group>{NALOXONE_XML}")
+    assert [text.id for text in conversion.texts] == ["7"]
+    assert conversion.report.dropped == {
+        "<document> elements in a <document>": 1,
+        "<group> elements in a <collection>": 1,
+        "<annotation> elements in a <collection>": 1,
+    }
+
+
+def test_a_passage_with_an_empty_text_has_that_of_its_sentences(read):
+    sentence = "<sentence><offset>25</offset><text>Then.</text></sentence>"
+    parts = passage(0, "Naloxone reverses shock."), passage(25, "", sentence)
+    assert read(document(*parts)).texts[0].text == "Naloxone reverses shock. Then."
+
+
+def test_attributes_that_only_a_dtd_would_add_are_not_there(read):
+    added = '<!DOCTYPE collection [<!ATTLIST node refid CDATA "1">]>'
+    ends = relation('<node role=""/><node refid="2" role=""/>')
+    with pytest.raises(ConversionError, match="the attribute 'refid' of <node>"):
+        read(f"{added}<collection>{two_passages(ends)}</collection>".encode())
+
+
+def test_deep_nesting_costs_no_more_than_its_length(read):
+    depth = 100_000  # where every element is held against all around it, this takes minutes
+    with pytest.raises(ConversionError, match="<collection> without a document"):
+        read(b"<collection>" + b"<a>" * depth + b"</a>" * depth + b"</collection>")

@@ -245,3 +245,11 @@ def test_best_official_scores_that_are_possible(corpora, part, keep, best):
     assert scores["mention_f"] == 1.0
     assert scores["relation_p"] == 1.0
     assert round(100 * scores["relation_f"], 1) == best[part]
+
+
+def test_interactions_of_a_cluster_without_a_mention_are_counted(read):
+    binds = {"participants": [0, 1], "type": "bind", "label": 1}
+    item = sentence(entities=[cluster("protein", ORC=[[0, 3]]), cluster("protein")], interactions=[binds])
+    conversion = read([item])
+    assert conversion.texts[0].extraction.relations == ()
+    assert conversion.report.dropped == {"interactions of a cluster without a mention": 1}

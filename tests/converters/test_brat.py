@@ -372,3 +372,32 @@ def test_published_counts_of_the_materials_corpus(corpora, tmp_path):
     assert labels["Recipe_Precursor"] > 0
     brat.write(tmp_path / "again", conversion.texts)
     assert brat.read(tmp_path / "again").texts == conversion.texts
+
+
+def test_a_last_line_without_an_end_is_noted(save):
+    assert brat.read(save(MENTIONS)).report.noted == {}
+    noted = brat.read(save(MENTIONS + "R1\tInside Arg1:T1 Arg2:T3")).report.noted  # perhaps of T31
+    assert noted == {"files whose last line has no end, as if they were cut off": 1}
+
+
+def test_lines_that_end_in_cr_alone_are_named(save):
+    with pytest.raises(ConversionError) as caught:
+        brat.read(save(MENTIONS.replace("\n", "\r")))
+    for part in ("doc.ann, whole file: found CR alone", "LF or CR LF", "Convert the ends"):
+        assert part in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_to_its_end_has_nothing_of_it(tmp_path, monkeypatch):
+    saved = []
+
+    def fill(path, content):
+        if len(saved) == 3:
+            raise OSError("no room")
+        saved.append(path)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+
+    monkeypatch.setattr(brat, "save", fill)
+    with pytest.raises(OSError, match="no room"):
+        brat.write(tmp_path / "out", [AnnotatedText(name, "B2O3", Extraction((), ())) for name in "ab"])
+    assert len(saved) == 3 and list((tmp_path / "out").iterdir()) == []

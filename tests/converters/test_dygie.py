@@ -162,3 +162,12 @@ def test_symmetric_relations_of_scierc_start_with_the_earlier_entity(corpora):
             assert wanted in fixed.extraction.relations
     assert flipped == 52
     assert not any("-LRB-" in text.text for text in dygie.read(path).texts)
+
+
+def test_a_document_is_kept_whole_or_not_at_all(read):
+    broken = DOCUMENT | {"doc_key": "H02", "sentences": [DOCUMENT["sentences"][0], ["It", "", "GPT", "."]]}
+    conversion = read(broken, DOCUMENT, lenient=True)
+    assert [text.id for text in conversion.texts] == ["H01:0", "H01:1"]
+    (error,) = conversion.report.errors
+    assert "line 1: found an empty word, number 1 of 4 counted from 0, expected words of at least" in error
+    assert "Leave it out" in error and conversion.report.dropped == {"coreference clusters": 1}

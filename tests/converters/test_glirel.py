@@ -90,3 +90,9 @@ def test_malformed_items_are_named(read, change, found, expected):
 
 def test_a_text_that_is_spelled_otherwise_proves_nothing(read):
     assert read(item(ner=[[2, 2, "LOC", "binsey"], [5, 6, "LOC", "River  Thames"]])).report.entities == 2
+
+
+def test_an_entity_whose_text_is_elsewhere_is_a_problem(read):
+    conversion = read(item(ner=[[2, 2, "LOC", "Godstow"], [5, 6, "Q19686", "RiverThames"]]))
+    assert conversion.texts[0].extraction.entities == (BINSEY, THAMES)
+    assert conversion.report.problems == [("0", "line 1: the mention 'Godstow' marks 'Binsey'")]

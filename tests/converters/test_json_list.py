@@ -106,3 +106,24 @@ def test_another_value_is_shown() -> None:
     with pytest.raises(NoList) as caught:
         list(parse_list(in_parts('{"a": [1]}\n{"a": [2]}', 3)))
     assert caught.value.value == {"a": [1]}
+
+
+@pytest.mark.parametrize("size", [3, 2**20])
+def test_of_a_large_value_only_the_beginning_is_read_and_shown(size: int) -> None:
+    content = '{"data": [' + "1, " * 2**20 + "1]}"
+    read = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for part in in_parts(content, size):
+            read += len(part)
+            yield part
+
+    with pytest.raises(NoList) as caught:
+        list(parse_list(counted()))
+    assert caught.value.value == content[:60] and read < len(content)
+
+
+def test_a_key_that_stands_twice_would_be_lost() -> None:
+    with pytest.raises(ValueError, match="the key 'a' twice in one object"):
+        list(parse_list(['[{"a": 1, "b": {"a": 2}, "a": 3}]']))

@@ -109,3 +109,33 @@ def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "round-trip.jsonl"
     jsonl.write(path, texts)
     assert jsonl.read(path).texts == texts
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "expected", "advice"),
+    [
+        ({"entities": [[0, 3, " "]], "relations": []}, "the label ' '", "not blank", "Name it"),
+        ({"relations": [[0, 1, ""]]}, "the label ''", "not blank", "Name it"),
+        ({"words": ["ORC", "", "binds", "ATP."]}, "an empty word, number 1", "at least one", "Leave it out"),
+    ],
+)
+def test_labels_and_words_are_not_blank(tmp_path, change, found, expected, advice):
+    item = {"id": "a", "text": "ORC binds ATP.", "entities": [[0, 3, "P"], [10, 13, "C"]], "relations": []}
+    (tmp_path / "in.jsonl").write_text(json.dumps(item | change))
+    with pytest.raises(ConversionError) as caught:
+        jsonl.read(tmp_path / "in.jsonl")
+    for part in ("in.jsonl, line 1", found, expected, advice):
+        assert part in str(caught.value)
+
+
+def test_a_key_that_stands_twice_would_be_lost(tmp_path):
+    line = '{"id": "a", "text": "ORC", "entities": [[0, 3, "P"]], "entities": [], "relations": []}\n'
+    (tmp_path / "in.jsonl").write_text(line)
+    with pytest.raises(ConversionError, match=r"line 1: found invalid JSON \(the key 'entities' twice"):
+        jsonl.read(tmp_path / "in.jsonl")
+
+
+def test_what_is_no_json_is_named_by_its_place_in_the_file(tmp_path):
+    (tmp_path / "in.jsonl").write_text('\n{"id": }\n')
+    with pytest.raises(ConversionError, match=r"line 2: found invalid JSON \(Expecting value: column 8\)"):
+        jsonl.read(tmp_path / "in.jsonl")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bispn.converters import ConversionError, prodigy
-from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 TEXT = "Smad-dependent Id1."
 SMAD, ID1 = Entity(0, 4, "GGP"), Entity(15, 18, "GGP")
@@ -154,3 +154,37 @@ def test_published_counts_of_the_sample(corpora, tmp_path):
     assert (everything.relations, everything.duplicate_relations) == (263, 4)
     prodigy.write(tmp_path / "again.jsonl", conversion.texts)
     assert prodigy.read(tmp_path / "again.jsonl").texts == conversion.texts
+
+
+def test_characters_say_where_a_span_is_and_tokens_that_differ_are_a_problem(read):
+    swapped = [span(0, 4, 3, 3), span(15, 18, 0, 0)]
+    conversion = read(task(spans=swapped, relations=[{"head": 0, "child": 3, "label": "Reg"}]))
+    assert conversion.texts[0].extraction.relations == (Relation(SMAD, ID1, "Reg"),)
+    assert conversion.report.problems == [
+        ("0", "the span 0 to 4 names other tokens than those at its characters"),
+        ("0", "the span 15 to 18 names other tokens than those at its characters"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "expected"),
+    [
+        ({"relations": [relation(head=99, head_span={"start": 0, "end": 4})]}, "token 99", "one of 5"),
+        ({"relations": [relation(head=2, head_span={"start": 0, "end": 4})]}, "head token 2", "head_span"),
+        (
+            {"tokens": [{"text": "Smad", "start": 5, "end": 9}]},
+            "the token 'Smad' at 5 to 9",
+            "'depe', which is there",
+        ),
+    ],
+)
+def test_tokens_that_are_elsewhere_are_named(read, change, found, expected):
+    with pytest.raises(ConversionError) as caught:
+        read(task(**change))
+    for part in ("line 1: found", found, expected):
+        assert part in str(caught.value)
+
+
+def test_a_text_without_words_can_be_written(tmp_path):
+    prodigy.write(tmp_path / "out.jsonl", [AnnotatedText("0", "", Extraction((), ()), ())])
+    assert prodigy.read(tmp_path / "out.jsonl").texts[0].text == ""

@@ -192,3 +192,29 @@ def test_malformed_files_are_named(read, content, found):
         read(content)
     for part in ("corpus.txt", found):
         assert part in str(error.value)
+
+
+def test_a_mention_with_a_start_that_is_no_number_is_no_relation(read):
+    with pytest.raises(ConversionError) as caught:
+        read(HEAD + "7\t1e1\t13\tNaloxone\tChemical\tD1\n")
+    for part in ("line 3: found '1e1'", "a whole number", "Check the columns"):
+        assert part in str(caught.value)
+
+
+def test_concepts_of_relations_may_be_numbers(read):
+    rows = "7\t0\t8\tNaloxone\tGene\t672\n7\t18\t23\tshock\tDisease\t1\n7\tof\t672\t1\tNovel\n"
+    conversion = read(HEAD + rows)
+    assert relations(conversion) == (Relation(Entity(0, 8, "Gene"), TITLE_SHOCK, "of"),)
+
+
+def test_a_last_line_without_an_end_is_noted(read):
+    assert read(HEAD + MENTIONS).report.noted == {}
+    noted = read((HEAD + MENTIONS).removesuffix("se\tD2\n")).report.noted  # a shorter label, and no concept
+    assert noted["files whose last line has no end, as if they were cut off"] == 1
+
+
+def test_lines_before_the_first_title_are_one_error(read):
+    conversion = read("a,b\nc,d\n" * 3 + HEAD + MENTIONS, lenient=True)
+    assert len(conversion.texts) == 1
+    (error,) = conversion.report.errors
+    assert "line 1: found 'a,b', expected a title" in error

@@ -136,3 +136,10 @@ def test_folds_of_ade_are_the_published_ones(corpora, part, texts):
     fold = spert.read_fold(folder / "ade_full.json", folder / "splits.json", 0, part).texts
     assert len(fold) == texts
     assert fold == spert.read(folder / f"ade_split_0_{part}.json").texts
+
+
+def test_sentences_of_one_id_are_all_kept_and_reported(save):
+    path = save([sentence(orig_id=1), sentence(orig_id=1, tokens=["another"], entities=[], relations=[])])
+    conversion = spert.read(path, ids=[1])
+    assert [text.words[-1] for text in conversion.texts] == [".", "another"]
+    assert conversion.report.problems == [("1", "an earlier text has the same id")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, text2dt
+from spacy_bispn.converters import ConversionError, detect, text2dt
 from spacy_bispn.records import Entity, Relation
 
 ITEM = {
@@ -83,3 +83,26 @@ def test_published_counts_of_text2dt(corpora):
     assert (report.relations, report.duplicate_relations, report.nested) == (2587, 0, 5)
     assert not report.problems and not report.dropped
     assert all(text.text.count("@") == 1 for text in conversion.texts)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (r"{'text': 'a\U0000d800b', 'entities': [], 'relations': []}", "no Python literal ('utf-8' codec"),
+        (f"{{'text': 'a', 'entities': [(0, 0x{'F' * 5000}, 'a', 'x')], 'relations': []}}", "of 20000 bits"),
+        ("{'text': 'a', 'text': 'b', 'entities': [], 'relations': []}", "twice in one object"),
+    ],
+)
+def test_literals_that_no_text_can_hold_are_named(tmp_path, line, found):
+    (tmp_path / "in.json").write_text(f"{line}\n{{'text': 'a', 'entities': [], 'relations': []}}\n")
+    conversion = text2dt.read(tmp_path / "in.json", lenient=True)
+    assert [text.text for text in conversion.texts] == ["a"]
+    (error,) = conversion.report.errors
+    assert "in.json, line 1" in error and found in error and "Check the file's format" in error
+    with pytest.raises(ConversionError, match="Pass --format"):
+        detect(write(tmp_path / "key.txt", f"{{1: 2, 0x{'F' * 6000}: 1}}\n"))
+
+
+def write(path, content):
+    path.write_text(content)
+    return path
