@@ -8,6 +8,7 @@ from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from .annotations import KEY, has_entities, has_relations, read, write
 from .bounds import within
@@ -90,8 +91,8 @@ def create_reader(
         whose ends come apart are counted and reported, once however often the corpus is read.
     limit: at most so many Docs, parts counted singly; 0 reads all.
 
-    Raises ValueError for a negative length or limit, and when the path that is read does not exist or
-    holds no `.spacy` file.
+    Raises ValueError for a negative length or limit, when the path that is read does not exist or holds no
+    `.spacy` file, and for a file that is no DocBin.
     """
     for name, value in (("max_length", max_length), ("limit", limit)):
         if not within(value, 0):
@@ -101,7 +102,7 @@ def create_reader(
     def examples(nlp: Language) -> Iterator[Example]:
         nonlocal warned
         lost = 0
-        docs = (doc for file in find_files(path) for doc in DocBin().from_disk(file).get_docs(nlp.vocab))
+        docs = (doc for file in find_files(path) for doc in load(file, nlp.vocab))
         parts = (part for doc in docs for part in cut(doc, max_length))
         for part, missing in islice(parts, limit or None):
             lost += missing
@@ -115,6 +116,18 @@ def create_reader(
             )
 
     return examples
+
+
+def load(file: Path, vocab: Vocab) -> Iterator[Doc]:
+    """The Docs of a `.spacy` file. Raises ValueError if it is none, or cut off."""
+    try:
+        yield from DocBin().from_disk(file).get_docs(vocab)
+    # what spaCy raises for bytes that are no DocBin, or only part of one
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(
+            f"{file}: found no DocBin, expected a .spacy file. Convert it with "
+            f"`spacy bispn convert` first, or predict with `spacy apply`."
+        ) from error
 
 
 def find_files(path: Path | str | None) -> list[Path]:

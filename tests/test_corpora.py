@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import spacy
+import srsly
+from pipelines import demo_texts
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import registry
 
@@ -339,3 +342,20 @@ def test_a_docbin_holds_no_columns_that_nothing_fills() -> None:
     assert tokens.shape == (3, 3), "for each token its word, and where entities begin and what they are"
     (doc,) = docbin.get_docs(NLP.vocab)
     assert [entity.text for entity in doc.ents] == ["TEM2", "DAL92"] and len(read(doc).relations) == 1
+
+
+KEYS = zlib.compress(srsly.msgpack_dumps({"a": 1}))
+
+
+@pytest.mark.parametrize("content", [b"Tem2 binds Dal92.", KEYS, None])
+def test_a_file_that_is_no_docbin_is_named(tmp_path: Path, content: bytes | None) -> None:
+    nlp = spacy.blank("en")
+    file = tmp_path / "train.spacy"
+    if content is None:
+        docs = to_docbin(nlp, demo_texts(3))[0].to_bytes()
+        content = docs[: len(docs) // 2]
+    file.write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        list(create_reader(file)(nlp))
+    for part in (f"{file}: found no DocBin", "expected a .spacy file", "spacy bispn convert"):
+        assert part in str(caught.value)

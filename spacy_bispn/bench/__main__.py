@@ -10,11 +10,10 @@ import srsly
 import torch
 import typer
 from spacy.cli._util import setup_gpu
-from spacy.tokens import DocBin
 from spacy.util import load_model
 from wasabi import msg
 
-from ..corpora import find_files
+from ..corpora import find_files, load
 from ..files import save
 from .clock import forget_peak, peak_memory
 from .measure import bispn_of, growth, loading, prediction, training
@@ -31,8 +30,8 @@ def main(
     """Measure a pipeline's speed and memory against its bare encoder, all in one run."""
     setup_gpu(gpu_id, silent=True)
     nlp = load_model(model)
-    docs = [doc for file in find_files(data) for doc in DocBin().from_disk(file).get_docs(nlp.vocab)][:limit]
     try:
+        docs = [doc for file in find_files(data) for doc in load(file, nlp.vocab)][:limit]
         figures = measure(nlp, docs, rounds)
     except ValueError as error:
         msg.fail("Nothing can be measured", str(error), exits=1)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from wasabi import msg
 
 from ..annotations import has_relations
 from ..converters import WRITERS, get_writer
-from ..corpora import find_files, to_text
+from ..corpora import find_files, load, to_text
 from ..files import check_apart
 
 
@@ -37,16 +37,8 @@ def export_command(
 
 def read_docs(source: Path) -> list[Doc]:
     """The Docs of one or more `.spacy` files. Raises ValueError where there are none."""
-    docs: list[Doc] = []
-    for file in find_files(source):
-        try:
-            docs += DocBin().from_disk(file).get_docs(Vocab())
-        # what spaCy raises for bytes that are no DocBin, or only part of one
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise ValueError(
-                f"{file}: found no DocBin, expected a .spacy file. Convert it with "
-                f"`spacy bispn convert` first, or predict with `spacy apply`."
-            ) from error
+    vocab = Vocab()
+    docs = [doc for file in find_files(source) for doc in load(file, vocab)]
     if not docs:
         raise ValueError(f"{source}: found no Docs, expected at least one. Check the path.")
     return docs
