@@ -59,7 +59,7 @@ def convert_command(
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
     try:
-        check_apart({"IN": source, "OUTPUT": output, "--dev": dev, "--report": report})
+        check_apart({"SOURCE": source, "OUTPUT": output, "--dev": dev, "--report": report})
         check_needed("--splits", splits, fold=fold, part=part)
         check_needed("--dev", dev, share=share, seed=seed)
         if dev is not None:

@@ -25,7 +25,9 @@ CUT_OFF = "files whose last line has no end, as if they were cut off"
 
 
 def ends_with_line(path: Path) -> bool:
-    """Whether the last line of a file that is not empty is whole."""
+    """Whether the last line of a file that is not empty is whole; of a pipe, nobody can tell."""
+    if not path.is_file():
+        return True
     with path.open("rb") as file:
         file.seek(-1, SEEK_END)
         return file.read() == b"\n"

@@ -112,7 +112,7 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
         (["--seed", "1"], ["--seed was given without --dev", "both or neither", "add --dev"]),
         (["--fold", "0"], ["--fold was given without --splits", "both or neither", "add --splits"]),
         (["--part", "test"], ["--part was given without --splits", "both or neither", "add --splits"]),
-        (["--report", "SOURCE"], ["IN and --report are both", "a place for each", "another name"]),
+        (["--report", "SOURCE"], ["SOURCE and --report are both", "a place for each", "another name"]),
         (["--dev", "OUTPUT"], ["OUTPUT and --dev are both", "a place for each", "another name"]),
         (["--dev", "OUTPUT/dev.spacy"], ["two places side by side", "give one of them another name"]),
         (["--lang", "zz"], ["--lang is 'zz'", "expected the code of a language", "correct it, or install"]),
@@ -161,6 +161,13 @@ def test_convert_reads_a_pipe_of_a_format_that_is_named(run: Run, tmp_path: Path
         writer.kill()
         assert code == 0 or "is a pipe, expected a file or a folder" in said
     assert len(docs_in(tmp_path / "out.spacy")) == 1
+
+
+def test_convert_reads_a_pipe_of_lines(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(f"printf '7|t|Tem2\\n7|a|\\n' > {tmp_path / 'pipe'}", shell=True):
+        run("convert", tmp_path / "pipe", tmp_path / "out.spacy", "--format", "pubtator")
+    assert [doc.text for doc in docs_in(tmp_path / "out.spacy")] == ["Tem2 "]
 
 
 def dygie(*relations: list[object]) -> str:
