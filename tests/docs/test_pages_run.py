@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -115,22 +116,33 @@ def write_example(form: str, path: Path) -> None:
         (path / f"a{suffix}").write_text(text, encoding="utf-8")
 
 
+def write_two(form: str, path: Path) -> None:
+    """Write a format's example twice, for a command that holds a text out."""
+    write_example(form, path)
+    content = path.read_text("utf-8")
+    if form == "spert":
+        (item,) = json.loads(content)
+        srsly.write_json(path, [item, item | {"orig_id": 84}])
+    else:
+        path.write_text(f"{content}\n{content}\n", encoding="utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_format_s_example_is_converted_by_its_command(form: str, folder: Path) -> None:
     found = section("formats.md", form)
     first = next(commands(found[0].content))
-    write_example(form, folder / first[2])
-    srsly.write_json(folder / "splits.json", {"folds": [{"train": [83], "test": []}]})
+    (write_two if "--dev" in found[0].content else write_example)(form, folder / first[2])
+    srsly.write_json(folder / "splits.json", {"folds": [{"train": [83, 84], "test": []}]})
     said = run_blocks(found, folder)
     assert re.search(r"[12] texts, \d+ entities", said) and "0 problems" in said
 
 
 @pytest.mark.slow
 def test_the_first_commands_of_the_formats_run(folder: Path) -> None:
-    write_example("jsonl", folder / "corpus.jsonl")
+    write_two("jsonl", folder / "corpus.jsonl")
     run_blocks(section("formats.md", "Formats"), folder)
-    assert srsly.read_json(folder / "report.json")["texts"] == 1
+    assert srsly.read_json(folder / "report.json")["texts"] == 2
     assert srsly.read_json(folder / "dev.json")
 
 
