@@ -12,8 +12,9 @@ from .bounds import ABOVE_0, BELOW_1, within
 from .bridge import NO_SPECIAL, NetworkShim, Precision, Reading
 from .nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from .nn.encoder import OneWayEncoder
-from .nn.heads import SCORERS, SpanHead
+from .nn.heads import SpanHead
 from .nn.network import Network
+from .nn.pairs import SCORERS
 from .nn.queries import LearnedQueries, ProposedQueries
 from .nn.shapes import Outputs
 from .pieces import Piecer

@@ -1,51 +1,14 @@
-"""Heads from query states to distributions: pointers (eq 4-5), types (eq 6, 13), links (eq 23-26)."""
+"""The head from query states to spans: pointers (eq 4-5) and a type (eq 6)."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
 
+from .pairs import SCORERS
 from .shapes import Spans
 
 START, END, INSIDE = range(3)
-
-
-class Biaffine(nn.Module):
-    """Scores every pair by a product of two projections: no (B, N, M, d) tensor is ever built."""
-
-    def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
-        super().__init__()
-        self.channels = channels
-        self.left = nn.Linear(left, width * channels)
-        self.right = nn.Linear(right, width * channels)
-
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
-        a = self.left(left).unflatten(-1, (self.channels, -1)).transpose(1, 2)
-        b = self.right(right).unflatten(-1, (self.channels, -1)).transpose(1, 2)
-        scores: Tensor = a @ b.transpose(-1, -2) / math.sqrt(a.shape[-1])
-        return scores
-
-
-class Additive(nn.Module):
-    """Scores every pair by a one-layer perceptron over the sum of two projections, as eq 4 prints it."""
-
-    def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
-        super().__init__()
-        self.left = nn.Linear(left, width)
-        self.right = nn.Linear(right, width)
-        self.score = nn.Linear(width, channels, bias=False)
-
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
-        hidden = torch.tanh(self.left(left)[:, :, None] + self.right(right)[:, None])
-        scores: Tensor = self.score(hidden).movedim(-1, 1)
-        return scores
-
-
-SCORERS: dict[str, type[Biaffine] | type[Additive]] = {"biaffine": Biaffine, "additive": Additive}
 
 
 class SpanHead(nn.Module):

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .heads import Biaffine
+from .pairs import Biaffine
 from .shapes import Proposals, Queries, SpanTargets, Targets
 
 COPIES = 2  # a span may carry two types and a pair two relations: each candidate has two places

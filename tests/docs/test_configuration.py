@@ -22,8 +22,8 @@ from spacy_bispn.architectures import QUERIES, SPLIT
 from spacy_bispn.component import BAD_LOSS, BiSPN
 from spacy_bispn.decode import COHERENCE
 from spacy_bispn.defaults import SCORE_WEIGHTS
-from spacy_bispn.nn.heads import SCORERS
 from spacy_bispn.nn.objective import BOUNDARY, CONSISTENT
+from spacy_bispn.nn.pairs import SCORERS
 from spacy_bispn.scoring import score_extractions
 
 PAGE = DOCS / "configuration.md"

@@ -1,43 +1,13 @@
-"""Heads: scores of pairs against loops, and what pointers rule out."""
+"""The span head: what pointers rule out, and where a seeded query starts."""
 
 from __future__ import annotations
-
-import math
 
 import pytest
 import torch
 
-from spacy_bispn.nn.heads import Additive, Biaffine, SpanHead, blank, one_hot
+from spacy_bispn.nn.heads import SpanHead, blank, one_hot
 
 POINTABLE = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]).bool()
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_biaffine_scores_a_pair_by_a_scaled_product_of_projections(channels: int) -> None:
-    module = Biaffine(4, 5, 6, channels)
-    left, right = torch.randn(2, 3, 4), torch.randn(2, 2, 5)
-    found = module(left, right)
-    assert found.shape == (2, channels, 3, 2)
-    for text in range(2):
-        for i in range(3):
-            for j in range(2):
-                a, b = module.left(left[text, i]), module.right(right[text, j])
-                for c in range(channels):
-                    expected = a[c * 6 : c * 6 + 6] @ b[c * 6 : c * 6 + 6] / math.sqrt(6)
-                    assert found[text, c, i, j].item() == pytest.approx(expected.item(), abs=1e-5)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_additive_scores_a_pair_by_a_perceptron_over_the_sum_of_projections(channels: int) -> None:
-    module = Additive(4, 5, 6, channels)
-    left, right = torch.randn(2, 3, 4), torch.randn(2, 2, 5)
-    found = module(left, right)
-    assert found.shape == (2, channels, 3, 2)
-    for text in range(2):
-        for i in range(3):
-            for j in range(2):
-                expected = module.score(torch.tanh(module.left(left[text, i]) + module.right(right[text, j])))
-                assert torch.allclose(found[text, :, i, j], expected, atol=1e-6)
 
 
 def test_blank_leaves_pointable_positions_alone_and_no_probability_elsewhere() -> None:
