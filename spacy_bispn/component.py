@@ -46,13 +46,13 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         scorer: Callable[..., dict[str, Any]] | None = None,
         symmetric_labels: Sequence[str] = (),
         frozen_epochs: float = 0,
-        batch_pieces: int = 512,
+        batch_pieces: int = 1024,
         bad_loss: str = "stop",
     ) -> None:
         if not within(frozen_epochs, 0):
             raise ValueError(f"frozen_epochs is {frozen_epochs!r}, expected at least 0: correct the config.")
         if not within(batch_pieces, 1):
-            raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 512 is a good start.")
+            raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 1024 is a good start.")
         if bad_loss not in BAD_LOSS:
             raise ValueError(f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct it.")
         if not isinstance(objective, Objective):

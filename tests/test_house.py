@@ -29,10 +29,11 @@ FLOORS = {
 }
 NN_FLOORS = {
     0: ["shapes"],
-    1: ["attention", "heads", "matching"],
-    2: ["encoder", "decoder", "queries", "losses"],
-    3: ["network", "objective"],
-    4: ["__init__", "bipartite", "int8"],
+    1: ["dropout", "pairs", "matching"],
+    2: ["attention", "heads", "queries", "losses"],
+    3: ["encoder", "decoder"],
+    4: ["network", "objective"],
+    5: ["__init__", "bipartite", "int8"],
 }
 
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}

@@ -9,31 +9,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .dropout import Dropout
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The real members of a padded batch, so that work on single members is done for those alone.
 
-    Texts differ much in their number of queries: padding would be half of all. Shape: index (R,) long,
-    places in the flattened (B, Q); size (B, Q).
+    Texts differ much in their length and in their number of queries: padding would be a good part of all.
+    Shape: index (R,) long, places in the flattened (B, N); mask (B, N) bool.
     """
 
     index: Tensor
-    size: tuple[int, int]
+    mask: Tensor
 
     @classmethod
     def of(cls, mask: Tensor) -> Rows:
-        """Where `mask` is true. Shape: (B, Q) bool."""
-        return cls(mask.flatten().nonzero()[:, 0], (mask.shape[0], mask.shape[1]))
+        """Where `mask` is true. Shape: (B, N) bool."""
+        return cls(mask.flatten().nonzero()[:, 0], mask)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is padding, so that nothing need be moved."""
+        return len(self.index) == self.mask.numel()
 
     def pack(self, padded: Tensor) -> Tensor:
-        """Shape: (B, Q, d) -> (R, d)."""
-        return padded.flatten(0, 1).index_select(0, self.index)
+        """Shape: (B, N, d) -> (R, d)."""
+        flat = padded.flatten(0, 1)
+        return flat if self.full else flat.index_select(0, self.index)
 
     def pad(self, rows: Tensor) -> Tensor:
-        """Shape: (R, d) -> (B, Q, d), with zeros where nothing is."""
-        empty = rows.new_zeros(self.size[0] * self.size[1], rows.shape[-1])
-        padded: Tensor = empty.index_copy(0, self.index, rows).unflatten(0, self.size)
+        """Shape: (R, d) -> (B, N, d), with zeros where nothing is."""
+        if not self.full:
+            rows = rows.new_zeros(self.mask.numel(), rows.shape[-1]).index_copy(0, self.index, rows)
+        padded: Tensor = rows.unflatten(0, self.mask.shape)
         return padded
 
 
@@ -82,17 +91,18 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
 
-    def over(self, queries: Tensor, rows: Rows, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Queries attend to tokens. Shape: queries (R, d), tokens (B, P, d), mask (B, P) -> (R, d)."""
-        mixed = attend(rows.pad(self.query(queries)), self.key(tokens), self.value(tokens), mask, self.heads)
+    def over(self, queries: Tensor, rows: Rows, tokens: Tensor, token_rows: Rows) -> Tensor:
+        """Queries attend to tokens. Shape: queries (R, d), tokens (T, d) -> (R, d)."""
+        key, value = token_rows.pad(self.key(tokens)), token_rows.pad(self.value(tokens))
+        mixed = attend(rows.pad(self.query(queries)), key, value, token_rows.mask, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
 
-    def within(self, where: Tensor, value: Tensor, rows: Rows, mask: Tensor) -> Tensor:
-        """Queries attend to each other. Shape: where and value (R, d), mask (B, Q) -> (R, d)."""
+    def within(self, where: Tensor, value: Tensor, rows: Rows) -> Tensor:
+        """Queries attend to each other. Shape: where and value (R, d) -> (R, d)."""
         parts = (self.query(where), self.key(where), self.value(value))
         query, key, seen = (rows.pad(part) for part in parts)
-        mixed = attend(query, key, seen, mask, self.heads)
+        mixed = attend(query, key, seen, rows.mask, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
 
@@ -100,17 +110,19 @@ class Attention(nn.Module):
 class OneWayAttention(Attention):
     """Tokens attend to tokens, queries to tokens and queries: no token ever sees a query (eq 1)."""
 
-    def forward(
-        self, tokens: Tensor, queries: Tensor, rows: Rows, token_mask: Tensor, query_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Shape: tokens (B, P, d), queries (R, d) -> the same two."""
-        key, value = self.key(tokens), self.value(tokens)
-        seen = attend(self.query(tokens), key, value, token_mask, self.heads)
-        key = torch.cat([key, rows.pad(self.key(queries))], dim=1)
-        value = torch.cat([value, rows.pad(self.value(queries))], dim=1)
-        mask = torch.cat([token_mask, query_mask], dim=1)
-        mixed = attend(rows.pad(self.query(queries)), key, value, mask, self.heads)
-        return self.output(seen), self.output(rows.pack(mixed))
+    def forward(self, states: Tensor, token_rows: Rows, rows: Rows) -> Tensor:
+        """Tokens and queries are projected as one. Shape: tokens, then queries, (T + R, d) -> the same."""
+        sizes = [len(token_rows.index), len(rows.index)]
+        parts = (self.query(states), self.key(states), self.value(states))
+        of_tokens, of_queries = zip(*(part.split(sizes) for part in parts), strict=True)
+        query, key, value = (token_rows.pad(part) for part in of_tokens)
+        seen = attend(query, key, value, token_rows.mask, self.heads)
+        query, *more = (rows.pad(part) for part in of_queries)
+        key, value = (torch.cat(both, dim=1) for both in zip((key, value), more, strict=True))
+        mask = torch.cat([token_rows.mask, rows.mask], dim=1)
+        mixed = attend(query, key, value, mask, self.heads)
+        out: Tensor = self.output(torch.cat([token_rows.pack(seen), rows.pack(mixed)]))
+        return out
 
 
 class FeedForward(nn.Sequential):
@@ -118,7 +130,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+            nn.Linear(width, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, width)
         )
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward, OneWayAttention, Rows, averaged
+from .dropout import Dropout
 
 
 class SharedBlock(nn.Module):
@@ -25,29 +26,24 @@ class SharedBlock(nn.Module):
         self.among_norm = nn.LayerNorm(width)
         self.query_feed = FeedForward(width, hidden, dropout)
         self.query_feed_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
         tokens: Tensor,
+        token_rows: Rows,
         queries: Tensor,
         rows: Rows,
-        token_mask: Tensor,
-        query_mask: Tensor,
         position: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Shape: tokens (B, P, d), queries and position (R, d) -> tokens, queries."""
-        normed = self.one_way_norm(averaged(queries, position))
-        seen_by_tokens, seen_by_queries = self.one_way(
-            self.one_way_norm(tokens), normed, rows, token_mask, query_mask
-        )
-        tokens = tokens + self.dropout(seen_by_tokens)
-        queries = queries + self.dropout(seen_by_queries)
-        tokens = tokens + self.dropout(self.feed(self.feed_norm(tokens)))
-        queries = queries + self.dropout(self.feed(self.feed_norm(queries)))
+        """Shape: tokens (T, d), queries and position (R, d) -> tokens, queries."""
+        where = self.one_way_norm(torch.cat([tokens, averaged(queries, position)]))
+        states = torch.cat([tokens, queries]) + self.dropout(self.one_way(where, token_rows, rows))
+        states = states + self.dropout(self.feed(self.feed_norm(states)))
+        tokens, queries = states.split([len(tokens), len(queries)])
         value = self.among_norm(queries)
         where = averaged(value, position)
-        queries = queries + self.dropout(self.among.within(where, value, rows, query_mask))
+        queries = queries + self.dropout(self.among.within(where, value, rows))
         queries = queries + self.dropout(self.query_feed(self.query_feed_norm(queries)))
         return tokens, queries
 
@@ -63,15 +59,13 @@ class QueryBlock(nn.Module):
         self.among_norm = nn.LayerNorm(width)
         self.feed = FeedForward(width, hidden, dropout)
         self.feed_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(
-        self, queries: Tensor, rows: Rows, view: Tensor, token_mask: Tensor, query_mask: Tensor
-    ) -> Tensor:
-        """Shape: queries (R, d), view (B, P, d) -> (R, d)."""
-        queries = queries + self.dropout(self.cross.over(self.cross_norm(queries), rows, view, token_mask))
+    def forward(self, queries: Tensor, rows: Rows, view: Tensor, token_rows: Rows) -> Tensor:
+        """Shape: queries (R, d), view (T, d) -> (R, d)."""
+        queries = queries + self.dropout(self.cross.over(self.cross_norm(queries), rows, view, token_rows))
         normed = self.among_norm(queries)
-        queries = queries + self.dropout(self.among.within(normed, normed, rows, query_mask))
+        queries = queries + self.dropout(self.among.within(normed, normed, rows))
         fed: Tensor = queries + self.dropout(self.feed(self.feed_norm(queries)))
         return fed
 
@@ -86,15 +80,14 @@ class SetDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, queries: Tensor, tokens: Tensor, token_mask: Tensor, query_mask: Tensor
+        self, queries: Tensor, rows: Rows, tokens: Tensor, token_rows: Rows
     ) -> tuple[Tensor, Tensor]:
-        """Shape: queries (B, Q, d), tokens (B, P, d) -> queries (B, Q, d), view (B, P, d)."""
+        """Shape: queries (B, Q, d), tokens (T, d) -> queries (B, Q, d), view (B, P, d)."""
         view = self.view(tokens)
-        rows = Rows.of(query_mask)
         states = rows.pack(queries)
         for block in self.blocks:
-            states = block(states, rows, view, token_mask, query_mask)
-        return rows.pad(self.norm(states)), view
+            states = block(states, rows, view, token_rows)
+        return rows.pad(self.norm(states)), token_rows.pad(view)
 
 
 class Split(nn.Module):

@@ -11,18 +11,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .attention import attend
+from .attention import Rows, attend
+from .dropout import replace_dropout
 
 
 class TokenPass(NamedTuple):
-    """What the tokens leave for the queries: final states and each layer's keys and values.
+    """What the tokens leave for the queries: final states, and keys and values of the layers they pass.
 
-    Shape: states, keys[i], values[i] (B, P, d).
+    Shape: states (T, d), the real ones of (B, P); keys[i], values[i] (B, P, d).
     """
 
     states: Tensor
-    keys: list[Tensor]
-    values: list[Tensor]
+    rows: Rows
+    keys: dict[int, Tensor]
+    values: dict[int, Tensor]
 
 
 class OneWayEncoder(nn.Module):
@@ -34,7 +36,7 @@ class OneWayEncoder(nn.Module):
 
     def __init__(self, model: nn.Module, query_layer: int) -> None:
         super().__init__()
-        self.model = model
+        self.model = replace_dropout(model)
         config: Any = model.config
         if getattr(config, "position_embedding_type", "absolute") != "absolute":
             raise ValueError(
@@ -57,36 +59,39 @@ class OneWayEncoder(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> TokenPass:
         """Run the tokens alone. Shape: ids (B, P) long, mask (B, P) bool."""
+        rows = Rows.of(mask)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen()):
             model: Any = self.model
             states = model.embeddings(input_ids=ids)
             if hasattr(model, "embeddings_project"):  # ELECTRA with narrow embeddings
                 states = model.embeddings_project(states)
-            keys, values = [], []
-            for layer in model.encoder.layer:
+            states = rows.pack(states)
+            keys, values = {}, {}
+            for index, layer in enumerate(model.encoder.layer):
                 attention = layer.attention.self
-                keys.append(attention.key(states))
-                values.append(attention.value(states))
-                states = self._run_layer(layer, states, keys[-1], values[-1], mask)
-        return TokenPass(states, keys, values)
+                key, value = rows.pad(attention.key(states)), rows.pad(attention.value(states))
+                if index >= self.query_layer:
+                    keys[index], values[index] = key, value
+                states = self._run_layer(layer, states, rows, key, value, mask)
+        return TokenPass(states, rows, keys, values)
 
-    def pass_queries(
-        self, queries: Tensor, tokens: TokenPass, token_mask: Tensor, query_mask: Tensor
-    ) -> Tensor:
-        """Run the queries over the tokens' keys and values. Shape: (B, Q, d) -> (B, Q, d)."""
+    def pass_queries(self, queries: Tensor, rows: Rows, tokens: TokenPass) -> Tensor:
+        """Run the queries over the tokens' keys and values. Shape: (R, d) -> (R, d)."""
         model: Any = self.model
-        mask = torch.cat([token_mask, query_mask], dim=1)
+        mask = torch.cat([tokens.rows.mask, rows.mask], dim=1)
         for index in range(self.query_layer, self.depth):
             layer = model.encoder.layer[index]
             attention = layer.attention.self
-            key = torch.cat([tokens.keys[index], attention.key(queries)], dim=1)
-            value = torch.cat([tokens.values[index], attention.value(queries)], dim=1)
-            queries = self._run_layer(layer, queries, key, value, mask)
+            key = torch.cat([tokens.keys[index], rows.pad(attention.key(queries))], dim=1)
+            value = torch.cat([tokens.values[index], rows.pad(attention.value(queries))], dim=1)
+            queries = self._run_layer(layer, queries, rows, key, value, mask)
         return queries
 
-    def _run_layer(self, layer: Any, states: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    def _run_layer(
+        self, layer: Any, states: Tensor, rows: Rows, key: Tensor, value: Tensor, mask: Tensor
+    ) -> Tensor:
         attention = layer.attention.self
-        mixed = attend(attention.query(states), key, value, mask, self.heads)
-        attended = layer.attention.output(mixed, states)
+        mixed = attend(rows.pad(attention.query(states)), key, value, mask, self.heads)
+        attended = layer.attention.output(rows.pack(mixed), states)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out

@@ -74,31 +74,28 @@ class Network(nn.Module):
     def forward(self, inputs: Inputs) -> tuple[list[Outputs], Proposals | None]:
         """All supervised layers' outputs, the final layer last, and the proposals in training."""
         tokens, queries, proposals = self.encode(inputs)
-        layers = self.decode(tokens, queries, inputs)
+        layers = self.decode(tokens, queries)
         return [self.point(decoded, queries, inputs.pointable) for decoded in layers], proposals
 
     @torch.inference_mode()
     def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
         """Types first; pointers only for the queries whose label is likelier than its threshold."""
         tokens, queries, _ = self.encode(inputs)
-        decoded = self.decode(tokens, queries, inputs)[-1]
+        decoded = self.decode(tokens, queries)[-1]
         entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
         relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
         decoded, queries = keep(decoded, queries, *entity, *relation)
         return self.point(decoded, queries, inputs.pointable, links=False)
 
-    def encode(self, inputs: Inputs) -> tuple[Tensor, Queries, Proposals | None]:
+    def encode(self, inputs: Inputs) -> tuple[TokenPass, Queries, Proposals | None]:
         """Eq 1. Tokens first: no token sees a query, so that queries may come from the text."""
-        passed = self._tokens(inputs)
-        tokens: Tensor = self.project(passed.states)
-        queries, proposals = self.queries(tokens, inputs.pointable, inputs.gold)
-        if self.encoder is not None:
-            sizes = queries.entity.shape[1], queries.relation.shape[1]
-            states = self.encoder.pass_queries(
-                torch.cat([queries.entity, queries.relation], dim=1), passed, inputs.mask,
-                torch.cat([queries.entity_mask, queries.relation_mask], dim=1),
-            )  # fmt: skip
-            entity, relation = states.split(sizes, dim=1)
+        tokens = self._tokens(inputs)
+        queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs.pointable, inputs.gold)
+        if self.encoder is not None and self.encoder.query_layer < self.encoder.depth:
+            rows = Rows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
+            states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
+            states = rows.pad(self.encoder.pass_queries(states, rows, tokens))
+            entity, relation = states.split([queries.entity.shape[1], queries.relation.shape[1]], dim=1)
             queries = queries._replace(entity=entity, relation=relation)
         return tokens, queries, proposals
 
@@ -107,9 +104,11 @@ class Network(nn.Module):
             passed: TokenPass = self.encoder(inputs.ids, inputs.mask)
             return passed
         assert inputs.vectors is not None
-        return TokenPass(inputs.vectors, [], [])
+        rows = Rows.of(inputs.mask)
+        return TokenPass(self.project(rows.pack(inputs.vectors)), rows, {}, {})
 
-    def decode(self, tokens: Tensor, queries: Queries, inputs: Inputs) -> list[Decoded]:
+    def decode(self, tokens: TokenPass, queries: Queries) -> list[Decoded]:
+        """3.2.2, then eq 2-3 and 10-12 behind every block that delivers outputs."""
         relation, relation_mask = queries.relation, queries.relation_mask
         position: Tensor | None = self.queries.position
         if self.split_before:
@@ -120,11 +119,13 @@ class Network(nn.Module):
         if position is not None:
             position = rows.pack(self._spread(position, queries).expand_as(states))
         states = rows.pack(states)
+        apart = Rows.of(queries.entity_mask), Rows.of(queries.relation_mask.repeat(1, 3))
         layers = []
         for index, block in enumerate(self.shared):
-            tokens, states = block(tokens, states, rows, inputs.mask, mask, position)
+            seen, states = block(tokens.states, tokens.rows, states, rows, position)
+            tokens = tokens._replace(states=seen)
             if index >= len(self.shared) - (self.supervised_layers if self.training else 1):
-                layers.append(self._decode_sets(tokens, rows.pad(states), queries, inputs.mask))
+                layers.append(self._decode_sets(tokens, rows.pad(states), apart, queries))
         return layers
 
     def _spread(self, position: Tensor, queries: Queries) -> Tensor:
@@ -133,18 +134,17 @@ class Network(nn.Module):
         return torch.cat([entity, relation.repeat(3 if self.split_before else 1, 1)])
 
     def _decode_sets(
-        self, tokens: Tensor, states: Tensor, queries: Queries, token_mask: Tensor
+        self, tokens: TokenPass, states: Tensor, apart: tuple[Rows, Rows], queries: Queries
     ) -> Decoded:
-        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails."""
+        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails.
+
+        Shape: states (B, Q, d); apart: where the entity queries are real, and the parts of relation queries.
+        """
         entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
         shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
         triple = shared_relation if self.split_before else self.split(shared_relation)
-        entity, entity_view = self.entity_decoder(
-            shared_entity, tokens, token_mask, queries.entity_mask
-        )
-        triple, relation_view = self.relation_decoder(
-            triple, tokens, token_mask, queries.relation_mask.repeat(1, 3)
-        )
+        entity, entity_view = self.entity_decoder(shared_entity, apart[0], tokens.states, tokens.rows)
+        triple, relation_view = self.relation_decoder(triple, apart[1], tokens.states, tokens.rows)
         relation, head, tail = triple.split(relation_count, dim=1)
         return Decoded(
             entity, relation, head, tail, entity_view, relation_view,

@@ -37,8 +37,8 @@ def look(network: Network) -> tuple[Any, Tensor, list[tuple[Tensor, ...]]]:
     among = network.shared[-1].among
     calls = []
 
-    def within(where: Tensor, value: Tensor, rows: Rows, mask: Tensor) -> Tensor:
-        result = Attention.within(among, where, value, rows, mask)
+    def within(where: Tensor, value: Tensor, rows: Rows) -> Tensor:
+        result = Attention.within(among, where, value, rows)
         calls.append((where, value, result))
         return result
 

@@ -18,7 +18,8 @@ from transformers import (
     XLMRobertaModel,
 )  # fmt: skip
 
-from spacy_bispn.nn.encoder import OneWayEncoder
+from spacy_bispn.nn.attention import Rows
+from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
 
 SIZES = {
     "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
@@ -50,13 +51,19 @@ def some_queries() -> Tensor:
     return torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(9))
 
 
+def passed(encoder: OneWayEncoder, tokens: TokenPass, queries: Tensor, there: Tensor = QUERY_MASK) -> Tensor:
+    """Padded queries behind the encoder, padded again."""
+    rows = Rows.of(there)
+    return rows.pad(encoder.pass_queries(rows.pack(queries), rows, tokens))
+
+
 @each_model
 def test_token_states_are_those_of_the_untouched_model(name: str) -> None:
     encoder = make(name)
     expected = encoder.model(input_ids=ids(encoder), attention_mask=MASK.long()).last_hidden_state
     found = encoder(ids(encoder), MASK).states
-    assert torch.allclose(found[MASK], expected[MASK], atol=1e-5)
-    assert found[MASK].std() > 0.1
+    assert torch.allclose(found, expected[MASK], atol=1e-5)
+    assert found.std() > 0.1
 
 
 @each_model
@@ -64,8 +71,8 @@ def test_a_query_passes_the_same_layers_behind_a_one_way_mask(name: str) -> None
     """The reference runs transformers' own layers over `[tokens; queries]` at once."""
     encoder = make(name)
     model: Any = encoder.model
-    passed = encoder(ids(encoder), MASK)
-    found = encoder.pass_queries(some_queries(), passed, MASK, QUERY_MASK)
+    tokens = encoder(ids(encoder), MASK)
+    found = passed(encoder, tokens, some_queries())
 
     embedded = model.embeddings(input_ids=ids(encoder))
     embedded = model.embeddings_project(embedded) if name == "narrow electra" else embedded
@@ -76,15 +83,16 @@ def test_a_query_passes_the_same_layers_behind_a_one_way_mask(name: str) -> None
     whole = model.encoder(states, attention_mask=additive).last_hidden_state
 
     assert torch.allclose(found[QUERY_MASK], whole[:, 7:][QUERY_MASK], atol=1e-5)
-    assert torch.allclose(passed.states[MASK], whole[:, :7][MASK], atol=1e-5)
-    assert (found - some_queries()).abs().mean() > 0.1
+    assert torch.allclose(tokens.states, whole[:, :7][MASK], atol=1e-5)
+    assert (found - some_queries())[QUERY_MASK].abs().mean() > 0.1
 
 
 def test_queries_may_enter_at_a_later_layer() -> None:
     encoder = make("bert", query_layer=2)
     model: Any = encoder.model
     tokens = encoder(ids(encoder), MASK)
-    found = encoder.pass_queries(some_queries(), tokens, MASK, QUERY_MASK)
+    assert set(tokens.keys) == set(tokens.values) == {2}, "nobody looks at the layers before"
+    found = passed(encoder, tokens, some_queries())
     every = model(input_ids=ids(encoder), attention_mask=MASK.long(), output_hidden_states=True)
     before = every.hidden_states[2]
     seen = torch.cat([MASK, QUERY_MASK], dim=1)[:, None, None, :].expand(-1, -1, 11, -1)
@@ -95,21 +103,21 @@ def test_queries_may_enter_at_a_later_layer() -> None:
 
 def test_queries_may_enter_behind_the_encoder() -> None:
     encoder = make("bert", query_layer=-1)
-    found = encoder.pass_queries(some_queries(), encoder(ids(encoder), MASK), MASK, QUERY_MASK)
-    assert torch.equal(found, some_queries())
+    found = passed(encoder, encoder(ids(encoder), MASK), some_queries())
+    assert torch.equal(found[QUERY_MASK], some_queries()[QUERY_MASK])
 
 
 def test_a_query_sees_the_tokens_and_the_other_queries() -> None:
     encoder = make("bert")
     tokens = encoder(ids(encoder), MASK)
     there = torch.ones_like(QUERY_MASK)
-    found = encoder.pass_queries(some_queries(), tokens, MASK, there)
+    found = passed(encoder, tokens, some_queries(), there)
     other_text = ids(encoder).clone()
     other_text[:, 0] = 29
     changed = some_queries()
     changed[:, 3] += 1
-    moved_by_text = found - encoder.pass_queries(some_queries(), encoder(other_text, MASK), MASK, there)
-    moved_by_query = found - encoder.pass_queries(changed, tokens, MASK, there)
+    moved_by_text = found - passed(encoder, encoder(other_text, MASK), some_queries(), there)
+    moved_by_query = found - passed(encoder, tokens, changed, there)
     assert moved_by_text.abs().amin() > 0 and moved_by_query[:, :3].abs().amin() > 0
 
 
@@ -122,9 +130,9 @@ def test_a_frozen_encoder_computes_no_gradient_but_lets_that_of_queries_through(
     encoder.model.requires_grad_(False)
     assert encoder.frozen()
     queries = some_queries().requires_grad_()
-    passed = encoder(ids(encoder), MASK)
-    assert not passed.states.requires_grad and not passed.keys[0].requires_grad
-    encoder.pass_queries(queries, passed, MASK, QUERY_MASK)[QUERY_MASK].sum().backward()
+    tokens = encoder(ids(encoder), MASK)
+    assert not tokens.states.requires_grad and not tokens.keys[0].requires_grad
+    passed(encoder, tokens, queries)[QUERY_MASK].sum().backward()
     assert learns(encoder) == set() and queries.grad.any()
 
 
@@ -132,10 +140,10 @@ def test_an_encoder_that_learns_gets_gradients_from_tokens_and_from_queries_alon
     for from_queries in (False, True):
         encoder = make("bert").train()
         assert not encoder.frozen()
-        passed = encoder(ids(encoder), MASK)
-        states = passed.states
+        tokens = encoder(ids(encoder), MASK)
+        states = tokens.states
         if from_queries:
-            states = encoder.pass_queries(some_queries(), passed, MASK, QUERY_MASK)
+            states = passed(encoder, tokens, some_queries())
         (states**3).sum().backward()
         assert learns(encoder) == {name for name, _ in encoder.named_parameters()}
 

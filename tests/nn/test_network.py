@@ -187,7 +187,7 @@ def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
 def test_links_are_scored_between_states_of_the_shared_decoder(name: str) -> None:
     network = make(name)
     states: list[Tensor] = []
-    network.shared[-1].register_forward_hook(lambda module, given, out: states.append(given[2].pad(out[1])))
+    network.shared[-1].register_forward_hook(lambda module, given, out: states.append(given[3].pad(out[1])))
     (out,), _ = network(inputs_of(network))
     torch.testing.assert_close(out.link, network.link(states[0][:, :5], states[0][:, 5:9])[:, 0])
 
