@@ -5,10 +5,11 @@ rates, no decay on biases and norms, and one norm over all gradients.
 """
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from thinc.api import Optimizer
@@ -25,7 +26,7 @@ def create_adamw(
     *,
     encoder_rate: float = 1e-4,
     decoder_rate: float = 4e-4,
-    epochs: float | None = None,
+    epochs: float | str | None = None,
     warmup: float = 0.1,
     weight_decay: float = 0.01,
     max_norm: float = 1.0,
@@ -37,7 +38,8 @@ def create_adamw(
 
     encoder_rate: full learning rate of the parameters under `encoder.`; 0 leaves them as they are.
     decoder_rate: full learning rate of all other parameters, and of all other components.
-    epochs: passes over the training data after which the rates have fallen to 0; None keeps them constant.
+    epochs: passes over the training data after which the rates have fallen to 0; None keeps them constant,
+        and so does a variable of the config that nobody has filled in, with a warning.
     warmup: the part of `epochs` in which the rates rise from 0. Without `epochs` it is not used.
     weight_decay: decay per step relative to the rate; biases and norms do not decay.
     max_norm: largest norm of all gradients of a model together; 0 does not clip.
@@ -47,8 +49,6 @@ def create_adamw(
     """
     _require("encoder_rate", encoder_rate, 0, 1, "a number from 0 to 1", "try 1e-4")
     _require("decoder_rate", decoder_rate, 0, 1, "a number from 0 to 1", "try 4e-4")
-    if epochs is not None:
-        _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for no schedule")
     _require("warmup", warmup, 0, BELOW_1, "a part of the epochs, from 0 to below 1", "try 0.1")
     _require("weight_decay", weight_decay, 0, 1, "a number from 0 to 1", "try 0.01")
     _require("max_norm", max_norm, 0, LARGEST, "a number of at least 0", "use 0 to switch clipping off")
@@ -59,7 +59,7 @@ def create_adamw(
     return AdamW(
         decoder_rate,
         encoder_rate=encoder_rate,
-        epochs=epochs,
+        epochs=_length(epochs),
         warmup=warmup,
         L2=weight_decay,
         grad_clip=max_norm,
@@ -67,6 +67,21 @@ def create_adamw(
         beta2=beta2,
         eps=eps,
     )
+
+
+def _length(epochs: float | str | None) -> float | None:
+    """The length of the schedule, None for none. `nlp.resume_training` and `nlp.update` fill in no variables."""
+    if isinstance(epochs, str) and epochs.startswith("${"):
+        warnings.warn(
+            f"the optimizer's epochs is {epochs}, expected a number: nobody says how long this training "
+            f"lasts, so its rates stay constant; pass an optimizer of your own as sgd for a schedule.",
+            stacklevel=3,
+        )
+        return None
+    if epochs is None:
+        return None
+    _require("epochs", epochs, ABOVE_0, LARGEST, "a number above 0, or null", "use null for no schedule")
+    return float(epochs)
 
 
 def clip(params: Iterable[torch.nn.Parameter], most: float) -> None:
@@ -256,7 +271,7 @@ def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str)
     return {"step": moments["step"].to(step_on), **averages}
 
 
-def _require(name: str, value: float, least: float, most: float, expected: str, advice: str) -> None:
+def _require(name: str, value: Any, least: float, most: float, expected: str, advice: str) -> None:
     if not within(value, least, most):
         raise ValueError(f"Optimizer setting {name} = {value!r}: expected {expected}; {advice}.")
 

@@ -324,6 +324,14 @@ def test_is_found_by_its_registered_name() -> None:
     assert (optimizer.encoder_rate, optimizer.learn_rate, optimizer.epochs) == (2e-5, 4e-4, 75)
 
 
+def test_a_variable_that_nobody_filled_in_leaves_the_rates_constant_and_says_so() -> None:
+    expected = r"epochs is \$\{training.max_epochs\}, expected a number.*pass an optimizer of your own"
+    with pytest.warns(UserWarning, match=expected):
+        optimizer = create_adamw(epochs="${training.max_epochs}")
+    assert optimizer.epochs is None
+    assert optimizer.rates(0) == optimizer.rates(1000) == {"encoder": 1e-4, "decoder": 4e-4}
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "expected", "advice"),
     [
@@ -333,6 +341,7 @@ def test_is_found_by_its_registered_name() -> None:
         ("decoder_rate", 1e300, "from 0 to 1", "try 4e-4"),
         ("encoder_rate", "1e-4", "from 0 to 1", "try 1e-4"),
         ("epochs", 0, "above 0, or null", "use null"),
+        ("epochs", "10", "above 0, or null", "use null"),
         ("warmup", 1.0, "from 0 to below 1", "try 0.1"),
         ("warmup", -0.1, "from 0 to below 1", "try 0.1"),
         ("weight_decay", -0.1, "from 0 to 1", "try 0.01"),
