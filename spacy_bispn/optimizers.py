@@ -70,7 +70,7 @@ def create_adamw(
 
 
 def _length(epochs: float | str | None) -> float | None:
-    """The length of the schedule, None for none; `nlp.resume_training` and `nlp.update` fill in no variable."""
+    """The length of a schedule, None for none; variables stay when spaCy makes the optimizer by itself."""
     if isinstance(epochs, str) and epochs.startswith("${"):
         warnings.warn(
             f"the optimizer's epochs is {epochs}, expected a number: nobody says how long this training "
