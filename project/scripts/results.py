@@ -1,6 +1,7 @@
 """Write what stands in metrics/ and the training logs into the tables of a Markdown file.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose figures exist are replaced.
+Of tables whose rows stand each for itself, rows without new figures stay.
 """
 
 import re
@@ -28,6 +29,7 @@ PUBLISHED = {
 }
 # the same scores in a report of `spacy bispn evaluate`
 STRICT_REPORTED = ("strict entities", "boundaries entities", "strict relations", "boundaries relations")
+BY_ROW = ("ablation", "speed")  # tables whose rows stand each for itself
 MARKS = {"right": "✓", "wrong": "✗", "missing": "○"}
 
 Rows = list[Sequence[str]]
@@ -49,13 +51,24 @@ def main(
     made["speed"] = speed, corpus
     text = document.read_text("utf8")
     for name, (make, of) in made.items():
-        block = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        rows = make(of) if block.search(text) else []
-        if rows:
+        block = re.compile(f"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
+        found = block.search(text)
+        rows = make(of) if found else []
+        if found and rows:
+            rows = beside(found[2], rows) if name.endswith(BY_ROW) else rows
             table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-            text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+            text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[3]}", text)
             msg.good(f"{name}: {len(rows) - 2} rows")
     save(document, text)
+
+
+def beside(old: str, rows: Rows) -> Rows:
+    """Rows in the places of those of their name in an old table of the same columns, others behind them."""
+    lines = [line[2:-2].split(" | ") for line in old.strip().splitlines()]
+    if not lines or lines[0] != list(rows[0]):
+        return rows
+    named = {row[0]: row for row in [*lines[2:], *rows[2:]]}
+    return [*rows[:2], *named.values()]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Rows:

@@ -98,6 +98,22 @@ def test_an_ablation_has_its_development_scores_too() -> None:
     assert row == ["as configured", "51.0", "22.0", "50.0", "60.0", "30.0", "40.0", "3"]
 
 
+def test_a_variant_that_is_run_later_does_not_drive_out_the_others() -> None:
+    for name, minutes in (("as configured", 1.0), ("another", 2.0), ("another", 3.0)):
+        put("metrics/ablation/demo/0/variant.json", {"name": name, "minutes": minutes, "development": STRICT})
+        put("metrics/ablation/demo/0/demo.json", STRICT)
+        rows = table("demo", "demo ablation")[2:]
+    assert [(row[0], row[-1]) for row in rows] == [("as configured", "1"), ("another", "3")]
+
+
+def test_a_table_with_other_columns_is_written_anew() -> None:
+    old = "| variant | F1 |\n| --- | --- |\n| old | 1 |\n"
+    page = f"Before.\n<!-- demo ablation -->\n{old}<!-- /demo ablation -->\nAfter.\n"
+    Path("page.md").write_text(page, "utf8")
+    put("metrics/ablation/demo/0/variant.json", {"name": "new", "minutes": 1.0, "development": STRICT})
+    assert [row[0] for row in table("demo", "demo ablation")[2:]] == ["new"]
+
+
 def test_density() -> None:
     put("metrics/demo_density.json", {"0": {"texts": 9, **STRICT}, "2": {"texts": 4}})
     header, _, *rows = table("demo", "demo density")
