@@ -338,7 +338,6 @@ def test_loads_in_another_process_without_network(
     assert here and result.stdout.strip() == str(here)
 
 
-@pytest.mark.filterwarnings("ignore:the optimizer's epochs")
 def test_a_loaded_pipeline_goes_on_learning_with_the_optimizer_of_its_config(
     trained: Language, texts: list[AnnotatedText], tmp_path: Path
 ) -> None:
@@ -348,7 +347,8 @@ def test_a_loaded_pipeline_goes_on_learning_with_the_optimizer_of_its_config(
     trained.to_disk(tmp_path / "nlp")
     config.to_disk(tmp_path / "nlp" / "config.cfg", interpolate=False)
     nlp = spacy.load(tmp_path / "nlp")
-    nlp.resume_training()
+    with pytest.warns(UserWarning, match="its rates stay constant"):
+        nlp.resume_training()
     examples = make_examples(nlp, texts[:4])
     first, *_, last = [nlp.update(examples)["bispn"] for _ in range(10)]
     assert last < first

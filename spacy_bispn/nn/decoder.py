@@ -37,8 +37,9 @@ class SharedBlock(nn.Module):
         position: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Shape: tokens (T, d), queries and position (R, d) -> tokens, queries."""
-        where = self.one_way_norm(torch.cat([tokens, averaged(queries, position)]))
-        states = torch.cat([tokens, queries]) + self.dropout(self.one_way(where, token_rows, rows))
+        states = torch.cat([tokens, queries])
+        where = states if position is None else torch.cat([tokens, averaged(queries, position)])
+        states = states + self.dropout(self.one_way(self.one_way_norm(where), token_rows, rows))
         states = states + self.dropout(self.feed(self.feed_norm(states)))
         tokens, queries = states.split([len(tokens), len(queries)])
         value = self.among_norm(queries)

@@ -26,14 +26,14 @@ class Dropout(nn.Dropout):
 
 def draw(like: Tensor) -> Tensor:
     """Whole numbers from -128 to 127, all equally likely, in the shape of `like`."""
-    numbers = torch.empty(-(-like.numel() // 8), dtype=torch.long).random_(-(2**63), None)
+    numbers = torch.empty(-(-like.numel() // 8), dtype=torch.long, device=like.device).random_(-(2**63), None)
     return numbers.view(torch.int8)[: like.numel()].view(like.shape)
 
 
 def replace_dropout(model: nn.Module) -> nn.Module:
-    """Have all of a model's dropout layers be of this kind; it has no others afterwards."""
+    """Have all dropout layers inside a model be of this kind."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
-                setattr(module, name, Dropout(child.p))
+                setattr(module, name, Dropout(child.p).train(child.training))
     return model

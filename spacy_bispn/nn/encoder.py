@@ -16,7 +16,7 @@ from .dropout import replace_dropout
 
 
 class TokenPass(NamedTuple):
-    """What the tokens leave for the queries: final states, and keys and values of the layers they pass.
+    """What tokens leave for queries: final states, and keys and values of the layers that queries pass.
 
     Shape: states (T, d), the real ones of (B, P); keys[i], values[i] (B, P, d).
     """
@@ -90,6 +90,7 @@ class OneWayEncoder(nn.Module):
     def _run_layer(
         self, layer: Any, states: Tensor, rows: Rows, key: Tensor, value: Tensor, mask: Tensor
     ) -> Tensor:
+        """Shape: states (R, d), key and value (B, K, d), mask (B, K) -> (R, d)."""
         attention = layer.attention.self
         mixed = attend(rows.pad(attention.query(states)), key, value, mask, self.heads)
         attended = layer.attention.output(rows.pack(mixed), states)

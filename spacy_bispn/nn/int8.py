@@ -16,7 +16,8 @@ def in_int8(network: Network) -> Network:
     """A twin for prediction on a CPU, whose linear layers multiply integers of 8 bits.
 
     Their weights are rounded once and their inputs in each batch, by the largest in it, so that an answer
-    depends a little on the texts beside it. All other weights are shared with `network`.
+    depends a little on the texts beside it, and what tokens become in the shared decoder on the queries.
+    All other weights are shared with `network`.
     """
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     with warnings.catch_warnings():  # torch moves this into a package of its own, which needs a compiler

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-FURTHEST = 40.0  # where tanh is 1 for long, and e^2x still a number and above 0
+FURTHEST = 20.0  # from 0; the product of two such e^2x is a number and above 0
 # Numbers that are worked on at once: what a core's cache holds, and on a GPU what is worth its start.
 AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
@@ -49,7 +50,8 @@ class Additive(nn.Module):
 class TanhOfSum(nn.Module):
     """weight . tanh(a + b) of every pair, made from the exponentials of a and b alone.
 
-    tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): what is done for N * M pairs is one product and one division.
+    tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): what is done for N * M pairs is one product and one division. On
+    a GPU, and where a part is so far from 0 that its exponential is none, the sums themselves are taken.
     """
 
     def __init__(self, width: int, channels: int) -> None:
@@ -59,10 +61,10 @@ class TanhOfSum(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Shape: (B, N, d), (B, M, d) -> (B, channels, N, M); computed in 32 bits at least."""
-        wide = torch.promote_types(left.dtype, torch.float32)
+        wide = torch.promote_types(self.weight.dtype, torch.promote_types(left.dtype, torch.float32))
         with torch.autocast(left.device.type, enabled=False):
             scores: Tensor = _TanhOfSum.apply(  # type: ignore[no-untyped-call]
-                left.to(wide), right.to(wide), self.weight
+                left.to(wide), right.to(wide), self.weight.to(wide)
             )
         return scores.movedim(-1, 1)
 
@@ -83,6 +85,7 @@ class _TanhOfSum(torch.autograd.Function):
         return weight.sum(1) - 2 * scores
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """With s = 1 / (1 + e^2a e^2b), the derivative of tanh(a + b) is 4 s (1 - s)."""
         left, right, weight = ctx.saved_tensors
@@ -103,14 +106,17 @@ def _shares(left: Tensor, right: Tensor) -> Iterator[tuple[slice, slice, Tensor]
 
     Shape: (B, N, d), (B, M, d) -> slices of B and N, with (b, n, M, d).
     """
-    a, b = ((2 * side).clamp(-2 * FURTHEST, 2 * FURTHEST).exp() for side in (left, right))
+    near = left.device.type == "cpu" and all(bool((side.abs() < FURTHEST).all()) for side in (left, right))
+    a, b = ((2 * side).exp() for side in (left, right)) if near else (left, right)
     pairs = AT_ONCE.get(left.device.type, AT_ONCE["cpu"]) // max(right.shape[1] * right.shape[2], 1)
     rows = min(max(pairs, 1), max(left.shape[1], 1))
     texts = max(pairs // max(left.shape[1], 1), 1)
     for text in range(0, left.shape[0], texts):
         for row in range(0, left.shape[1], rows):
             where = slice(text, text + texts), slice(row, row + rows)
-            yield *where, (a[where][:, :, None] * b[where[0], None]).add_(1).reciprocal_()
+            one, other = a[where][:, :, None], b[where[0], None]
+            share = (one * other).add_(1).reciprocal_() if near else ((one + other) * -2).sigmoid_()
+            yield *where, share
 
 
 SCORERS: dict[str, type[Biaffine] | type[Additive]] = {"biaffine": Biaffine, "additive": Additive}

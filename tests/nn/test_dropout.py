@@ -58,6 +58,31 @@ def test_prediction_drops_nothing() -> None:
     assert Dropout(0.9).eval()(states) is states
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 4), ()])
+def test_few_states_or_none_are_no_trouble(shape: tuple[int, ...]) -> None:
+    assert Dropout(0.5)(torch.ones(shape)).shape == shape
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_states_of_other_precision_and_layout_keep_both(dtype: torch.dtype) -> None:
+    states = torch.ones(40, 30, dtype=dtype).T
+    dropped = Dropout(0.5)(states)
+    assert dropped.dtype == dtype and dropped.shape == states.shape
+    assert sorted(dropped.unique().tolist()) == [0, 2]
+
+
+def test_numbers_are_drawn_where_the_states_are() -> None:
+    """Not on torch's default device, which is somebody else's setting."""
+    states = torch.ones(64)
+    with torch.device("meta"):
+        assert Dropout(0.5)(states).device == states.device
+
+
+def test_a_model_at_rest_stays_so() -> None:
+    model = replace_dropout(nn.Sequential(nn.Dropout(0.5)).eval())
+    assert torch.equal(model(torch.ones(100)), torch.ones(100))
+
+
 def test_every_dropout_of_a_model_is_replaced_with_its_share() -> None:
     inner = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2))
     model = replace_dropout(nn.Sequential(inner, nn.Dropout(0.4)))

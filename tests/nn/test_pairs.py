@@ -45,7 +45,9 @@ def slow(module: TanhOfSum, left: Tensor, right: Tensor) -> Tensor:
     return (torch.tanh(left[:, :, None] + right[:, None]) @ module.weight.T).movedim(-1, 1)
 
 
-@pytest.mark.parametrize("at_once", [1, 40, 200, 10**6], ids=["a row", "some rows", "some texts", "all"])
+@pytest.mark.parametrize(
+    "at_once", [1, 120, 300, 10**6], ids=["a row", "3 rows, then 1", "2 texts, then 1", "all"]
+)
 def test_a_few_pairs_at_a_time_give_the_scores_and_gradients_of_all(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,11 +73,32 @@ def test_sums_far_from_zero_are_one_and_have_no_slope() -> None:
     assert far.grad.abs().max() < 1e-30
 
 
-def test_large_parts_that_cancel_are_still_told_apart() -> None:
+@pytest.mark.parametrize("far", [0.0, 19.0, 30.0, 1000.0])
+def test_parts_that_cancel_are_told_apart_however_large_they_are(far: float) -> None:
     module = TanhOfSum(1, 1)
-    left, right = torch.tensor([[[30.0]]]), torch.tensor([[[-30.0], [-29.0], [-31.0]]])
-    expected = module.weight.item() * torch.tensor([0.0, 1.0, -1.0]).tanh()
-    assert torch.allclose(module(left, right).flatten(), expected, atol=1e-5)
+    left = torch.tensor([[[far]]])
+    right = torch.tensor([[[-far], [1 - far], [-1 - far]]], requires_grad=True)
+    scores = module(left, right)
+    scores.sum().backward()
+    expected = torch.tensor([0.0, 1.0, -1.0]).tanh()
+    weight = module.weight.item()
+    assert torch.allclose(scores.flatten(), weight * expected, atol=1e-5)
+    assert torch.allclose(right.grad.flatten(), weight * (1 - expected**2), atol=1e-5)
+
+
+def test_what_is_no_number_gives_none() -> None:
+    module = TanhOfSum(1, 1)
+    left, right = torch.tensor([[[torch.nan], [torch.inf]]]), torch.tensor([[[-torch.inf]]])
+    assert module(left, right).isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_network_of_other_precision_scores_too(dtype: torch.dtype) -> None:
+    module = Additive(4, 5, 6, 2).to(dtype)
+    left, right = torch.randn(2, 3, 4).to(dtype), torch.randn(2, 2, 5).to(dtype)
+    found, parts = module(left, right), (module.left(left), module.right(right))
+    expected = slow(module.score.float(), *(part.float() for part in parts))
+    assert torch.allclose(found.float(), expected, atol=1e-6)
 
 
 def test_half_precision_is_widened() -> None:
