@@ -230,11 +230,13 @@ def with_gold(inputs: Inputs, gold: Targets) -> Inputs:
 
 
 def budget(windows: Sequence[Window], pieces: int) -> list[list[int]]:
-    """Indices of windows, sorted by length, in batches of at most `pieces` padded positions."""
-    order = sorted(range(len(windows)), key=lambda index: len(windows[index].ids))
+    """Indices of windows, sorted by length, in batches of at most `pieces` padded positions.
+
+    The longest come first: later batches then fit into the memory that earlier ones have left.
+    """
     batches: list[list[int]] = []
-    for index in order:
-        if batches and (len(batches[-1]) + 1) * len(windows[index].ids) <= pieces:
+    for index in sorted(range(len(windows)), key=lambda index: -len(windows[index].ids)):
+        if batches and (len(batches[-1]) + 1) * len(windows[batches[-1][0]].ids) <= pieces:
             batches[-1].append(index)
         else:
             batches.append([index])
