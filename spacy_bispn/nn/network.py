@@ -105,7 +105,7 @@ class Network(nn.Module):
             return passed
         assert inputs.vectors is not None
         rows = Rows.of(inputs.mask)
-        return TokenPass(self.project(rows.pack(inputs.vectors)), rows, {}, {})
+        return TokenPass(rows.pack(self.project(inputs.vectors)), rows, {}, {})
 
     def decode(self, tokens: TokenPass, queries: Queries) -> list[Decoded]:
         """3.2.2, then eq 2-3 and 10-12 behind every block that delivers outputs."""

@@ -40,8 +40,8 @@ def nlp(request: pytest.FixtureRequest) -> Iterator[Language]:
     made = make_nlp(CONFIGS[request.param])
     train(made, initialize(made, demo_texts(6)), 5)
     network = pipe_of(made).shim.require().double()
-    network.project.register_forward_pre_hook(lambda _, args: (placed(args[0].double()),))
     if request.param == "tokens":
+        network.project.register_forward_pre_hook(lambda _, args: (placed(args[0].double()),))
         one_at_a_time(pipe_of(made).model.get_ref("tok2vec"))
     if request.param != "learned":
         network.queries.span_bias.data.fill_(3.0)  # most spans and all pairs are candidates
