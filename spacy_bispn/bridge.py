@@ -115,7 +115,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """The windows of some Docs, in order. In prediction, texts longer than those of the training are
         read by sentences.
         """
-        tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in docs]
+        own = docs if self.encoder is None else ()  # a tokenizer makes its own pieces
+        tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in own]
         sentences = None if is_train else lambda text: sentence_starts(docs[text])
         return self.piecer().windows([doc.text for doc in docs], tokens, sentences)
 
@@ -285,7 +286,8 @@ class Reading:
         self.backprop: Callable[[Any], Any] | None = None
         if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
             self.vectors, self.backprop = model.get_ref("tok2vec")(docs, is_train)
-            self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors]
+            if is_train:
+                self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors]
 
     def batches(self, pieces: int) -> list[list[int]]:
         """Indices of windows by length, at most `pieces` padded positions together."""

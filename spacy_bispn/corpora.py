@@ -1,5 +1,6 @@
 """Records to DocBin, and the reader for `spacy train` that keeps relations."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,12 +11,13 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from .annotations import KEY, has_entities, has_relations, read, write
+from .annotations import KEY, get_relations, has_entities, has_relations, read, write
 from .bounds import within
 from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 # All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
 FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
+POSITIONS = 512  # of the usual encoder: what is more tokens apart is in no window of it
 
 
 def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
@@ -66,10 +68,13 @@ def to_doc(nlp: Language, text: AnnotatedText) -> tuple[Doc, list[str]]:
     return doc, problems
 
 
-def to_docbin(nlp: Language, texts: Iterable[AnnotatedText]) -> tuple[DocBin, list[str]]:
+def to_docbin(
+    nlp: Language, texts: Iterable[AnnotatedText], held: Counter[str] | None = None
+) -> tuple[DocBin, list[str]]:
     """All texts as a DocBin, and what could not be placed, each line with its text's id.
 
-    A text that its tokens do not give is left out.
+    A text that its tokens do not give is left out. `held` counts the entities and relations in the DocBin,
+    and as "cross_window" the relations whose ends lie more than `POSITIONS` tokens apart.
     """
     docbin = DocBin(attrs=FILLED)
     problems: list[str] = []
@@ -77,8 +82,19 @@ def to_docbin(nlp: Language, texts: Iterable[AnnotatedText]) -> tuple[DocBin, li
         doc, lost = to_doc(nlp, text)
         if has_entities(doc):
             docbin.add(doc)
+            if held is not None:
+                held += _count(doc)
         problems += [f"{text.id}: {line}" for line in lost]
     return docbin, problems
+
+
+def _count(doc: Doc) -> Counter[str]:
+    relations = get_relations(doc)
+    wide = sum(
+        max(one.head.end, one.tail.end) - min(one.head.start, one.tail.start) > POSITIONS
+        for one in relations
+    )
+    return Counter(entities=len(doc.spans[KEY]), relations=len(relations), cross_window=wide)
 
 
 def create_reader(

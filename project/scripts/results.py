@@ -1,6 +1,7 @@
 """Write what stands in metrics/ and the training logs into the tables of a Markdown file.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose figures exist are replaced.
+Figures that have no place in the file are named.
 Of tables whose rows stand each for itself, rows without new figures stay.
 """
 
@@ -53,7 +54,10 @@ def main(
     for name, (make, of) in made.items():
         block = re.compile(f"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
         found = block.search(text)
-        rows = make(of) if found else []
+        rows = make(of)
+        if rows and not found:
+            place = f"<!-- {name} --> and <!-- /{name} -->"
+            msg.info(f"{name}: no place in {document.name}; it goes between {place}")
         if found and rows:
             rows = beside(found[2], rows) if name.endswith(BY_ROW) else rows
             table = "\n".join("| " + " | ".join(row) + " |" for row in rows)

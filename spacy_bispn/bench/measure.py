@@ -200,13 +200,14 @@ def shares(watch: Stopwatch, total: float) -> dict[str, float]:
 def loading(nlp: Language, rounds: int) -> dict[str, Any]:
     """Seconds to load the pipeline from disk, beside those of its bare encoder and a blank pipeline."""
     model: Any = bispn_of(nlp).shim.require().encoder.model  # type: ignore[union-attr]
+    device = bispn_of(nlp).shim.device
     with TemporaryDirectory() as folder:
         model.save_pretrained(f"{folder}/encoder")
         nlp.to_disk(f"{folder}/pipeline")
         options = unpooled(model.config.model_type)
 
         def bare_encoder() -> None:
-            type(model).from_pretrained(f"{folder}/encoder", **options)
+            type(model).from_pretrained(f"{folder}/encoder", **options).to(device)
             blank(nlp.lang)
 
         works = {"encoder and blank": bare_encoder, "pipeline": lambda: load_model(f"{folder}/pipeline")}
@@ -221,7 +222,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
     pipe = bispn_of(nlp)
     words = [token.text for doc in docs for token in doc if not token.is_space]
     sentences = [doc.text.strip() for doc in docs]
-    longest = min(pipe.shim.cut[0], pipe.shim.encoder.longest) if pipe.shim.encoder else 0
+    longest = pipe.shim.encoder.longest if pipe.shim.encoder else 0
 
     def predicted(texts: Sequence[str], size: int = BATCH) -> dict[str, Any]:
         forget_peak()
@@ -258,12 +259,14 @@ def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> 
 
 @contextmanager
 def read_whole(pipe: BiSPN) -> Iterator[None]:
-    """Texts are not read by sentences, however long those of the training were."""
-    kept, pipe.shim.seen = pipe.shim.seen, None
+    """A text is one window as far as the encoder has positions, however long those of the training were."""
+    shim = pipe.shim
+    kept = shim.seen, shim.cut
+    shim.seen, shim.cut = None, (shim.encoder.longest if shim.encoder else shim.cut[0], shim.cut[1])
     try:
         yield
     finally:
-        pipe.shim.seen = kept
+        shim.seen, shim.cut = kept
 
 
 @contextmanager

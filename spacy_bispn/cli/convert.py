@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
@@ -15,6 +16,8 @@ import typer
 from spacy.language import Language
 from wasabi import msg
 
+from ..converters import Report
+from ..corpora import POSITIONS
 from ..files import check_apart, save
 from ..records import AnnotatedText
 from .docfiles import DocFiles
@@ -69,14 +72,14 @@ def convert_command(
             read_source, source, find_format(source, form), splits, fold, part or "train", symmetric,
             negative, lenient, level=level, pairs=pairs, discontiguous=discontiguous,
         )  # fmt: skip
-        held: frozenset[int] = frozenset()
+        apart: frozenset[int] = frozenset()
         if dev is not None:  # what is held out is chosen by number, so the texts are counted first
             check_regular(source, "--dev")
-            held = held_out(read(take=ignore).report.texts, SHARE if share is None else share, seed or 0)
+            apart = held_out(read(take=ignore).report.texts, SHARE if share is None else share, seed or 0)
         with ExitStack() as stack:
             files = [stack.enter_context(DocFiles(nlp, path)) for path in (output, dev) if path is not None]
             number = count()
-            conversion = read(take=lambda text: files[next(number) in held].add(text))
+            conversion = read(take=lambda text: files[next(number) in apart].add(text))
             for made in files:  # all of them, before the first is put in its place
                 made.finish()
     except ValueError as error:
@@ -84,6 +87,7 @@ def convert_command(
     for made in files:
         msg.good(f"{made.docs} texts in {made.path}")
     problems = [line for made in files for line in made.problems]
+    held: Counter[str] = sum((made.held for made in files), Counter())
     found = conversion.report
     msg.info(f"{source.name}: {found}")
     for line in [*found.errors[:SHOWN], *problems[:SHOWN]]:
@@ -92,8 +96,23 @@ def convert_command(
         msg.warn(f"{len(found.errors)} items could not be read and are missing from the output")
     if problems:
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
+    if held["cross_window"]:
+        msg.warn(
+            f"{held['cross_window']} relations join what lies more than {POSITIONS} tokens apart, more than "
+            f"the usual encoder reads at once: `spacy bispn debug-data` says what a config loses"
+        )
     if report is not None:
-        save(report, srsly.json_dumps({**found.as_json(), "unplaced": problems}, indent=2))
+        said = {**found.as_json(), **left_out(found, held), "unplaced": problems}
+        save(report, srsly.json_dumps(said, indent=2))
+
+
+def left_out(found: Report, held: Counter[str]) -> dict[str, int]:
+    """How much of what was found the Docs do not hold, and what no usual window will."""
+    return {
+        "unplaced_entities": found.entities - held["entities"],
+        "unplaced_relations": found.relations - held["relations"],
+        "cross_window": held["cross_window"],
+    }
 
 
 def make_tokenizer(lang: str, punctuation: bool) -> Language:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Self
@@ -22,7 +23,8 @@ class DocFiles:
 
     path: a name with the ending `.spacy` is that of one file, whose texts are in memory until it is
         written. Any other is that of a folder whose files have about 5 million characters each.
-    docs: how many Docs were made. problems: what could not be placed on tokens, a line each.
+    docs: how many Docs were made. held: what is in them, as `to_docbin` counts it. problems: what could not
+        be placed on tokens, a line each.
 
     The file or the folder is there when the block ends, and only if it ends without an error. Raises
     ValueError where something else is at the folder's place, OSError where nothing can be made.
@@ -31,6 +33,7 @@ class DocFiles:
     def __init__(self, nlp: Language, path: Path) -> None:
         self.path = path
         self.docs = 0
+        self.held: Counter[str] = Counter()
         self.problems: list[str] = []
         self._nlp = nlp
         self._texts: list[AnnotatedText] = []
@@ -70,7 +73,7 @@ class DocFiles:
 
     def _write(self) -> None:
         with self._nlp.memory_zone():  # the words of one file are not kept for the next
-            docbin, problems = to_docbin(self._nlp, self._texts)
+            docbin, problems = to_docbin(self._nlp, self._texts, self.held)
             content = docbin.to_bytes()
         self._files.append(self._folder / f"{len(self._files) + 1:05}{DOCS}")
         save(self._files[-1], content)

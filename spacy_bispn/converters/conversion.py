@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 from spacy_bispn.converters.reading import ConversionError, Place
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
+DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
+
 
 class Rules(TypedDict, total=False):
     """What a caller may ask of every reader; the fields of `Conversion` of the same names."""
@@ -57,9 +59,15 @@ class Report:
             f"{len(self.problems)} problems"
         )
 
+    @property
+    def discontiguous(self) -> int:
+        """Mentions in several places, dropped or covered by one span."""
+        return self.dropped[DISCONTIGUOUS[0]] + self.noted[DISCONTIGUOUS[1]]
+
     def as_json(self) -> dict[str, Any]:
-        """Every field as plain values."""
+        """Every field as plain values, and how many mentions were in several places."""
         return vars(self) | {
+            "discontiguous": self.discontiguous,
             "dropped": dict(self.dropped),
             "noted": dict(self.noted),
             "problems": [f"{text_id}: {what}" for text_id, what in self.problems],

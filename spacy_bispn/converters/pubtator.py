@@ -70,7 +70,8 @@ def read(path: Path, pairs: Pairs = "all", **rules: Unpack[Rules]) -> Conversion
 def _texts(path: Path) -> Iterator[list[tuple[Place, str]]]:
     """The lines of one text after the other; a title begins a text."""
     lines: list[tuple[Place, str]] = []
-    for place, line in read_lines(path):
+    for place, content in read_lines(path):
+        line = place.decode(content)
         if lines and _is_title(line):
             yield lines
             lines = []

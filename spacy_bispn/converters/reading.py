@@ -41,8 +41,16 @@ class Place:
     def error(self, found: str, expected: str, advice: str) -> ConversionError:
         return ConversionError(f"{self.path}, {self.item}: found {found}, expected {expected}. {advice}")
 
-    def parse(self, content: str) -> Any:
-        """The JSON value in `content`."""
+    def decode(self, content: bytes, encoding: str = "utf-8") -> str:
+        """The text of some bytes."""
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise self.error(f"undecodable bytes ({error})", *UTF8) from error
+
+    def parse(self, line: str | bytes) -> Any:
+        """The JSON value in a line."""
+        content = line if isinstance(line, str) else self.decode(line)
         try:
             return self._encodable(json.loads(content, object_pairs_hook=unique_keys), content)
         except json.JSONDecodeError as error:
@@ -53,8 +61,9 @@ class Place:
         except UNREADABLE as error:
             raise self.error(f"invalid JSON ({error})", "JSON", "Check the file's format.") from error
 
-    def literal(self, content: str) -> Any:
-        """The Python literal in `content`; nothing is evaluated."""
+    def literal(self, line: bytes) -> Any:
+        """The Python literal in a line; nothing is evaluated."""
+        content = self.decode(line)
         try:
             return self._encodable(parse_literal(content), content)
         except UNREADABLE as error:
@@ -152,17 +161,19 @@ def read_items(path: Path) -> Iterator[tuple[Place, Any]]:
         raise place.error("[]", LIST, "Check the file's format.")
 
 
-def read_lines(path: Path) -> Iterator[tuple[Place, str]]:
-    """The lines of a file, counted from 1, one after the other; blank lines are skipped."""
+def read_lines(path: Path) -> Iterator[tuple[Place, bytes]]:
+    """The lines of a file, counted from 1, one after the other; blank lines are skipped.
+
+    They are bytes, so that one that is no UTF-8 spoils no other.
+    """
     blank = True
     with _open(path) as file:
         # Only "\n" ends a line: text files would also cut at separators inside strings.
         for number, content in enumerate(file, start=1):
-            place = Place(path, f"line {number}")
-            line = _decode(place, content.removesuffix(b"\n"), "utf-8-sig" if number == 1 else "utf-8")
-            if line.strip():
+            line = (content.removeprefix(BOM_UTF8) if number == 1 else content).removesuffix(b"\n")
+            if line.decode(errors="replace").strip():
                 blank = False
-                yield place, line
+                yield Place(path, f"line {number}"), line
     if blank:
         raise _empty(path)
 
@@ -176,7 +187,8 @@ def first_item(path: Path) -> Any:
         return path
     with suppress(ConversionError):
         return next(read_items(path))[1]
-    line = next(read_lines(path))[1].strip()
+    place, first = next(read_lines(path))
+    line = place.decode(first).strip()
     for parse in (json.loads, parse_literal):
         with suppress(*UNREADABLE):
             value = parse(line)
@@ -193,7 +205,7 @@ def read_text(path: Path, exactly: bool = False) -> str:
     exactly: the byte order mark stays, and the file may be blank.
     """
     content = read_bytes(path, blank=exactly)
-    return _decode(Place(path, "whole file"), content, "utf-8" if exactly else "utf-8-sig")
+    return Place(path, "whole file").decode(content, "utf-8" if exactly else "utf-8-sig")
 
 
 def read_bytes(path: Path, blank: bool = False) -> bytes:
@@ -232,13 +244,6 @@ def _open(path: Path) -> BinaryIO:
     except IsADirectoryError as error:
         advice = "Name one of its files, or check the format."
         raise Place(path, "whole file").error("a folder", "a file", advice) from error
-
-
-def _decode(place: Place, content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise place.error(f"undecodable bytes ({error})", *UTF8) from error
 
 
 def _empty(path: Path) -> ConversionError:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from spacy_bispn.converters import Conversion, Place, show
+from spacy_bispn.converters.conversion import DISCONTIGUOUS
 from spacy_bispn.records import Entity, Relation
 
 Pairs = Literal["all", "nearest"]
@@ -51,9 +52,9 @@ def single_span(
     ordered = sorted(fragments)
     if any(text[end:start].strip() for (_, end), (start, _) in pairwise(ordered)):
         if discontiguous == "drop":
-            conversion.drop({"discontiguous mentions": 1})
+            conversion.drop({DISCONTIGUOUS[0]: 1})
             return None
-        conversion.note({"discontiguous mentions covered by one span": 1})
+        conversion.note({DISCONTIGUOUS[1]: 1})
     return ordered[0][0], max(end for _, end in ordered)
 
 

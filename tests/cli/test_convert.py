@@ -34,6 +34,9 @@ def test_convert_biorelex_reports_what_does_not_fit_the_tokens(
     assert len(doc.spans["bispn"]) == found
     said = json.loads(report.read_text("utf8"))
     assert (said["texts"], said["entities"], said["relations"]) == (1, 3, 1)
+    lost = (said["unplaced_entities"], said["unplaced_relations"])
+    assert lost == ((0, 0) if found == 3 else (1, 1))
+    assert said["discontiguous"] == said["cross_window"] == 0
     if found == 3:
         assert facts(doc) == [("ORC", "binds", "Cdc6p")], "of a symmetric pair the earlier one is the head"
         assert said["unplaced"] == []
@@ -42,6 +45,17 @@ def test_convert_biorelex_reports_what_does_not_fit_the_tokens(
         assert [line.split(":")[0] for line in said["unplaced"]] == ["b1", "b1"]
         assert "'Cdc6p' (protein) at 10 ends inside a token" in said["unplaced"][0]
         assert "2 entities and relations could not be placed" in result.output
+
+
+def test_convert_counts_relations_that_no_usual_window_holds(run: Run, tmp_path: Path) -> None:
+    text = "Tem2 binds" + " and binds" * 254 + " Dal92 and Dal93."  # 511 tokens with the first, 513 with both
+    spans = [[0, 4, "P"], *([text.index(name), text.index(name) + 5, "P"] for name in ("Dal92", "Dal93"))]
+    item = {"id": "a", "text": text, "entities": spans, "relations": [[0, 1, "BINDS"], [0, 2, "BINDS"]]}
+    source, report = write(tmp_path / "in.jsonl", item), tmp_path / "report.json"
+    result = run("convert", source, tmp_path / "out.spacy", "-f", "jsonl", "--report", report)
+    said = json.loads(report.read_text("utf8"))
+    assert (said["relations"], said["unplaced_relations"], said["cross_window"]) == (2, 0, 1)
+    assert "1 relations join what lies more than 512 tokens apart" in " ".join(result.output.split())
 
 
 def test_convert_a_fold_of_spert(run: Run, tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_csv_has_a_row_for_each_entity_and_relation(model: Path, tmp_path: Path)
 
 
 def test_parquet_has_the_rows_of_csv(model: Path, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import parquet
+
     source = write(tmp_path / "in.txt", TEXTS[:3])
     run(model, source, tmp_path / "out.csv")
     run(model, source, tmp_path / "out.parquet")

@@ -116,6 +116,7 @@ def test_discontiguous_mentions_can_be_covered_by_one_span(save):
     assert conversion.texts[0].extraction.entities[-1] == Entity(0, 24, "Pair")
     assert len(conversion.texts[0].extraction.relations) == 2
     assert conversion.report.noted == {"discontiguous mentions covered by one span": 1}
+    assert conversion.report.as_json()["discontiguous"] == 1
     with pytest.raises(ValueError, match=r"discontiguous is 'both', expected drop or cover: choose"):
         brat.read(save(MENTIONS), discontiguous="both")
 

@@ -184,6 +184,17 @@ def test_a_lenient_reader_skips_lines_that_cannot_be_parsed(save, form):
     assert len(conversion.report.errors) == 1 and "line 2" in conversion.report.errors[0]
 
 
+@pytest.mark.parametrize("form", sorted(set(LINES) - {"pubtator"}))
+def test_a_line_that_is_no_utf8_spoils_no_other(save, form):
+    line = encode(form, [ITEMS[form]]).encode()
+    path = save(line + line.replace(b"ORC", b"\xff") + line)
+    said = r"corpus.data, line 2: found undecodable bytes.*expected UTF-8 text\. Save the file as UTF-8"
+    with pytest.raises(ConversionError, match=said):
+        get_format(form)(path)
+    conversion = get_format(form)(path, lenient=True)
+    assert len(conversion.texts) == 2 and len(conversion.report.errors) == 1
+
+
 @each_format
 def test_every_reader_knows_symmetric_and_negative_labels(save, form):
     label = "binds"

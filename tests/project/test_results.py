@@ -49,6 +49,15 @@ def test_runs_have_a_mean_and_a_standard_deviation() -> None:
     assert rows[0] == ["seed 2", "50.0", "60.0", "20.0", "40.0", "2", "12"]
 
 
+def test_figures_without_a_place_in_the_file_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    put_run("ade", 0, "fold 0", "ade", 0.3)
+    Path("page.md").write_text("Nothing here.\n", "utf8")
+    main(Path("page.md"), "ade")
+    assert Path("page.md").read_text("utf8") == "Nothing here.\n"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ade runs: no place in page.md; it goes between <!-- ade runs --> and <!-- /ade runs -->" in said
+
+
 def test_what_speed_costs() -> None:
     speed = {"median": 9.0, "min": 8.0, "max": 10.0}
     timed = {"sentences_per_second": speed, "times": dict.fromkeys(speed, 1.5)}
