@@ -286,8 +286,7 @@ class Reading:
         self.backprop: Callable[[Any], Any] | None = None
         if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
             self.vectors, self.backprop = model.get_ref("tok2vec")(docs, is_train)
-            if is_train:
-                self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors]
+            self.gradients = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors if is_train]
 
     def batches(self, pieces: int) -> list[list[int]]:
         """Indices of windows by length, at most `pieces` padded positions together."""
