@@ -67,7 +67,8 @@ class Place:
         try:
             return self._encodable(parse_literal(content), content)
         except UNREADABLE as error:
-            found = f"no Python literal ({error})"
+            said = str(error).split(": <ast.")[0]  # without the address of a node
+            found = f"no Python literal ({said})"
             raise self.error(found, "a Python literal", "Check the file's format.") from error
 
     def get(self, item: Any, key: str, kind: type[T], default: T | None = None) -> T:

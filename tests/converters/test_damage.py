@@ -84,3 +84,11 @@ def test_formats_are_found_or_named(folder: Path, content: bytes) -> None:
         assert detect(path) in ITEMS
     except ConversionError as error:
         assert "unknown.data" in str(error) and "expected" in str(error)
+
+
+def test_what_is_no_literal_is_named_without_an_address(folder: Path) -> None:
+    path = folder / "corpus.data"
+    path.write_bytes(b"{'text': x}\n")
+    said = r"line 1: found no Python literal \(malformed node[^<]*\), expected a Python literal\. Check"
+    with pytest.raises(ConversionError, match=said):
+        get_format("text2dt")(path)
