@@ -64,16 +64,14 @@ def run_all(study: Study, variants: Sequence[Variant]) -> None:
         srsly.read_json(METRICS / study.place / variant.key / DONE)["minutes"]
         for variant in variants if variant not in left
     ]  # fmt: skip
-    trained = 0
     for number, variant in enumerate(variants, 1):
         title = f"{study.place}: {variant.name} ({number} of {len(variants)})"
         if variant not in left:
             msg.good(f"{title} is done")
             continue
-        rest = mean(minutes) * (len(left) - trained) if minutes else None
+        rest = mean(minutes) * (len(variants) - len(minutes)) if minutes else None
         msg.divider(title if rest is None else f"{title}, about {rest:.0f} minutes left")
         minutes.append(run(study, variant))
-        trained += 1
 
 
 def is_done(study: Study, variant: Variant) -> bool:

@@ -98,6 +98,12 @@ def bert(place: Path) -> None:
     BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **sizes)).save_pretrained(place)
 
 
+def test_a_large_file_becomes_a_folder(folder: Path) -> None:
+    write_example("jsonl", folder / "corpus.jsonl")
+    run_blocks(section("formats.md", "Large files"), folder)
+    assert [path.name for path in (folder / "train").iterdir()] == ["00001.spacy"]
+
+
 def examples(form: str) -> list[str]:
     """The examples of a format on the page of formats; JSON Lines and the like as one line."""
     found = [x for x in blocks(DOCS / "formats.md") if x.section == form and x.language != "bash"]
