@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spacy import util
 from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -25,6 +26,12 @@ def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
     if text.words is None:
         return nlp.make_doc(text.text)
     return Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
+
+
+def sentence_starts(nlp: Language, text: AnnotatedText) -> list[int]:
+    """The characters at which spaCy's rules begin a sentence; none where the tokens do not give the text."""
+    doc = Sentencizer()(unlabelled(nlp, text))
+    return [sentence.start_char for sentence in doc.sents] if doc.text == text.text else []
 
 
 def to_text(doc: Doc, text_id: str) -> AnnotatedText:

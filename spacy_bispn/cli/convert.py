@@ -69,7 +69,7 @@ def convert_command(
             check_side_by_side(output, dev)
         nlp = make_tokenizer(lang, punctuation)
         read = partial(
-            read_source, source, find_format(source, form), splits, fold, part or "train", symmetric,
+            read_source, nlp, source, find_format(source, form), splits, fold, part or "train", symmetric,
             negative, lenient, level=level, pairs=pairs, discontiguous=discontiguous,
         )  # fmt: skip
         apart: frozenset[int] = frozenset()

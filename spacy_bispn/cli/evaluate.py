@@ -85,14 +85,14 @@ def evaluate_command(
             check_options(
                 form, negative=negative, splits=splits, level=level, pairs=pairs, discontiguous=discontiguous
             )
-        else:
+        nlp = load_model(model)
+        if form != DOCS:
             conversion = read_source(
-                data, form, splits, fold, part or "test", symmetric, negative,
+                nlp, data, form, splits, fold, part or "test", symmetric, negative,
                 level=level, pairs=pairs, discontiguous=discontiguous,
             )  # fmt: skip
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    nlp = load_model(model)
     if conversion is None:
         examples = predict_docs(nlp, data)
         texts = [
@@ -106,7 +106,8 @@ def evaluate_command(
         ]
     else:
         examples = predict_texts(nlp, conversion.texts)
-        official = read_json(data)[1] if form == "biorelex" else [None] * len(examples)
+        whole = form == "biorelex" and level != "sentence"  # as its clusters are
+        official = read_json(data)[1] if whole else [None] * len(examples)
         texts = [
             Judged(text, annotations.read(example.predicted), official=sentence)
             for text, example, sentence in zip(conversion.texts, examples, official, strict=True)

@@ -7,8 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ..converters import FORMATS
-from ..converters.dygie import Level
+from ..converters import FORMATS, Level
 from ..converters.standoff import Discontiguous, Pairs
 
 AUTO = "auto"
@@ -16,8 +15,8 @@ AUTO = "auto"
 # Options that only some formats know, with the formats.
 OWNERS: dict[str, tuple[str, ...]] = {
     "negative": FORMATS,  # and no `.spacy` files
+    "level": FORMATS,
     "splits": ("spert",),
-    "level": ("dygie",),
     "pairs": ("bioc", "pubtator"),
     "discontiguous": ("bioc", "brat"),
 }
@@ -37,7 +36,10 @@ Symmetric = Annotated[
 Negative = Annotated[
     list[str] | None, typer.Option("--negative", help="Relation label that says there is none (repeatable)")
 ]
-LevelOption = Annotated[str | None, _setting("level", Level, "what a text is")]
+LevelOption = Annotated[
+    str | None,
+    typer.Option("--level", help=f"What a text is, {' or '.join(get_args(Level))}; else the format's"),
+]
 PairsOption = Annotated[str | None, _setting("pairs", Pairs, "mentions of related concepts")]
 DiscontiguousOption = Annotated[
     str | None, _setting("discontiguous", Discontiguous, "mentions in several parts")

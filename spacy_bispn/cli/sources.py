@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from spacy.language import Language
 from spacy.training import Example
 
-from ..converters import Conversion, ConversionError, Rules, detect, get_format
+from ..converters import Conversion, ConversionError, Level, Rules, check_choice, detect, get_format
 from ..converters.spert import read_fold
-from ..corpora import bare, create_reader, to_doc
+from ..corpora import bare, create_reader, sentence_starts, to_doc
 from ..records import AnnotatedText
 from .options import AUTO, OWNERS
 
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
+SENTENCES = ("dygie",)  # formats that say themselves what their sentences are
 
 
 def find_format(path: Path, form: str) -> str:
@@ -64,6 +67,7 @@ def check_regular(path: Path, option: str) -> None:
 
 
 def read_source(
+    nlp: Language,
     path: Path,
     form: str,
     splits: Path | None = None,
@@ -73,10 +77,12 @@ def read_source(
     negative: Sequence[str] | None = None,
     lenient: bool = False,
     take: Callable[[AnnotatedText], object] | None = None,
+    level: str | None = None,
     **settings: str | None,
 ) -> Conversion:
     """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
 
+    level: whether a text is a sentence or a document, by what the format says or else by `nlp`'s tokens;
     symmetric, negative, lenient, take: see `Conversion`; settings: what only some formats know, see `OWNERS`.
 
     Raises ValueError for an unknown format, part or setting, ConversionError for malformed input and
@@ -94,6 +100,12 @@ def read_source(
         rules["negative"] = tuple(negative)
     if take is not None:
         rules["take"] = take
+    if level is not None:
+        check_choice("level", level, get_args(Level))
+    if form in SENTENCES:
+        settings["level"] = level
+    elif level == "sentence":
+        rules["starts"] = partial(sentence_starts, nlp)
     if splits is not None:
         conversion = read_fold(path, splits, fold or 0, "train" if part == "train" else "test", **rules)
     else:

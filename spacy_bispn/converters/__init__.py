@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from spacy_bispn.converters.conversion import Conversion, Report, Rules
+from spacy_bispn.converters.conversion import ACROSS, Conversion, Level, Report, Rules
 from spacy_bispn.converters.reading import (
     ConversionError,
     Place,
@@ -30,10 +30,12 @@ from spacy_bispn.converters.writing import argument_indices, word_offsets, word_
 from spacy_bispn.records import AnnotatedText
 
 __all__ = [
+    "ACROSS",
     "FORMATS",
     "WRITERS",
     "Conversion",
     "ConversionError",
+    "Level",
     "Place",
     "Report",
     "Rules",

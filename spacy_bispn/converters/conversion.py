@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from spacy_bispn.converters.reading import ConversionError, Place
+from spacy_bispn.converters.sentences import cut
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
+ACROSS = "relations across sentences"  # dropped
+
+Level = Literal["sentence", "document"]
 
 
 class Rules(TypedDict, total=False):
@@ -21,6 +25,7 @@ class Rules(TypedDict, total=False):
     symmetric: tuple[str, ...]
     negative: tuple[str, ...]
     lenient: bool
+    starts: Callable[[AnnotatedText], Sequence[int]]
     take: Callable[[AnnotatedText], object]
 
 
@@ -81,6 +86,8 @@ class Conversion:
     symmetric: the relation labels without a direction; their head is the earlier entity.
     negative: labels that say that there is no relation; such relations are dropped and counted.
     lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
+    starts: says where the sentences of a text begin, which then are the texts; without it a text is what
+        the format has.
     take: is given every text as soon as it is read, for files larger than memory; without it they
         are kept in `texts`.
     """
@@ -88,6 +95,7 @@ class Conversion:
     symmetric: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     lenient: bool = False
+    starts: Callable[[AnnotatedText], Sequence[int]] | None = None
     take: Callable[[AnnotatedText], object] | None = None
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
@@ -114,7 +122,10 @@ class Conversion:
             self._read = []
         read, self._read = self._read, []
         for text in read:
-            self._keep(text)
+            sentences, lost = ([text], 0) if self.starts is None else cut(text, self.starts(text))
+            self.drop({ACROSS: lost})
+            for sentence in sentences:
+                self._keep(sentence)
 
     def add(
         self,

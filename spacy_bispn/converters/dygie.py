@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, Unpack, get_args
+from typing import Any, Unpack, get_args
 
-from spacy_bispn.converters import Conversion, Place, Rules, Words, check_choice, read_lines
+from spacy_bispn.converters import ACROSS, Conversion, Level, Place, Rules, Words, check_choice, read_lines
 from spacy_bispn.records import Entity, Relation
-
-Level = Literal["sentence", "document"]
 
 # SciERC's relation labels without a direction; to be asked for, since a file does not say whose it is.
 SYMMETRIC = ("COMPARE", "CONJUNCTION")
@@ -81,13 +79,13 @@ def _add(conversion: Conversion, place: Place, item: Any, level: Level) -> None:
         *ends, label = place.row(row, int, int, int, int, str)
         spans = (ends[0], ends[1]), (ends[2], ends[3])
         if not across.isdisjoint(spans):
-            dropped["relations across sentences"] += 1
+            dropped[ACROSS] += 1
             continue
         (home, head), (other, tail) = (place.find(entities, span, "the span") for span in spans)
         if home == other:
             related[home].append(Relation(head, tail, label))
         else:
-            dropped["relations across sentences"] += 1
+            dropped[ACROSS] += 1
     for text_id, text, ents, relations in zip(units, texts, found, related, strict=True):
         conversion.add(place, text_id, text.text, ents, relations, text.words)
     conversion.drop(dropped)

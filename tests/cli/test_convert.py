@@ -130,9 +130,9 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
         (["--dev", "OUTPUT"], ["OUTPUT and --dev are both", "a place for each", "another name"]),
         (["--dev", "OUTPUT/dev.spacy"], ["two places side by side", "give one of them another name"]),
         (["--lang", "zz"], ["--lang is 'zz'", "expected the code of a language", "correct it, or install"]),
-        (["--level", "document"], ["'jsonl'", "expected 'dygie'", "leave out --level"]),
         (["--pairs", "nearest"], ["'jsonl'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
         (["--discontiguous", "drop"], ["'jsonl'", "expected 'bioc' or 'brat'", "leave out --disc"]),
+        (["--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
         (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
     ],
 )
@@ -200,6 +200,21 @@ def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> No
     assert json.loads(report.read_text("utf8"))["dropped"] == {"relations across sentences": 1}
     run("convert", source, output, "--level", "document", "--negative", "BINDS", "--symmetric", "LIKES")
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
+
+
+def test_convert_cuts_documents_into_sentences(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.jsonl", "out.spacy", "report.json"))
+    entities = [[0, 4, "P"], [11, 16, "P"], [18, 22, "P"]]
+    relations = [[0, 1, "BINDS"], [2, 0, "LIKES"]]
+    item = {"id": "a", "text": "Tem2 binds Dal92. Rok5 sleeps.", "entities": entities, "relations": relations}
+    source.write_text(json.dumps(item), encoding="utf8")
+    run("convert", source, output, "--level", "sentence", "--report", report)
+    assert [doc.text for doc in docs_in(output)] == ["Tem2 binds Dal92.", "Rok5 sleeps."]
+    assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")], []]
+    found = json.loads(report.read_text("utf8"))
+    assert found["dropped"] == {"relations across sentences": 1} and found["texts"] == 2
+    run("convert", source, output, "--level", "document")
+    assert [len(facts(doc)) for doc in docs_in(output)] == [2]
 
 
 BRAT = {

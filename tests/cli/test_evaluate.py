@@ -185,7 +185,8 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
     [
         (["-f", "dygie"], ["line 1: found", "Check the file's format"]),
         (["--splits", "in.json"], ["expected an object with the key 'folds'", "Check the file's format"]),
-        (["--level", "document"], ["'spert'", "expected 'dygie'", "leave out --level"]),
+        (["--level", "word"], ["level is 'word'", "expected sentence or document", "choose one of these"]),
+        (["--pairs", "all"], ["'spert'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
         (["-f", "spert", "-c", "biorelex"], ["text '0' without clusters", "expected a file", "pass"]),
         (["-f", "biorelex"], ["expected the key 'id'", "check the file's format"]),
@@ -207,7 +208,7 @@ def test_what_is_wrong_is_said(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--level", "document"], ["'.spacy', expected 'dygie'", "leave out --level"]),
+        (["--level", "document"], ["'.spacy', expected 'bioc' or", "leave out --level"]),
         (["--negative", "MOVES"], ["'.spacy', expected 'bioc' or", "leave out --negative"]),
     ],
 )
