@@ -200,6 +200,16 @@ def test_text_from_right_to_left_is_mirrored() -> None:
     assert mirrored[0] < mirrored[9] < mirrored[4] < mirrored[15]
 
 
+def test_what_is_marked_is_dashed_and_has_a_colour_of_its_own() -> None:
+    text = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
+    relation, extraction = text.extraction.relations[0], text.extraction
+    plain = to_svg(text.text, extraction, 800)
+    marked = to_svg(text.text, extraction, 800, {relation: "wrong", relation.tail: "missed"})
+    assert "stroke-dasharray" not in plain and marked.count("stroke-dasharray") == 2
+    assert (marked.count("#b00020"), marked.count("#a05a00")) == (3, 2), "arc, its tip and label; bar, label"
+    assert labels_in(marked) == labels_in(plain)
+
+
 def test_markup_in_texts_and_labels_is_text() -> None:
     text = make_text("a <b> & c <script> d", [("<b>", "<i>&"), ("<script>", "<u>")], [(0, 1, "<s>")])
     svg = str(spacy_bispn.render(to_doc(spacy.blank("en"), text)[0]))

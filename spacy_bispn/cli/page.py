@@ -1,6 +1,7 @@
 """`spacy bispn page`: texts with predicted entities and relations drawn beside gold, as HTML."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from .. import annotations
-from ..drawing import draw
+from ..drawing.svg import to_svg
 from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
 from ..files import save
 from ..records import Entity, Relation
@@ -20,12 +21,17 @@ from .options import GPU
 from .render import VIEWPORT
 from .sources import predict_docs, symmetric_labels
 
+WIDTH = 560  # of a drawing in pixels, two of which stand side by side
+
 STYLE = """
-body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 75rem;
+body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 84rem;
   padding: 0 1rem; color: #222; overflow-wrap: anywhere; }
 article { border-top: 1px solid #ccc; padding: 1rem 0; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(36rem, 100%), 1fr)); gap: 0 1rem; }
+.drawn { overflow-x: auto; }
 h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
 ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
+ul { padding-left: 1.2rem; }
 table { display: block; overflow-x: auto; overflow-wrap: normal;
   border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
@@ -55,7 +61,7 @@ def render_page(
     report: str = "",
     names: Sequence[str] | None = None,
 ) -> str:
-    """An HTML page: for each example entities and arcs, gold first; what is wrong or missed is marked.
+    """An HTML page: for each example gold beside predicted; what is wrong or missed is marked.
 
     symmetric: relation labels without a direction; report: HTML that stands above the examples;
     names: what the examples are called, their numbers if None.
@@ -65,8 +71,9 @@ def render_page(
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{VIEWPORT}'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{report}"
-        f'<p>Under "predicted" stand all relations and the entities with errors; <span class="wrong">wrong'
-        f'</span> and <span class="missed">missed</span> ones are marked.</p>{articles}</body></html>'
+        f'<p>Dashed is what was <span class="missed">missed</span> of gold and what is predicted '
+        f'<span class="wrong">wrong</span>. "Predicted" lists all relations, and entities with errors.'
+        f"</p>{articles}</body></html>"
     )
 
 
@@ -78,15 +85,39 @@ def mistakes(example: Example, symmetric: Collection[str] = ()) -> int:
 
 
 def _article(name: str, example: Example, symmetric: Collection[str]) -> str:
-    gold, predicted = example.reference, example.predicted
-    right = [("", describe(relation, gold.text)) for relation in annotations.read(gold).relations]
+    gold, predicted = annotations.read(example.reference), annotations.read(example.predicted)
+    text = example.reference.text
+    right = [("", describe(relation, text)) for relation in gold.relations]
     entities, relations = _cases(example, symmetric)
-    marked = [_mark(case, gold.text) for case in relations]
-    marked += [_mark(case, gold.text) for case in entities if case.kind != CORRECT]
+    cases: list[Case[Entity] | Case[Relation[Entity]]] = [*entities, *relations]
+    incorrect = [case for case in cases if case.kind != CORRECT]
+    marked = [_mark(case, text) for case in relations]
+    marked += [_mark(case, text) for case in entities if case.kind != CORRECT]
+    missed = _marks("missed", [case.gold for case in incorrect], symmetric)
+    wrong = _marks("wrong", [case.predicted for case in incorrect], symmetric)
     return (
-        f"<article><h2>Text {escape(name)}</h2><h3>Gold</h3>{draw(gold)._repr_html_()}{_list(right)}"
-        f"<h3>Predicted</h3>{draw(predicted)._repr_html_()}{_list(marked)}</article>"
+        f'<article><h2>Text {escape(name)}</h2><div class="pair">'
+        f"{_side('Gold', to_svg(text, gold, WIDTH, missed), right)}"
+        f"{_side('Predicted', to_svg(text, predicted, WIDTH, wrong), marked)}</div></article>"
     )
+
+
+def _marks(
+    mark: str, items: Iterable[Entity | Relation[Entity] | None], symmetric: Collection[str]
+) -> dict[Entity | Relation[Entity], str]:
+    """The mark of each item. What has no direction was turned to be compared, and may stand either way."""
+    marks: dict[Entity | Relation[Entity], str] = {}
+    for item in items:
+        if item is not None:
+            marks[item] = mark
+        if isinstance(item, Relation) and item.label in symmetric:
+            marks[replace(item, head=item.tail, tail=item.head)] = mark
+    return marks
+
+
+def _side(title: str, svg: str, marked: Sequence[tuple[str, str]]) -> str:
+    items = "".join(f'<li class="{mark}">{escape(fact)}</li>' for mark, fact in marked)
+    return f'<section><h3>{title}</h3><div class="drawn">{svg}</div><ul>{items}</ul></section>'
 
 
 def _cases(
@@ -105,8 +136,3 @@ def _mark(case: Case[Entity] | Case[Relation[Entity]], text: str) -> tuple[str, 
     if not predicted:
         return "missed", f"{gold} ({case.kind})"
     return "wrong", f"{predicted} ({case.kind}{gold and f', gold: {gold}'})"
-
-
-def _list(marked: Sequence[tuple[str, str]]) -> str:
-    items = (f'<li class="{mark}">{escape(fact)}</li>' for mark, fact in marked)
-    return f"<ul>{''.join(items)}</ul>"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from colorsys import hls_to_rgb
 from html import escape
 from itertools import accumulate, pairwise
 from zlib import crc32
 
-from ..records import Entity, Extraction
+from ..records import Entity, Extraction, Relation
 from .arcs import Arc, Stretch
 from .layout import Layout, lay_out
 from .words import LABEL_SIZE, TEXT_SIZE, measure
@@ -22,13 +22,21 @@ BELOW = 5.0  # from the baseline to the first bar
 ROUND = 5.0
 ARROW = 4.0
 
+DASHES = 'stroke-dasharray="4 2"'
+SHADES = {"wrong": "#b00020", "missed": "#a05a00"}  # of marks, which are dashed too
+
 UNPRINTABLE = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Point = tuple[float, float]
+Marks = Mapping[Entity | Relation[Entity], str]
 
 
-def to_svg(text: str, extraction: Extraction, width: float) -> str:
-    """The drawing of a text: an `svg` element that can stand in HTML or, as it is, in a file."""
+def to_svg(text: str, extraction: Extraction, width: float, marks: Marks | None = None) -> str:
+    """The drawing of a text: an `svg` element that can stand in HTML or, as it is, in a file.
+
+    marks: "wrong" or "missed" for what is to be dashed and in that mark's colour, also its class.
+    """
+    marks = marks or {}
     layout = lay_out(text, extraction, width)
     rows = range(layout.lines.count)
     above = [ASCENT + (layout.lanes(row) + 0.5) * LANE if layout.lanes(row) else ASCENT for row in rows]
@@ -40,8 +48,8 @@ def to_svg(text: str, extraction: Extraction, width: float) -> str:
     wide, high = left + layout.lines.width + right, tops[-1] + EDGE
     parts = [
         *_words(text, layout, bases),
-        *_bars(text, layout, bases),
-        *_arcs(text, extraction, layout, bases),
+        *_bars(text, layout, bases, marks),
+        *_arcs(text, extraction, layout, bases, marks),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="bispn" '
@@ -75,19 +83,24 @@ def _words(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
         yield f'<text x="{_n(at)}" y="{_n(bases[word.line])}"{direction}{fit}>{words}</text>'
 
 
-def _bars(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
+def _bars(text: str, layout: Layout, bases: Sequence[float], marks: Marks) -> Iterator[str]:
     for bar in layout.bars:
         entity = layout.entities[bar.entity]
         y = bases[bar.line] + BELOW + bar.level * LEVEL
         label = "" if bar.label is None else _label(entity.label, bar.label, y + 4 + LABEL_SIZE, "start")
+        mark = marks.get(entity, "")
+        shade = SHADES.get(mark, color(entity.label))
+        dashed = f' fill="#fff" stroke="{shade}" {DASHES}' if mark else ""
         yield (
-            f'<g class="entity" fill="{color(entity.label)}"><title>{_described(text, entity)}</title>'
-            f'<rect x="{_n(bar.left)}" y="{_n(y)}" width="{_n(bar.right - bar.left)}" height="3" rx="1"/>'
-            f"{label}</g>"
+            f'<g class="{_classes("entity", mark)}" fill="{shade}"><title>{_described(text, entity)}</title>'
+            f'<rect x="{_n(bar.left)}" y="{_n(y)}" width="{_n(bar.right - bar.left)}" height="3" rx="1"'
+            f"{dashed}/>{label}</g>"
         )
 
 
-def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
+def _arcs(
+    text: str, extraction: Extraction, layout: Layout, bases: Sequence[float], marks: Marks
+) -> Iterator[str]:
     # Labels come last, on white: they interrupt whatever line passes below them.
     labels: list[str] = []
     for arc in layout.arcs:
@@ -96,16 +109,19 @@ def _arcs(text: str, extraction: Extraction, layout: Layout, bases: Sequence[flo
         points = _way(arc, layout, bases, size)
         x, y = points[-1]
         tip = f"M{_n(x)} {_n(y)}l{_n(-ARROW)} {_n(-2 * ARROW)}h{_n(2 * ARROW)}z"
+        mark = marks.get(relation, "")
+        shade, classes = SHADES.get(mark, color(relation.label)), _classes("relation", mark)
+        dashed = f" {DASHES}" if mark else ""
         yield (
-            f'<g class="relation"><path d="{_rounded(points)}" fill="none" stroke="{color(relation.label)}" '
-            f'stroke-width="1.3"/><path d="{tip}" fill="{color(relation.label)}"/></g>'
+            f'<g class="{classes}"><path d="{_rounded(points)}" fill="none" stroke="{shade}" '
+            f'stroke-width="1.3"{dashed}/><path d="{tip}" fill="{shade}"/></g>'
         )
         title = f"{_described(text, relation.head)} → {_described(text, relation.tail)}"
         for stretch in arc.stretches:
             if stretch.label is not None:
                 middle = _middle(stretch, bases)
                 labels.append(
-                    f'<g class="relation" fill="{color(relation.label)}"><title>{clean(relation.label)}'
+                    f'<g class="{classes}" fill="{shade}"><title>{clean(relation.label)}'
                     f'{_score(relation.score)}: {title}</title><rect x="{_n(stretch.label - size / 2)}" '
                     f'y="{_n(middle - LABEL_SIZE / 2)}" width="{_n(size)}" height="{LABEL_SIZE}" '
                     f'fill="#fff"/>'
@@ -160,6 +176,10 @@ def _label(label: str, x: float, y: float, anchor: str) -> str:
 
 def _described(text: str, entity: Entity) -> str:
     return f"{clean(text[entity.start : entity.end])} ({clean(entity.label)}{_score(entity.score)})"
+
+
+def _classes(kind: str, mark: str) -> str:
+    return f"{kind} {mark}" if mark else kind
 
 
 def _score(score: float) -> str:

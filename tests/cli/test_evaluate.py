@@ -129,7 +129,7 @@ def test_a_page_shows_texts_with_errors_first(
     assert "entities wrong type 1" in shown
     assert "at most 1 of 2 texts" in shown
     assert html.count("<article>") == 1
-    assert "marked. Text 1 Gold" in shown
+    assert "with errors. Text 1 Gold" in shown
     assert "Zem (C) (wrong type, gold: Zem (P))" in shown
     assert "Kel (P) — MOVES → Zem (C) (wrong ends, gold: Kel (P) — MOVES → Zem (P))" in shown
     assert "Tem2 (P) — BINDS" not in shown

@@ -30,20 +30,33 @@ def test_page_shows_gold_and_predicted(run: Run, tmp_path: Path, model: Path) ->
             assert f"{head} ({relation.head.label}) — {relation.label} → {tail}" in shown
     assert html.count("Predicted</h3>") == html.count("Gold</h3>") == 3
     assert "(spurious)" in shown and "(missed" in shown
-    assert html.count("<svg") == 6 and 'class="relation"' in html
+    assert html.count("<svg") == 6 and 'class="relation missed"' in html
 
 
-def shown_as(
+def page_of(
     gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]], symmetric: tuple[str, ...] = ()
 ) -> str:
-    """The page's text for one sentence, of which gold and prediction say different things."""
+    """The page for one sentence, of which gold and prediction say different things."""
     ends = [("Tem2", "P"), ("Dal92", "P")]
     nlp = make_nlp()
     (one,), (other,) = (
         make_examples(nlp, [make_text("Tem2 binds Dal92.", ends, relations)])
         for relations in (gold, predicted)
     )
-    return text_of(render_page([Example(other.reference, one.reference)], "title", symmetric))
+    return render_page([Example(other.reference, one.reference)], "title", symmetric)
+
+
+def shown_as(
+    gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, str]], symmetric: tuple[str, ...] = ()
+) -> str:
+    """Its text."""
+    return text_of(page_of(gold, predicted, symmetric))
+
+
+def classes_in(html: str) -> list[list[str]]:
+    """The classes of what the drawing of gold and that of the prediction consist of, without repetition."""
+    drawings = re.findall("<svg.*?</svg>", html)
+    return [list(dict.fromkeys(re.findall('<g class="([^"]*)"', svg))) for svg in drawings]
 
 
 def test_page_marks_what_is_wrong_or_missed() -> None:
@@ -55,12 +68,29 @@ def test_page_marks_what_is_wrong_or_missed() -> None:
     assert f"{turned} (wrong direction, gold: {fact})" in shown
 
 
+def test_gold_stands_beside_predicted_and_drawings_mark_what_is_missed_or_wrong() -> None:
+    html = page_of([(0, 1, "BINDS"), (1, 0, "LIKES")], [(0, 1, "BINDS"), (1, 0, "MOVES")])
+    assert html.count('<div class="pair">') == 1 and html.count("<section>") == 2
+    gold, predicted = classes_in(html)
+    assert gold == ["entity", "relation", "relation missed"]
+    assert predicted == ["entity", "relation", "relation wrong"]
+    assert classes_in(page_of([(0, 1, "BINDS")], [(0, 1, "BINDS")])) == [["entity", "relation"]] * 2
+
+
+def test_drawings_mark_relations_without_a_direction_whichever_way_they_stand() -> None:
+    for way in ((0, 1, "BINDS"), (1, 0, "BINDS")):
+        gold, predicted = classes_in(page_of([way], [], symmetric=("BINDS",)))
+        assert (gold, predicted) == (["entity", "relation missed"], ["entity"])
+
+
 def test_page_marks_entities() -> None:
     gold, other = (
         make_examples(make_nlp(), [make_text("Tem2 binds Dal92.", ends, [])])[0].reference
         for ends in ([("Tem2", "P"), ("Dal92", "P")], [("Tem2", "C"), ("binds", "P")])
     )
-    shown = text_of(render_page([Example(other, gold)], "title"))
+    html = render_page([Example(other, gold)], "title")
+    assert classes_in(html) == [["entity missed"], ["entity wrong"]]
+    shown = text_of(html)
     assert "Tem2 (C) (wrong type, gold: Tem2 (P))" in shown
     assert "Dal92 (P) (missed)" in shown and "binds (P) (spurious)" in shown
 
