@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_bispn.scoring import PRF
-
 LEVEL = 0.95
 
+Array = NDArray[np.float64]
+Interval = tuple[float, float]
 
-def f1_interval(texts: Sequence[dict[str, PRF]], samples: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """Between which values the macro F1 of 95 % of the samples lies (percentiles).
 
-    texts: for each text its counts per label; with one label for all, the macro average is the micro.
+def intervals(
+    texts: Sequence[Mapping[str, tuple[int, int]]], by_label: bool, samples: int = 1000, seed: int = 0
+) -> tuple[Interval, dict[str, Interval]]:
+    """Between which values a ratio of sums over texts lies in 95 % of the samples (percentiles).
+
+    texts: for each text its part of numerator and denominator per label.
+    by_label: whether the overall ratio is the mean over labels, not the ratio of all labels' sums.
     samples: how often as many texts are drawn, with replacement, as there are.
 
-    A label that no text of a sample has is left out of that sample's average, and a sample without
-    any item is left out itself. Where the lack of rare labels makes samples differ from the whole,
-    the interval is widened to hold the score.
+    The overall interval, and that of each label. A label that no text of a sample has is left out of that
+    sample's average, and a sample without any item is left out itself. Where the lack of rare labels makes
+    samples differ from the whole, the interval is widened to hold the ratio.
     Raises ValueError without texts or samples.
     """
     if not texts or samples < 1:
@@ -28,23 +32,25 @@ def f1_interval(texts: Sequence[dict[str, PRF]], samples: int = 1000, seed: int 
             f"the bootstrap was given {len(texts)} texts and {samples} samples, expected at least one of "
             f"each: evaluate on texts, and ask for 1000 samples."
         )
-    labels = sorted({label for counts in texts for label in counts})
-    table = np.array([_row(counts, labels) for counts in texts], dtype=float)
+    labels = sorted({label for parts in texts for label in parts})
+    table = np.array([[n for label in labels for n in parts.get(label, (0, 0))] for parts in texts], float)
     random, size = np.random.default_rng(seed), len(texts)
-    drawn = (np.bincount(random.integers(size, size=size), minlength=size) @ table for _ in range(samples))
-    scores = [_macro_f1(counts) for counts in drawn if counts.any()] or [0.0]
-    score = _macro_f1(table.sum(axis=0))
-    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return min(float(low), score), max(float(high), score)
+    drawn = [np.bincount(random.integers(size, size=size), minlength=size) @ table for _ in range(samples)]
+    # The whole stands before its samples, each with a row of two for each label.
+    sums = np.stack([table.sum(axis=0), *drawn]).reshape(samples + 1, len(labels), 2)
+    overall = sums if by_label else sums.sum(axis=1, keepdims=True)
+    each = {label: _interval(sums[:, [number]]) for number, label in enumerate(labels)}
+    return _interval(overall), each
 
 
-def _row(counts: dict[str, PRF], labels: Sequence[str]) -> list[int]:
-    found = [counts.get(label, PRF()) for label in labels]
-    return [number for one in found for number in (one.tp, one.fp, one.fn)]
-
-
-def _macro_f1(counts: NDArray[np.float64]) -> float:
-    tp, fp, fn = counts.reshape(-1, 3).T
-    size = 2 * tp + fp + fn
-    there = size > 0
-    return float(np.mean(2 * tp[there] / size[there])) if there.any() else 0.0
+def _interval(sums: Array) -> Interval:
+    """Of the mean ratio over labels; sums (1 + samples, labels, 2), those of the whole first."""
+    parts, wholes = sums[..., 0], sums[..., 1]
+    there = wholes > 0
+    ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=there)
+    count = there.sum(axis=1)
+    if not count[0]:
+        return 0.0, 0.0
+    score, *drawn = ratios.sum(axis=1)[count > 0] / count[count > 0]
+    low, high = np.quantile(drawn or [score], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(min(low, score)), float(max(high, score))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spacy_bispn.bootstrap import f1_interval
+from spacy_bispn.bootstrap import intervals
 from spacy_bispn.converters.biorelex import Sentence, official_counts, to_official
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 from spacy_bispn.scoring import (
@@ -75,7 +75,7 @@ def score(
     symmetric: relation labels without a direction. samples: how many the bootstrap draws.
 
     Returns for "entities" and "relations", as far as the convention has them, `p`, `r`, `f`, the 95 %
-    interval of the latter as `low` and `high`, and `labels` (label to `p`, `r`, `f`, `tp`, `fp` and
+    interval of the latter as `low` and `high`, and `labels` (label to the same with `tp`, `fp` and
     `fn`); or None where no text has gold annotation of that kind. Raises ValueError for an unknown
     convention, or one that needs to know more about the texts.
     """
@@ -94,11 +94,15 @@ def score(
 
 
 def _summary(texts: Sequence[dict[str, PRF]], by_label: bool, samples: int, seed: int) -> dict[str, Any]:
-    # Counts of all labels under one make a macro average the micro average.
-    averaged = texts if by_label else [{ANY: sum(counts.values(), PRF())} for counts in texts]
-    low, high = f1_interval(averaged, samples, seed)
-    labels = {label: {**found.ratios(), **vars(found)} for label, found in sorted(add_up(texts).items())}
-    return {**macro(add_up(averaged)), "low": low, "high": high, "labels": labels}
+    parts = [{label: found.f1_parts for label, found in counts.items()} for counts in texts]
+    (low, high), each = intervals(parts, by_label, samples, seed)
+    total = add_up(texts)
+    labels = {
+        label: {**found.ratios(), "low": each[label][0], "high": each[label][1], **vars(found)}
+        for label, found in sorted(total.items())
+    }
+    overall = macro(total) if by_label else sum(total.values(), PRF()).ratios()
+    return {**overall, "low": low, "high": high, "labels": labels}
 
 
 def _by(view: View) -> Callable[[Judged, Collection[str]], Counts]:

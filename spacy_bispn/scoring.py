@@ -46,6 +46,11 @@ class PRF:
     def f1(self) -> float:
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp else 0.0
 
+    @property
+    def f1_parts(self) -> tuple[int, int]:
+        """Numerator and denominator of F1, which add up over texts as the counts do."""
+        return 2 * self.tp, 2 * self.tp + self.fp + self.fn
+
     def ratios(self) -> dict[str, float]:
         """Precision, recall and F1 under the keys `p`, `r` and `f`."""
         return {"p": self.precision, "r": self.recall, "f": self.f1}
@@ -161,12 +166,16 @@ def macro(counts: dict[str, PRF]) -> dict[str, float]:
 
 def coherence(predictions: Iterable[Extraction]) -> float | None:
     """Share of predicted relations both of whose ends are predicted entities; None without relations."""
-    coherent = [
-        relation.head in predicted.entities and relation.tail in predicted.entities
-        for predicted in predictions
-        for relation in predicted.relations
-    ]
-    return sum(coherent) / len(coherent) if coherent else None
+    parts = list(map(coherence_parts, predictions))
+    total = sum(count for _, count in parts)
+    return sum(coherent for coherent, _ in parts) / total if total else None
+
+
+def coherence_parts(predicted: Extraction) -> tuple[int, int]:
+    """How many relations of a text have ends that are its entities, and how many there are."""
+    ends = set(predicted.entities)
+    coherent = sum(relation.head in ends and relation.tail in ends for relation in predicted.relations)
+    return coherent, len(predicted.relations)
 
 
 def _count(pairs: Iterable[Pair], units: Callable[[Extraction], set[Unit]]) -> dict[str, PRF]:

@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_bispn.bootstrap import f1_interval
+from spacy_bispn.bootstrap import Interval, intervals
 from spacy_bispn.scoring import PRF, add_up, macro
 
 Texts = list[dict[str, PRF]]
 HIT, MISS, FALSE_ALARM = PRF(tp=1), PRF(fn=1), PRF(fp=1)
+
+
+def f1_interval(texts: Texts, samples: int = 1000, seed: int = 0) -> Interval:
+    """Of the macro average."""
+    parts = [{label: found.f1_parts for label, found in counts.items()} for counts in texts]
+    return intervals(parts, True, samples, seed)[0]
 
 
 def width(texts: Texts, samples: int = 300) -> float:
@@ -58,6 +64,16 @@ def test_something_must_be_drawn(texts: Texts, samples: int) -> None:
     said = rf"given {len(texts)} texts and {samples} samples, expected at least one of each: evaluate"
     with pytest.raises(ValueError, match=said):
         f1_interval(texts, samples)
+
+
+def test_labels_have_intervals_of_their_own_and_all_together_that_of_their_sums() -> None:
+    texts = [{"A": (2, 2), "B": (0, 1)}] * 30 + [{"A": (0, 2)}] * 30
+    overall, each = intervals(texts, by_label=False)
+    assert each["B"] == (0.0, 0.0)
+    assert each["A"] == intervals([{"A": text["A"]} for text in texts], by_label=False)[0]
+    low, high = overall
+    assert low < 60 / 150 < high and each["A"][0] < 1 / 2 < each["A"][1]
+    assert intervals([{}], by_label=False) == ((0.0, 0.0), {})
 
 
 counts = st.builds(PRF, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))

@@ -65,7 +65,8 @@ def test_labels_count_or_do_not(
 def test_labels_have_counts_of_their_own() -> None:
     found = score("strict", [judged(GOLD, PREDICTED)] * 2, samples=2)["entities"]
     assert found and list(found["labels"]) == ["chemical", "complex", "protein"]
-    half = {"p": 1.0, "r": 0.5, "f": pytest.approx(2 / 3), "tp": 2, "fp": 0, "fn": 2}
+    f1 = pytest.approx(2 / 3)
+    half = {"p": 1.0, "r": 0.5, "f": f1, "low": f1, "high": f1, "tp": 2, "fp": 0, "fn": 2}
     assert found["labels"]["protein"] == half
 
 
@@ -190,6 +191,8 @@ def test_the_interval_is_that_of_the_texts() -> None:
     assert few and many
     assert few["low"] < many["low"] < few["f"] == many["f"] < many["high"] < few["high"]
     assert few["f"] == pytest.approx(2 / 3)
+    for label in few["labels"].values():
+        assert label["low"] < label["f"] < label["high"]
 
 
 def test_an_unknown_convention_is_named() -> None:

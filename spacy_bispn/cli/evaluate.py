@@ -10,13 +10,14 @@ from spacy.util import load_model
 from wasabi import msg
 
 from .. import annotations
+from ..bootstrap import intervals
 from ..conventions import CONVENTIONS, Judged, get_convention, score
 from ..converters import jsonl, read_json
 from ..converters.biorelex import to_official
 from ..errors import entity_errors, relation_errors
 from ..files import check_apart, save
 from ..records import AnnotatedText
-from ..scoring import coherence
+from ..scoring import ANY, coherence, coherence_parts
 from .options import (
     AUTO,
     GPU,
@@ -137,19 +138,22 @@ def make_report(
 ) -> dict[str, Any]:
     """Everything that is said of the predictions, as plain values.
 
-    `scores` by convention (see conventions.py), `coherence` (see scoring.py), `errors` of entities
-    and of relations (see errors.py), the number of `texts` and the `symmetric` labels.
+    `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval, `errors`
+    of entities and of relations (see errors.py), the number of `texts` and the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
         raise ValueError("found no texts, expected at least one: check the file and how it was converted.")
     entities = [(text.gold, text.predicted) for text in texts if text.entities_annotated]
     relations = [(text.gold, text.predicted) for text in texts if text.relations_annotated]
+    parts = [{ANY: coherence_parts(text.predicted)} for text in texts]
+    coherent, _ = intervals(parts, by_label=False, samples=samples)
     return {
         "texts": len(texts),
         "symmetric": list(symmetric),
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
         "coherence": coherence(text.predicted for text in texts),
+        "coherence_interval": list(coherent),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),
@@ -171,10 +175,11 @@ def show(report: dict[str, Any], title: str) -> None:
 
 def in_words(report: dict[str, Any]) -> str:
     """How many texts there are, and the coherence of the predictions."""
-    share = report["coherence"]
-    said = "no relation is predicted" if share is None else f"{100 * share:.1f} % of the predicted relations"
-    joined = "" if share is None else " join two predicted entities"
-    return f"{report['texts']} texts. Coherence: {said}{joined}."
+    said = "no relation is predicted"
+    if report["coherence"] is not None:
+        share, low, high = (100 * part for part in (report["coherence"], *report["coherence_interval"]))
+        said = f"{share:.1f} % ({low:.1f}–{high:.1f}) of the predicted relations join two predicted entities"
+    return f"{report['texts']} texts. Coherence: {said}."
 
 
 def as_html(report: dict[str, Any]) -> str:

@@ -55,11 +55,10 @@ def _part_rows(part: str, found: dict[str, Any] | None) -> Iterator[Row]:
     labels = found["labels"]
     sizes = [_sizes(counts) for counts in labels.values()]
     total = [str(sum(column)) for column in zip(*sizes, strict=True)] or ["0", "0"]
-    interval = f"{100 * found['low']:.1f}–{100 * found['high']:.1f}"
-    yield (part, "all", *_percent(found), interval, *total)
+    yield (part, "all", *_percent(found), *total)
     for label, counts in labels.items():
         if label != ANY:
-            yield (part, label, *_percent(counts), "", *map(str, _sizes(counts)))
+            yield (part, label, *_percent(counts), *map(str, _sizes(counts)))
 
 
 def _sizes(counts: dict[str, Any]) -> tuple[int, int]:
@@ -67,7 +66,9 @@ def _sizes(counts: dict[str, Any]) -> tuple[int, int]:
 
 
 def _percent(ratios: dict[str, Any]) -> list[str]:
-    return [f"{100 * ratios[ratio]:.1f}" for ratio in "prf"]
+    """Precision, recall, F1 and its interval."""
+    interval = f"{100 * ratios['low']:.1f}–{100 * ratios['high']:.1f}"
+    return [*(f"{100 * ratios[ratio]:.1f}" for ratio in "prf"), interval]
 
 
 def _in_words(example: dict[str, Any]) -> str:

@@ -91,12 +91,13 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
 
     overall = ["75.0", "75.0", "75.0", "50.0–100.0", "4", "4"]
     assert row(result.output, "strict", "entities", "all") == overall
-    assert row(result.output, "strict", "entities", "P") == ["100.0", "75.0", "85.7", "4", "3"]
-    assert row(result.output, "strict", "relations", "MOVES") == ["0.0", "0.0", "0.0", "1", "1"]
+    assert row(result.output, "strict", "entities", "P") == ["100.0", "75.0", "85.7", "66.7–100.0", "4", "3"]
+    assert row(result.output, "strict", "relations", "MOVES") == ["0.0", "0.0", "0.0", "0.0–0.0", "1", "1"]
     assert row(result.output, "boundaries", "relations", "all")[:3] == ["100.0"] * 3
     assert row(result.output, "entities", "wrong", "type") == ["1"]
     assert "gold Zem (P), predicted Zem (C) in text 1" in " ".join(result.output.split())
-    assert "100.0 % of the predicted relations" in " ".join(result.output.split())
+    assert report["coherence_interval"] == [1.0, 1.0]
+    assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
 
 def test_corpus_files_are_judged_in_their_own_offsets(run: Run, tmp_path: Path, known: Path) -> None:
