@@ -34,8 +34,8 @@ class NoList(ValueError):
         self.value = value
 
 
-def parse_list(chunks: Iterable[str]) -> Iterator[Any]:
-    """The items of the list in a file, each parsed when it is asked for.
+def parse_list(chunks: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    """The items of the list in a file, with the line each begins in; each is parsed when it is asked for.
 
     Raises NoList for another JSON value, ValueError with the line for what is no JSON, and RecursionError
     for an item that is nested too deeply.
@@ -45,10 +45,10 @@ def parse_list(chunks: Iterable[str]) -> Iterator[Any]:
         raise NoList(text.small_value())
     text.step()
     if text.next_character() != "]":
-        yield text.value()
+        yield text.line(), text.value()
         while text.next_character() == ",":
             text.step()
-            yield text.value()
+            yield text.line(), text.value()
         text.demand("]", "',' or ']'")
     text.step()
     text.demand("", "nothing behind the list")
@@ -66,7 +66,7 @@ class _Unread:
     def __init__(self, chunks: Iterator[str]) -> None:
         self._chunks = chunks
         self._content, self._at = "", 0
-        self._line = 1  # in which the content begins
+        self._line, self._counted = 1, 0  # the line of a place in the content, as far as it was counted
 
     def next_character(self) -> str:
         """The next character that is not blank, which is next from then on; nothing at the end."""
@@ -83,6 +83,12 @@ class _Unread:
         """Raises ValueError unless that character is next."""
         if self.next_character() != character:
             raise self._error(f"expecting {words}", self._at)
+
+    def line(self) -> int:
+        """The line of the next character that is not blank."""
+        self.next_character()
+        self._count()
+        return self._line
 
     def value(self) -> Any:
         """The JSON value that is next."""
@@ -123,9 +129,13 @@ class _Unread:
             more.append(chunk)
         if not more:
             return False
-        self._line += self._content.count("\n", 0, self._at)
-        self._content, self._at = "".join([self._content[self._at :], *more]), 0
+        self._count()
+        self._content, self._at, self._counted = "".join([self._content[self._at :], *more]), 0, 0
         return True
 
+    def _count(self) -> None:
+        self._line += self._content.count("\n", self._counted, self._at)
+        self._counted = self._at
+
     def _error(self, message: str, at: int) -> ValueError:
-        return ValueError(f"{message} in line {self._line + self._content.count(chr(10), 0, at)}")
+        return ValueError(f"{message} in line {self._line + self._content.count(chr(10), self._counted, at)}")

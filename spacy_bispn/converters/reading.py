@@ -149,9 +149,9 @@ def read_items(path: Path) -> Iterator[tuple[Place, Any]]:
     place = Place(path, "whole file")
     empty = True
     try:
-        for number, item in enumerate(parse_list(_decoded(path))):
+        for number, (line, item) in enumerate(parse_list(_decoded(path))):
             empty = False
-            yield Place(path, f"item {number}"), item
+            yield Place(path, f"item {number} in line {line}"), item
     except NoList as error:
         raise place.error(show(error.value), LIST, "Check the file's format.") from error
     except ConversionError:

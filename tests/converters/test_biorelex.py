@@ -102,7 +102,7 @@ def test_two_texts_with_one_id_are_a_problem(read):
         ("", "an empty file", "at least one text"),
         ("[]", "[]", "at least one item"),
         ("{", "invalid JSON", "JSON"),
-        ("[1]", "item 0: found 1", "an object with the key 'id'"),
+        ("[1]", "item 0 in line 1: found 1", "an object with the key 'id'"),
         ([{"id": "a"}], "the keys 'id'", "the key 'text'"),
         ([sentence(id=7)], "'id': 7", "a value of type str"),
         ([sentence(entities=[cluster("protein", X=[[30, 40]])], interactions=[])], "30 to 40", "end <= 33"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,10 @@ def in_parts(content: str, size: int) -> Iterator[str]:
     return (content[start : start + size] for start in range(0, len(content), size))
 
 
+def items_of(chunks: Iterable[str]) -> list[object]:
+    return [item for _, item in parse_list(chunks)]
+
+
 @given(
     items=st.lists(VALUES, max_size=5),
     size=st.integers(1, 9),
@@ -32,7 +36,7 @@ def test_parts_of_any_size_give_the_items(
     items: list[object], size: int, indent: int | None, ascii_only: bool
 ) -> None:
     content = json.dumps(items, indent=indent, ensure_ascii=ascii_only)
-    assert list(parse_list(in_parts(f" \n{content}\r\n", size))) == items
+    assert items_of(in_parts(f" \n{content}\r\n", size)) == items
 
 
 @given(content=st.text('[]{}",:.-e1\\ \n', max_size=12), size=st.integers(1, 4))
@@ -42,10 +46,16 @@ def test_what_json_refuses_is_refused_in_parts_too(content: str, size: int) -> N
     except ValueError:
         expected = None
     if isinstance(expected, list):
-        assert list(parse_list(in_parts(content, size))) == expected
+        assert items_of(in_parts(content, size)) == expected
     else:  # NoList is a ValueError
         with pytest.raises(ValueError):
             list(parse_list(in_parts(content, size)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 99])
+def test_each_item_has_the_line_it_begins_in(size: int) -> None:
+    content = '\n[{"a":\n1}, 2,\n\n3\n,4]'
+    assert list(parse_list(in_parts(content, size))) == [(2, {"a": 1}), (3, 2), (5, 3), (6, 4)]
 
 
 def test_an_item_comes_before_the_rest_is_read() -> None:
@@ -53,7 +63,7 @@ def test_an_item_comes_before_the_rest_is_read() -> None:
         yield '[{"a": 1}, {"a": 2}'
         raise AssertionError("nobody asked for more")
 
-    assert next(parse_list(chunks())) == {"a": 1}
+    assert next(parse_list(chunks())) == (1, {"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +92,7 @@ def test_an_item_of_many_parts_is_not_parsed_after_each(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("json.JSONDecoder.raw_decode", count)
     item = "a" * 10_000
-    assert list(parse_list(in_parts(json.dumps([item]), 10))) == [item]
+    assert items_of(in_parts(json.dumps([item]), 10)) == [item]
     assert len(tries) < 20 and sum(tries) < 50_000
 
 

@@ -138,5 +138,5 @@ def test_a_region_whose_text_stands_elsewhere_is_a_problem(read):
 def test_malformed_tasks_are_named(read, content, found, expected):
     with pytest.raises(ConversionError) as error:
         read(task(G), content)
-    for part in ("export.json, item 1", found, expected):
+    for part in ("export.json, item 1 in line 1", found, expected):
         assert part in str(error.value)

@@ -87,7 +87,7 @@ def test_a_fold_is_a_list_of_ids(save):
 def test_malformed_input_is_named(save, change, found, expected):
     with pytest.raises(ConversionError) as error:
         spert.read(save([sentence(**change)]))
-    for part in ("ade.json, item 0", found, expected):
+    for part in ("ade.json, item 0 in line 1", found, expected):
         assert part in str(error.value)
 
 
