@@ -79,7 +79,7 @@ def filled() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def paper() -> dict[str, dict[str, Any]]:
     """The blocks of the paper's config."""
-    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper.cfg")
+    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg")
     optimizer = {"optimizer": config["training"]["optimizer"]}
     return by_name(config["components"]["bispn"]) | by_name(optimizer)
 
@@ -150,8 +150,8 @@ def test_the_paper_s_value_stands_where_it_is_another(name: str, paper: dict[str
     for row in TABLES[name]:
         (setting,) = quoted(row["setting"])
         there, default = plain(paper[name][setting]), read(row["default"])
-        assert (read(row["paper.cfg"]) if row["paper.cfg"] else default) == there, setting
-        assert bool(row["paper.cfg"]) == (there != default), f"{setting}: only what differs is shown"
+        assert (read(row["paper"]) if row["paper"] else default) == there, setting
+        assert bool(row["paper"]) == (there != default), f"{setting}: only what differs is shown"
 
 
 def permitted() -> Iterator[tuple[str, str, list[Any], list[Any]]]:
@@ -246,13 +246,13 @@ def test_scores_and_their_weights() -> None:
 
 
 def test_spacy_s_own_settings_exist() -> None:
-    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper.cfg", interpolate=False)
+    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg", interpolate=False)
     for row in tables(PAGE)["What spaCy's own settings mean here"]:
         dot_to_object(config, quoted(row["setting"])[0])
 
 
 def test_no_name_on_the_page_is_one_that_the_code_does_not_have() -> None:
-    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper.cfg", interpolate=False)
+    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg", interpolate=False)
     known = {key for name in FUNCTIONS for key in parameters(name)} | score_extractions([]).keys()
     known |= config["training"].keys()
     named = {token.content.split(" = ")[0] for token in inline(PAGE, "code_inline")}

@@ -75,7 +75,7 @@ def all_options() -> set[str]:
 
 def overrides() -> set[str]:
     """What `--section.name` may name: settings of a config, and variables of the project."""
-    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper.cfg", interpolate=False)
+    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg", interpolate=False)
 
     def names(block: dict[str, Any], before: str) -> Iterator[str]:
         for key, value in block.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from folders import PROJECT
-from spacy.util import load_model_from_config
+from spacy.util import dot_to_object, load_model_from_config, walk_dict
 from thinc.api import Config
 
 # entity and relation queries, weights of consistency and linking, epochs of the paper
@@ -19,11 +19,22 @@ PAPER: dict[str, tuple[int, int, float, float, int]] = {
 }
 # more relation queries than in the paper, for texts with more relations
 MORE = {"biorelex": 48}
+# what those configs differ in that have the paper's form as well
+OF_A_CORPUS = {
+    "nlp.lang", "nlp.tokenizer", "initialize.tokenizer", "training.max_epochs", "training.eval_frequency",
+    "components.bispn.symmetric_labels", "components.bispn.model.entity_queries",
+    "components.bispn.model.relation_queries", "components.bispn.objective.alpha",
+    "components.bispn.objective.beta",
+}  # fmt: skip
 NAMES = sorted(path.stem for path in (PROJECT / "configs").glob("*.cfg"))
 
 
 def load(name: str) -> Any:
     return Config().from_disk(PROJECT / "configs" / f"{name}.cfg")
+
+
+def as_written(name: str) -> Any:
+    return Config().from_disk(PROJECT / "configs" / f"{name}.cfg", interpolate=False)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,19 +44,41 @@ def test_nothing_is_left_to_be_filled_in(name: str) -> None:
     assert {key: filled[key] for key in config} == config
 
 
-@pytest.mark.parametrize("name", PAPER)
-def test_hyperparameters_of_the_paper(name: str) -> None:
-    entities, relations, alpha, beta, epochs = PAPER[name]
+@pytest.mark.parametrize("form", ["", "paper_"])
+@pytest.mark.parametrize("corpus", PAPER)
+def test_hyperparameters_of_the_paper(corpus: str, form: str) -> None:
+    entities, relations, alpha, beta, epochs = PAPER[corpus]
+    name = form + corpus
     component = load(name)["components"]["bispn"]
     assert component["model"]["entity_queries"] == entities
-    assert component["model"]["relation_queries"] == MORE.get(name, relations)
+    assert component["model"]["relation_queries"] == MORE.get(corpus, relations)
     assert (component["objective"]["alpha"], component["objective"]["beta"]) == (alpha, beta)
     head = (PROJECT / "configs" / f"{name}.cfg").read_text("utf8").split("[paths]")[0]
     assert f"{epochs} epochs" in head.replace("\n# ", " ")
 
 
+@pytest.mark.parametrize("corpus", PAPER)
+def test_the_paper_s_form_and_schedule(corpus: str) -> None:
+    config = load(f"paper_{corpus}")
+    assert config["training"]["max_epochs"] == PAPER[corpus][-1]
+    for setting in OF_A_CORPUS - {"training.max_epochs"}:
+        assert dot_to_object(config, setting) == dot_to_object(load(corpus), setting), setting
+    component, optimizer = config["components"]["bispn"], config["training"]["optimizer"]
+    model = component["model"]
+    assert (model["shared_layers"], model["entity_layers"], model["relation_layers"]) == (4, 1, 1)
+    assert (model["queries"], model["query_layer"], model["pointer"]) == ("learned", 0, "additive")
+    assert (optimizer["encoder_rate"], optimizer["decoder_rate"], optimizer["warmup"]) == (2e-5, 4e-5, 0.1)
+    assert (component["frozen_epochs"], config["training"]["batcher"]["size"]) == (5, 8)
+    own, other = (
+        {".".join(path): value for path, value in walk_dict(as_written(f"paper_{name}"))}
+        for name in (corpus, "biorelex")
+    )
+    differing = {key for key in own.keys() | other.keys() if own.get(key) != other.get(key)}
+    assert not {key for key in differing if not key.startswith(tuple(OF_A_CORPUS))}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_models_are_chosen_on_a_development_set(name: str) -> None:
-    config = Config().from_disk(PROJECT / "configs" / f"{name}.cfg", interpolate=False)
+    config = as_written(name)
     assert config["corpora"]["dev"]["path"] == "${paths.dev}"
     assert config["training"]["dev_corpus"] == "corpora.dev"
