@@ -192,7 +192,9 @@ def test_update_takes_neither_losses_nor_an_optimizer_for_granted(config: dict[s
     assert losses["other"] == 1.0
 
 
-def test_losses_and_gradients_of_sub_batches_add_up(texts: list[AnnotatedText]) -> None:
+@pytest.mark.parametrize("chunks", [False, True])
+def test_losses_and_gradients_of_sub_batches_add_up(texts: list[AnnotatedText], chunks: bool) -> None:
+    """Sub-batches of the caller, or those of one window each that `batch_pieces` makes."""
     nlp = make_nlp(tiny(objective={"null_weight": 1.0}))  # "balanced" looks at the batch
     examples = initialize(nlp, texts[:4])
     pipe = pipe_of(nlp)
@@ -201,8 +203,10 @@ def test_losses_and_gradients_of_sub_batches_add_up(texts: list[AnnotatedText]) 
     gradients = {name: weight.grad.clone() for name, weight in network.named_parameters()}
     network.zero_grad()
     parts: dict[str, float] = {}
-    for example in examples:
-        pipe.update([example], losses=parts)
+    if chunks:
+        pipe.batch_pieces = 1
+    for part in [examples] if chunks else [[example] for example in examples]:
+        pipe.update(part, losses=parts)
     assert parts["bispn"] == pytest.approx(whole["bispn"], rel=1e-5)
     for name, weight in network.named_parameters():
         torch.testing.assert_close(weight.grad, gradients[name], rtol=1e-3, atol=1e-3, msg=name)

@@ -15,8 +15,9 @@ from wasabi import msg
 
 from ..corpora import find_files, load
 from ..files import save
+from .checks import bispn_of, check_steps
 from .clock import forget_peak, peak_memory
-from .measure import bispn_of, growth, loading, prediction, training
+from .measure import growth, loading, prediction, training
 
 
 def main(
@@ -54,6 +55,7 @@ def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
     figures["infer"] = prediction(nlp, docs, rounds)
     figures["memory"] = {"prediction": peak_memory()}
     figures["scale"] = growth(nlp, docs, max(rounds // 2, 1))  # before training, which leaves memory behind
+    check_steps(nlp, docs)
     forget_peak()
     figures["train"] = training(nlp, docs, rounds)
     figures["memory"]["training"] = peak_memory()

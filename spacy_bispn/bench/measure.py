@@ -24,27 +24,13 @@ from ..nn.network import Network
 from ..nn.objective import Objective
 from ..optimizers import create_adamw
 from ..pretrained import unpooled
-from ..scoring import Pair, score_extractions
+from .checks import BATCH, bispn_of, check_answers
 from .clock import Place, Stopwatch, forget_peak, in_turns, now, peak_memory, summarize
 
-BATCH = 8
-TOLERANCE = 1e-4  # of scores
-AGREEMENT = 0.9  # F1 of answers in fewer than 32 bits
 LENGTHS = (16, 32, 64, 128, 256, 512)  # pieces
 QUERIES = (10, 25, 50, 100, 200)
 SENTENCES = (1, 5, 20, 50, 100, 200)
 BATCHES = (1, 2, 4, 8, 16, 32)
-
-
-def bispn_of(nlp: Language) -> BiSPN:
-    """The component under measurement. Raises ValueError if there is none with an encoder of its own."""
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, BiSPN) and pipe.shim.encoder is not None:
-            return pipe
-    raise ValueError(
-        f"the pipeline has {', '.join(nlp.pipe_names) or 'no component'}, expected a trained 'bispn' with "
-        f"an encoder of its own: the bare encoder is what its speed is held against."
-    )
 
 
 def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
@@ -68,43 +54,6 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
                 model(input_ids=inputs.ids, attention_mask=inputs.mask.long())
 
     return work
-
-
-def check_answers(nlp: Language, texts: Sequence[str], batch_size: int | None) -> None:
-    """Raises ValueError unless `nlp.pipe` finds what one text at a time finds, scores within 1e-4.
-
-    With fewer than 32 bits an answer depends on its batch: then the F1 of all answers together against
-    those alone counts.
-    """
-    together = [on_doc.read(doc) for doc in nlp.pipe(texts, batch_size=batch_size)]
-    pairs = [Pair(on_doc.read(nlp(text)), found) for text, found in zip(texts, together, strict=True)]
-    trouble = differences(texts, pairs) if bispn_of(nlp).shim.exact else disagreement(pairs)
-    if trouble:
-        raise ValueError(
-            f"in batches of {batch_size or nlp.batch_size} {trouble}: a fast path that changes the answer "
-            f"has no speed worth printing."
-        )
-
-
-def differences(texts: Sequence[str], pairs: Sequence[Pair]) -> str | None:
-    """The first item that stands on one side only, or whose two scores differ."""
-    for text, (one, other, *_) in zip(texts, pairs, strict=True):
-        for items, others in ((one.entities, other.entities), (one.relations, other.relations)):
-            alone, together = ({item: item.score for item in found} for found in (items, others))
-            for item in [*items, *others]:
-                expected, score = alone.get(item), together.get(item)
-                if expected is None or score is None or abs(score - expected) > TOLERANCE:
-                    return f"the text {text[:60]!r} has {score} as score of {item}, expected {expected}"
-    return None
-
-
-def disagreement(pairs: Sequence[Pair]) -> str | None:
-    """What is wrong with answers whose F1 against others is too low; where nothing is found, all agree."""
-    scores = score_extractions(pairs)
-    names = {"ents_f": "entities", "rel_micro_f": "relations"}
-    found = {name: [getattr(x, kind) for pair in pairs for x in pair[:2]] for name, kind in names.items()}
-    low = {name: scores[name] for name, items in found.items() if any(items) and scores[name] < AGREEMENT}
-    return f"the answers agree with those alone by {low}, expected F1 of {AGREEMENT}" if low else None
 
 
 def prediction(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]:
@@ -225,6 +174,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
     longest = pipe.shim.encoder.longest if pipe.shim.encoder else 0
 
     def predicted(texts: Sequence[str], size: int = BATCH) -> dict[str, Any]:
+        check_answers(nlp, texts, size)
         forget_peak()
         work = in_turns({"": lambda: list(nlp.pipe(texts, batch_size=size))}, rounds)
         return {"seconds": summarize(work[""]), **peak_memory()}

@@ -12,43 +12,21 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from pipelines import demo_texts, initialize, make_examples, make_nlp, said, tiny
+from pipelines import demo_texts, make_examples
 from spacy.language import Language
 from spacy.tokens import DocBin
 
 from spacy_bispn.bench.__main__ import measure
+from spacy_bispn.bench.checks import bispn_of
 from spacy_bispn.bench.clock import Stopwatch, forget_peak, in_turns, peak_memory, summarize
 from spacy_bispn.bench.measure import (
     all_queries,
-    bispn_of,
-    check_answers,
-    disagreement,
     floor,
     growth,
     loading,
     read_whole,
     training,
 )
-from spacy_bispn.bridge import Precision
-from spacy_bispn.records import Entity, Extraction
-from spacy_bispn.scoring import Pair
-
-ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
-
-
-@pytest.fixture(scope="module")
-def nlp() -> Language:
-    """Untrained, but without thresholds, so that there are answers to compare."""
-    nlp = make_nlp(tiny({"queries": "learned", "entity_queries": 6, "relation_queries": 4}, **ZERO))
-    initialize(nlp, [text for text in demo_texts(4) if len(text.extraction.relations) <= 2][:2])
-    return nlp
-
-
-@pytest.fixture(scope="module")
-def proposing() -> Language:
-    nlp = make_nlp(tiny())
-    initialize(nlp, demo_texts(16))
-    return nlp
 
 
 def test_medians_stand_beside_their_spread() -> None:
@@ -92,33 +70,6 @@ def test_the_floor_is_the_bare_encoder_in_batches_of_eight(
     assert sizes == [8, 4]
 
 
-def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [text.text for text in demo_texts(8)]
-    assert any(entities for entities, _ in (said(nlp(text)) for text in texts))
-    check_answers(nlp, texts, 4)
-    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
-    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has None as score of .*, expected"):
-        check_answers(nlp, texts, 4)
-
-
-def test_what_only_batches_find_is_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [text.text for text in demo_texts(8)]
-    alone = type(nlp).__call__
-    monkeypatch.setattr(type(nlp), "__call__", lambda self, text: self.make_doc(text))
-    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (alone(self, t) for t in texts))
-    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has .* as score of .*, expected None"):
-        check_answers(nlp, texts, 4)
-
-
-def test_where_nothing_is_found_all_answers_in_fewer_bits_agree() -> None:
-    nothing, some = Extraction(), Extraction((Entity(0, 1, "CELL"),))
-    assert disagreement([Pair(nothing, nothing)]) is None
-    assert disagreement([Pair(some, some)]) is None
-    assert disagreement([Pair(nothing, some)]) == (
-        "the answers agree with those alone by {'ents_f': 0.0}, expected F1 of 0.9"
-    )
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets what was resident")
 def test_peak_memory_is_that_since_it_was_forgotten() -> None:
     forget_peak()
@@ -128,17 +79,6 @@ def test_peak_memory_is_that_since_it_was_forgotten() -> None:
     del array
     forget_peak()
     assert peak_memory()["resident"] - before < 10
-
-
-def test_answers_in_fewer_bits_are_held_against_those_alone_by_f1(
-    nlp: Language, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    texts = [text.text for text in demo_texts(8)]
-    monkeypatch.setattr(bispn_of(nlp).shim, "precision", Precision(mixed=False, on_cpu="bf16"))
-    check_answers(nlp, texts, 4)
-    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
-    with pytest.raises(ValueError, match=r"in batches of 4 the answers agree .*'ents_f': 0.0.*, expected F1"):
-        check_answers(nlp, texts, 4)
 
 
 def test_every_query_is_used_where_growth_asks_for_it(proposing: Language) -> None:

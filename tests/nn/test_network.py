@@ -90,6 +90,21 @@ def test_a_padded_batch_says_what_its_texts_say_alone(name: str, predicting: boo
     assert together.entity_mask.any() and together.relation_mask.any()
 
 
+@each_network
+def test_heads_and_tails_are_pointed_at_in_one_call_as_in_two(name: str) -> None:
+    network = make(name)
+    inputs = inputs_of(network)
+    tokens, queries, _ = network.encode(inputs)
+    decoded = network.decode(tokens, queries)[-1]
+    out = network.point(decoded, queries, inputs.pointable)
+    sides = (decoded.head, queries.head_seed, out.head), (decoded.tail, queries.tail_seed, out.tail)
+    for states, seed, found in sides:
+        alone = network.spans(states, decoded.relation_view, inputs.pointable, seed)
+        for one, other in zip(alone, found, strict=True):
+            assert (one is None) == (other is None)
+            assert one is None or torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["proposed", "over vectors"])
 def test_texts_of_a_batch_propose_different_numbers_of_queries(name: str) -> None:
     """Without this the test above would not see any masked query."""

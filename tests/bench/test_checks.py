@@ -1,0 +1,99 @@
+"""What the bench refuses: batches that say, or teach, something else than their texts one by one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pipelines import demo_texts, make_examples, said
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_bispn.bench.checks import bispn_of, check_answers, check_steps, disagreement
+from spacy_bispn.bridge import Precision
+from spacy_bispn.nn.attention import Rows
+from spacy_bispn.nn.objective import Objective
+from spacy_bispn.records import Entity, Extraction
+from spacy_bispn.scoring import Pair
+
+
+def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    assert any(entities for entities, _ in (said(nlp(text)) for text in texts))
+    check_answers(nlp, texts, 4)
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has None as score of .*, expected"):
+        check_answers(nlp, texts, 4)
+
+
+def test_what_only_batches_find_is_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    alone = type(nlp).__call__
+    monkeypatch.setattr(type(nlp), "__call__", lambda self, text: self.make_doc(text))
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (alone(self, t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the text '.*has .* as score of .*, expected None"):
+        check_answers(nlp, texts, 4)
+
+
+def test_where_nothing_is_found_all_answers_in_fewer_bits_agree() -> None:
+    nothing, some = Extraction(), Extraction((Entity(0, 1, "CELL"),))
+    assert disagreement([Pair(nothing, nothing)]) is None
+    assert disagreement([Pair(some, some)]) is None
+    assert disagreement([Pair(nothing, some)]) == (
+        "the answers agree with those alone by {'ents_f': 0.0}, expected F1 of 0.9"
+    )
+
+
+def test_answers_in_fewer_bits_are_held_against_those_alone_by_f1(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [text.text for text in demo_texts(8)]
+    monkeypatch.setattr(bispn_of(nlp).shim, "precision", Precision(mixed=False, on_cpu="bf16"))
+    check_answers(nlp, texts, 4)
+    monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
+    with pytest.raises(ValueError, match=r"in batches of 4 the answers agree .*'ents_f': 0.0.*, expected F1"):
+        check_answers(nlp, texts, 4)
+
+
+@pytest.fixture
+def dropout(proposing: Language, monkeypatch: pytest.MonkeyPatch) -> list[torch.nn.Dropout]:
+    """The dropout layers of the pipeline, which drop a fifth."""
+    found = [x for x in bispn_of(proposing).shim.require().modules() if isinstance(x, torch.nn.Dropout)]
+    for module in found:
+        monkeypatch.setattr(module, "p", 0.2)
+    return found
+
+
+def docs_of(nlp: Language) -> list[Doc]:
+    return [example.reference for example in make_examples(nlp, demo_texts(8))]
+
+
+def test_steps_teach_what_texts_one_by_one_teach_and_change_nothing(
+    proposing: Language, dropout: list[torch.nn.Dropout]
+) -> None:
+    pipe = bispn_of(proposing)
+    network = pipe.shim.require()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    kept = pipe.frozen_epochs, pipe.shim.epoch, pipe.objective
+    check_steps(proposing, docs_of(proposing))
+    assert (pipe.frozen_epochs, pipe.shim.epoch, pipe.objective) == kept
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(x.grad is None and x.requires_grad for x in network.parameters())
+    assert {module.p for module in dropout} == {0.2}
+
+
+def test_balanced_weights_of_a_batch_are_no_difference(
+    proposing: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bispn_of(proposing), "objective", Objective(null_weight="balanced"))
+    check_steps(proposing, docs_of(proposing))
+
+
+def test_losses_that_depend_on_the_batch_are_refused(
+    proposing: Language, dropout: list[torch.nn.Dropout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pad = Rows.pad
+    monkeypatch.setattr(Rows, "pad", lambda self, rows: pad(self, rows) * (1 + 0.1 * (len(self.mask) > 1)))
+    said = r"a batch of 8 has the loss .*, its texts one by one .*, expected no more than 0.001: a fast path"
+    with pytest.raises(ValueError, match=said):
+        check_steps(proposing, docs_of(proposing))
+    assert {module.p for module in dropout} == {0.2}
