@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,6 +13,7 @@ from torch import Tensor
 from .bounds import within
 from .nn.shapes import NULL, Outputs, Spans
 from .pieces import Window
+from .places import Places
 from .records import Entity, Extraction, Labels, Relation
 
 COHERENCE = ("snap", "add", "drop")
@@ -160,8 +162,10 @@ def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: i
     return [Extraction(tuple(e), tuple(r)) for e, r in zip(entities, relations, strict=True)]
 
 
-def _seen_by_owner(entity: Entity, windows: Iterable[Window]) -> bool:
-    return any(x.owns(entity.start) and x.locate(entity.start, entity.end) for x in windows)
+def _seen_by_owner(entity: Entity, windows: Sequence[Window]) -> bool:
+    """Whether the window that answers for the entity's start sees its end; windows are those of its text."""
+    owner = windows[bisect_right(windows, entity.start, key=lambda window: window.owned[0]) - 1]
+    return owner.locate(entity.start, entity.end) is not None
 
 
 def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
@@ -169,14 +173,17 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
     entities = _best(extraction.entities)
     if decoding.remove_overlaps:
         entities = _without_overlaps(entities)
-    emitted = {entity: entity for entity in entities}
+    emitted, places = {entity: entity for entity in entities}, Places(entities)
     relations = []
     for relation in sorted(extraction.relations, key=lambda x: -x.score):
         ends = []
         for end in (relation.head, relation.tail):
-            found = _find(end, emitted, decoding)
-            if found is not None:  # an added end is there for the next one to see
-                ends.append(emitted.setdefault(found, found))
+            found = _find(end, emitted, places, decoding)
+            if found is not None and found not in emitted:  # it is there for the next one to see
+                emitted[found] = found
+                places.add(found)
+            if found is not None:
+                ends.append(emitted[found])
         # two different ends may have come to one entity: that was no relation of it with itself
         if len(ends) == 2 and (ends[0] != ends[1] or relation.head == relation.tail):
             head, tail = sorted(ends) if relation.label in labels.symmetric else ends
@@ -184,10 +191,10 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
     return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))
 
 
-def _find(end: Entity, emitted: Collection[Entity], decoding: Decoding) -> Entity | None:
+def _find(end: Entity, emitted: Collection[Entity], places: Places, decoding: Decoding) -> Entity | None:
     if end in emitted:
         return end
-    near = [x for x in emitted if _overlap(x, end)]
+    near = places.overlapping(end.start, end.end)
     if decoding.coherence == "add":
         # what may not overlap may not come back through a relation
         near = [x for x in near if decoding.remove_overlaps and x.label == end.label]
@@ -216,7 +223,9 @@ def _best(items: Iterable[Item]) -> list[Item]:
 
 def _without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
     kept: list[Entity] = []
+    places = Places()
     for entity in sorted(entities, key=lambda x: (-x.score, x)):
-        if not any(x.label == entity.label and _overlap(x, entity) for x in kept):
+        if not any(x.label == entity.label for x in places.overlapping(entity.start, entity.end)):
             kept.append(entity)
+            places.add(entity)
     return kept

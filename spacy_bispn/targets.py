@@ -10,6 +10,7 @@ import torch
 
 from .nn.shapes import NULL, SpanTargets, Targets
 from .pieces import Window
+from .places import Places
 from .records import Entity, Extraction, Labels, Relation
 
 Item = TypeVar("Item", Entity, Relation[Entity])
@@ -63,7 +64,8 @@ def place(
         report.relations += len(relations)
         there = set(entities)
         usable.append(Extraction(entities, tuple(x for x in relations if {x.head, x.tail} <= there)))
-    shares = [_share(window, usable[window.text]) for window in windows]
+    gold = [_Gold(extraction) for extraction in usable]
+    shares = [gold[window.text].share(window) for window in windows]
     seen_entities: set[tuple[int, Entity]] = set()
     widened: set[tuple[int, Entity]] = set()
     seen_relations: set[tuple[int, Relation[Entity]]] = set()
@@ -89,14 +91,31 @@ def _known(items: Iterable[Item], labels: set[str], report: Placement) -> Iterat
             report.note_label(item.label)
 
 
-def _share(window: Window, extraction: Extraction) -> WindowGold:
-    found = {entity: window.locate(entity.start, entity.end) for entity in extraction.entities}
-    entities = [(entity, spot) for entity, spot in found.items() if spot is not None]
-    relations = [
-        relation for relation in extraction.relations
-        if found[relation.head] is not None and found[relation.tail] is not None
-    ]  # fmt: skip
-    return WindowGold(entities, relations)
+class _Gold:
+    """A text's gold, of which each window's share is found without a look at all of it."""
+
+    def __init__(self, extraction: Extraction) -> None:
+        self.places = Places(extraction.entities)
+        self.order = {entity: number for number, entity in enumerate(extraction.entities)}
+        self.relations: dict[Entity, list[tuple[int, Relation[Entity]]]] = {}
+        for number, relation in enumerate(extraction.relations):
+            self.relations.setdefault(relation.head, []).append((number, relation))
+
+    def share(self, window: Window) -> WindowGold:
+        """What the window sees, in the order of the text's gold."""
+        real = window.start >= 0
+        if not real.any():
+            return WindowGold([], [])
+        near = self.places.overlapping(int(window.start[real].min()), int(window.end[real].max()))
+        found = {entity: window.locate(entity.start, entity.end) for entity in near}
+        entities = [(entity, spot) for entity, spot in found.items() if spot is not None]
+        entities.sort(key=lambda pair: self.order[pair[0]])
+        relations = sorted(
+            (number, relation)
+            for entity, _ in entities for number, relation in self.relations.get(entity, ())
+            if found.get(relation.tail) is not None
+        )  # fmt: skip
+        return WindowGold(entities, [relation for _, relation in relations])
 
 
 def make_targets(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from spacy_bispn import decode
 from spacy_bispn.decode import COHERENCE, Decoding, best_spans, cohere, extract, merge
 from spacy_bispn.nn.shapes import Outputs, Spans, SpanTargets, Targets
 from spacy_bispn.pieces import Piecer, Window
@@ -141,6 +144,22 @@ def test_a_window_does_not_answer_for_what_another_one_owns() -> None:
     doubtful = Entity(7, 8, "GENE")  # both see it, the second owns it and is silent
     assert merge([first, second], [Extraction((doubtful,)), Extraction()], 1) == [Extraction()]
     assert merge([first, second], [Extraction(), Extraction((doubtful,))], 1) == [Extraction((doubtful,))]
+
+
+def test_what_a_relation_means_is_sought_near_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    entities = [Entity(at, at + 3, "GENE", 0.9) for at in range(0, 4000, 10)]
+    ends = [replace(entity, end=entity.end - 1) for entity in entities]
+    relations = tuple(Relation(one, other, "INHIBITS") for one, other in pairwise(ends))
+    overlap, calls = decode._overlap, []
+
+    def watch(left: Entity, right: Entity) -> float:
+        calls.append(left)
+        return overlap(left, right)
+
+    monkeypatch.setattr(decode, "_overlap", watch)
+    found = cohere(Extraction(tuple(entities), relations), LABELS, Decoding())
+    assert {end for relation in found.relations for end in (relation.head, relation.tail)} == set(entities)
+    assert len(calls) <= 2 * len(relations), "not 400 for each of 798 ends"
 
 
 def test_merging_keeps_texts_apart_and_gives_each_one_an_extraction() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,6 +173,20 @@ def test_what_no_window_sees_is_unplaced() -> None:
         WindowGold([(left, (0, 1)), (middle, (6, 7))], [Relation(left, middle, "INHIBITS")]),
         WindowGold([(middle, (0, 1)), (right, (6, 7))], [Relation(middle, right, "INHIBITS")]),
     ]
+
+
+def test_a_long_text_is_not_searched_for_every_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    entities = [Entity(at, at + 2, "GENE") for at in range(0, 4000, 10)]
+    made = windows("x" * 4000)
+    locate, calls = Window.locate, []
+
+    def watch(self: Window, start: int, end: int) -> tuple[int, int] | None:
+        calls.append(start)
+        return locate(self, start, end)
+
+    monkeypatch.setattr(Window, "locate", watch)
+    place(made, [Extraction(tuple(entities))], LABELS)
+    assert len(made) == 500 and len(calls) <= 2 * len(entities), "not 500 for each of 400"
 
 
 def test_the_same_gold_in_two_texts_counts_twice() -> None:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any, Literal, TypedDict
 
 from spacy_bispn.converters.reading import ConversionError, Place
 from spacy_bispn.converters.sentences import cut
+from spacy_bispn.places import Places
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
@@ -197,5 +197,9 @@ class Conversion:
 
 
 def _count_nested(entities: Sequence[Entity]) -> int:
-    spans = sorted({(entity.start, -entity.end) for entity in entities})  # containers come first
-    return sum(-inner_end <= -outer_end for (_, outer_end), (_, inner_end) in combinations(spans, 2))
+    spans = {Entity(entity.start, entity.end, "") for entity in entities}
+    places = Places(spans)
+    return sum(
+        outer.start <= inner.start and inner.end <= outer.end
+        for outer in spans for inner in places.overlapping(outer.start, outer.end) if inner != outer
+    )  # fmt: skip
