@@ -19,7 +19,7 @@ from wasabi import msg
 from ..annotations import read
 from ..files import check_apart
 from ..records import AnnotatedText
-from .outputs import Failures, open_output, resume
+from .outputs import Failures, open_output, resume, unfinished
 from .texts import Source, count_texts, stream_texts
 
 SEGMENT = 20  # batches of each process after which spaCy forgets the words it has seen
@@ -40,18 +40,19 @@ def extract_command(
     n_process: Annotated[int, typer.Option("--n-process", "-n", help="Processes; -1 for all CPUs")] = 1,
 ) -> None:
     """Write what a pipeline finds in many texts; exits with 1 where texts failed."""
-    failures = Failures(output)
-    resuming = go_on and output.exists()
+    failures, growing = Failures(output), unfinished(output)
+    resuming = go_on and growing.exists()
     try:
         check_apart({"SOURCE": source, "OUTPUT": output})
         next(stream_texts(source), None)  # a wrong suffix is said before the model is loaded
         opened = open_output(output, append=go_on)
-        if output.exists() and not (go_on or force):
+        there = [path for path in (growing, output) if path.exists()]
+        if there and not (resuming or force):
+            found, go = ("a whole file", "") if go_on else ("a file", "continue it with --resume, ")
             raise ValueError(
-                f"{output}: found a file, expected none: continue it with --resume, begin anew with "
-                f"--force, or name another."
+                f"{there[0]}: found {found}, expected none: {go}begin anew with --force, or name another."
             )
-        begin = _begin(source, output, failures) if resuming else 0
+        begin = _begin(source, growing, failures) if resuming else 0
         if gpu_id >= 0 and n_process != 1:
             raise ValueError(
                 f"--n-process is {n_process} with a GPU, expected 1: forked processes cannot use it, raise "

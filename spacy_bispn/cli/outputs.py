@@ -26,7 +26,7 @@ FIELDS: dict[str, type] = {
     **{f"{end}{name}": kind for end in ("head", "tail") for name, kind in SPAN.items()},
 }
 DIGITS = 4  # of scores: what follows depends on the machine
-ROW_GROUP = 50_000
+PARQUET = ".parquet"
 
 
 @contextmanager
@@ -59,44 +59,55 @@ def csv_output(path: Path, append: bool) -> Iterator[Write]:
         yield write
 
 
-def parquet_output(path: Path, append: bool) -> AbstractContextManager[Write]:
-    """The rows of `to_rows`. The file is there when it is whole; it cannot be appended to.
+def unfinished(path: Path) -> Path:
+    """The file that grows while texts are read: Parquet is made of rows as CSV when they are all there."""
+    return path.with_name(f"{path.name}.part.csv") if path.suffix == PARQUET else path
 
-    Raises ValueError if asked to append and where pyarrow is missing.
+
+def parquet_output(path: Path, append: bool) -> AbstractContextManager[Write]:
+    """The rows of `to_rows`. The file is there when it is whole; until then, see `unfinished`.
+
+    Raises ValueError where pyarrow is missing.
     """
-    if append:
-        raise ValueError(
-            f"{path}: --resume was given with a Parquet file, expected .jsonl or .csv: Parquet files cannot "
-            f"be continued. Write .jsonl where the work may stop, or leave out --resume."
-        )
     if find_spec("pyarrow") is None:
         raise ValueError(
             f"{path}: found no pyarrow, which writes Parquet, expected it to be installed: "
             f"pip install 'spacy-bispn[parquet]', or write .jsonl or .csv."
         )
-    return _parquet(path)
+    return _parquet(path, append)
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Write]:
+def _parquet(path: Path, append: bool) -> Iterator[Write]:
+    rows = unfinished(path)
+    with csv_output(rows, append) as write:
+        yield write
+    _to_parquet(rows, path)
+    rows.unlink()
+
+
+def _to_parquet(rows: Path, path: Path) -> None:
+    """Rows as CSV to Parquet, a block at a time."""
     import pyarrow
+    from pyarrow import csv as arrow_csv
     from pyarrow import parquet
 
     kinds = {int: pyarrow.int64(), str: pyarrow.string(), float: pyarrow.float64()}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
     part = path.with_name(f"{path.name}.part")
-    rows: list[dict[str, Any]] = []
     try:
-        with parquet.ParquetWriter(str(part), schema) as table:
-
-            def write(position: int, text: AnnotatedText) -> None:
-                rows.extend(to_rows(position, text))
-                if len(rows) >= ROW_GROUP:
-                    table.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-                    rows.clear()
-
-            yield write
-            table.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        with (
+            arrow_csv.open_csv(
+                rows,
+                parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=schema, null_values=[""], strings_can_be_null=True
+                ),
+            ) as blocks,
+            parquet.ParquetWriter(str(part), schema) as table,
+        ):
+            for block in blocks:
+                table.write_batch(block)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -105,7 +116,7 @@ def _parquet(path: Path) -> Iterator[Write]:
 FORMS: dict[str, Callable[[Path, bool], AbstractContextManager[Write]]] = {
     ".jsonl": jsonl_output,
     ".csv": csv_output,
-    ".parquet": parquet_output,
+    PARQUET: parquet_output,
 }
 
 
@@ -170,7 +181,7 @@ class Failures:
 
 
 def resume(path: Path, failures: Failures) -> tuple[int, Source | None]:
-    """Cut off what is half written: the position to go on with, and the last text of the output.
+    """Cut off what is half written: the position to go on with, and the last text of an unfinished output.
 
     JSONL goes on behind its last whole line. CSV goes on with the last text that has rows, whose rows
     are written again; that text's own text is not known.

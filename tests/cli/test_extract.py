@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 from spacy_bispn.cli import app, extract
-from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume
+from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume, unfinished
 from spacy_bispn.cli.texts import Source, count_texts, stream_texts
 from spacy_bispn.converters import jsonl
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
@@ -121,6 +121,33 @@ def test_parquet_has_the_rows_of_csv(model: Path, tmp_path: Path) -> None:
         expected = list(csv.DictReader(file))
     rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows] == expected
+
+
+def test_parquet_goes_on_as_if_it_had_never_stopped(model: Path, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    source, output = write(tmp_path / "in.txt", TEXTS), tmp_path / "out.parquet"
+    run(model, source, tmp_path / "out.csv", "-b", 4)
+    run(model, source, output, "-b", 4)
+    whole, rows = parquet.read_table(output), (tmp_path / "out.csv").read_bytes()
+    output.unlink()
+    for size in (0, len(rows) // 2, len(rows)):
+        unfinished(output).write_bytes(rows[:size])
+        said = " ".join(run(model, source, output, "-b", 4, code=1).output.split())
+        assert "out.parquet.part.csv: found a file, expected none: continue it with --resume" in said
+        run(model, source, output, "-b", 4, "--resume")
+        assert parquet.read_table(output).equals(whole)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.csv", "out.parquet"]
+        output.unlink()
+
+
+def test_parquet_of_texts_in_which_nothing_is_found(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    with open_output(tmp_path / "out.parquet", append=False) as put:
+        put(0, AnnotatedText("a", "x", Extraction()))
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert (table.num_rows, table.column_names) == (0, list(FIELDS))
 
 
 def test_processes_cannot_share_a_gpu(model: Path, tmp_path: Path) -> None:
@@ -229,6 +256,18 @@ def test_every_place_to_stop_at(tmp_path: Path, suffix: str) -> None:
         assert (output.read_bytes(), side.read_bytes()) == (whole, failed), size
 
 
+def test_parquet_holds_whatever_a_text_may_hold(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    for suffix in (".csv", ".parquet"):
+        work(tmp_path / f"out{suffix}", 0)
+    with (tmp_path / "out.csv").open(encoding="utf8", newline="") as file:
+        expected = list(csv.DictReader(file))
+    rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows] == expected
+    assert {row["text"] for row in rows} == {'"b"\nc', "d", None}
+
+
 def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp_path: Path) -> None:
     source, output = write(tmp_path / "in.txt", ["why?", *TEXTS[:2]]), tmp_path / "out.jsonl"
     run(model, source, output, "--resume", code=1)  # nothing to go on with: it begins
@@ -257,7 +296,8 @@ def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp
             ["-r"],
             ["'0' 'z'", "the same input", "--force"],
         ),
-        ("in.txt", "out.parquet", "", ["-r"], ["--resume", "expected .jsonl or .csv", "leave out --resume"]),
+        ("in.txt", "out.parquet", "", ["-r"], ["found a whole file", "expected none", "anew with --force"]),
+        ("in.txt", "out.parquet", "", [], ["found a file", "expected none", "continue it with --resume"]),
         ("in.jsonl", "in.jsonl", "{}", ["-F"], ["SOURCE and OUTPUT", "a place for each", "another name"]),
         ("in.txt", "out.jsonl", None, ["-m"], ["components none", "factory 'bispn'", "name a pipeline"]),
     ],
