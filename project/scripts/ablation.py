@@ -34,14 +34,23 @@ def main(
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
     variants: Annotated[str, typer.Option(help="Numbers of variants, or all")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds such as 1,2,3, or nothing for the config's own")] = "",
 ) -> None:
-    """Train and score every variant."""
+    """Train and score every variant with every seed."""
     try:
         study = make_study(f"ablation/{corpus}", corpus, corpora, config, encoder, gpu, epochs)
         chosen = numbers(variants, ()) or usual(study.config)
-        run_all(study, [make_variant(number, Path("corpus", corpus), fold) for number in chosen])
+        data, wanted = Path("corpus", corpus), other_seeds(study.config, seeds)
+        run_all(study, [make_variant(number, data, fold, seed) for seed in wanted for number in chosen])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def other_seeds(config: str, seeds: str) -> list[int | None]:
+    """The seeds that were asked for; None stands for the config's own, which is usual."""
+    asked = numbers(seeds, ())
+    own = Config().from_disk(config, interpolate=False)["system"]["seed"] if asked else None
+    return [None if seed == own else seed for seed in asked] or [None]
 
 
 def usual(config: str) -> tuple[int, ...]:
@@ -55,8 +64,11 @@ def usual(config: str) -> tuple[int, ...]:
     return tuple(number for number in range(len(VARIANTS)) if number not in late)
 
 
-def make_variant(number: int, data: Path, fold: int) -> Variant:
-    """A variant by its number. Raises ValueError for an unknown one."""
+def make_variant(number: int, data: Path, fold: int, seed: int | None = None) -> Variant:
+    """A variant by its number, with another seed than the config's if there is one.
+
+    Raises ValueError for an unknown number.
+    """
     if not 0 <= number < len(VARIANTS):
         raise ValueError(
             f"the variant is {number}, expected a number from 0 to {len(VARIANTS) - 1}: see VARIANTS in "
@@ -64,7 +76,9 @@ def make_variant(number: int, data: Path, fold: int) -> Variant:
         )
     name, changed = list(VARIANTS.items())[number]
     prefixed = {f"components.bispn.{setting}": value for setting, value in changed.items()}
-    return Variant(str(number), name, data, prefixed, fold)
+    if seed is None:
+        return Variant(str(number), name, data, prefixed, fold)
+    return Variant(f"{number}-{seed}", name, data, {**prefixed, "system.seed": str(seed)}, fold)
 
 
 if __name__ == "__main__":

@@ -125,14 +125,17 @@ def curve(corpus: str) -> Rows:
 
 
 def ablation(corpus: str) -> Rows:
-    """Every variant on the development set and on the test file."""
+    """Every variant on the development set and on the test file; of several seeds mean and deviation."""
+    found: dict[str, list[Scores]] = defaultdict(list)
+    minutes: dict[str, list[float]] = defaultdict(list)
+    for file, variant in variants(Path("ablation", corpus)):
+        development = map(variant["development"].get, ("ents_f", "rel_micro_f"))
+        found[variant["name"]].append([*development, *test_scores(file.parent, corpus)])
+        minutes[variant["name"]].append(variant["minutes"])
     rows = [
-        [
-            variant["name"], *percent(variant["development"], ["ents_f", "rel_micro_f"]),
-            *map(one_digit, test_scores(file.parent, corpus)), f"{variant['minutes']:.0f}",
-        ]
-        for file, variant in variants(Path("ablation", corpus))
-    ]  # fmt: skip
+        [name, *map(of_seeds, zip(*each, strict=True)), f"{mean(minutes[name]):.0f}"]
+        for name, each in found.items()
+    ]
     scored = ["development: entities", "relations", *(f"test: {name}" for name in STRICT)]
     return table(["variant", *scored, *PUBLISHED.get(corpus, {}), "minutes"], rows)
 
@@ -163,7 +166,8 @@ def runs(study: str) -> Rows:
 def variants(place: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The trainings of a study that are done, in the order of their numbers."""
     done = (METRICS / place).glob("*/variant.json")
-    return [(file, read(file)) for file in sorted(done, key=lambda path: int(path.parent.name))]
+    numbers = {file: tuple(map(int, file.parent.name.split("-"))) for file in done}
+    return [(file, read(file)) for file in sorted(numbers, key=numbers.__getitem__)]
 
 
 def test_scores(folder: Path, corpus: str) -> Scores:
@@ -175,6 +179,14 @@ def test_scores(folder: Path, corpus: str) -> Scores:
 def one_digit(score: float | None) -> str:
     """A score from 0 to 1 as a percentage."""
     return "" if score is None else f"{100 * score:.1f}"
+
+
+def of_seeds(scores: Sequence[float | None]) -> str:
+    """A score, or the mean of several with their standard deviation."""
+    there = [score for score in scores if score is not None]
+    if len(there) < len(scores):
+        return ""
+    return one_digit(mean(there)) + (f" ({one_digit(stdev(there))})" if len(there) > 1 else "")
 
 
 def decoding(corpus: str) -> Rows:

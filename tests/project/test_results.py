@@ -110,6 +110,16 @@ def test_an_ablation_has_its_development_scores_too() -> None:
     assert row == ["as configured", "51.0", "22.0", "50.0", "60.0", "30.0", "40.0", "3"]
 
 
+def test_an_ablation_with_several_seeds_has_means_and_deviations() -> None:
+    for key, relations in (("0", 0.2), ("0-7", 0.4), ("1", 0.1)):
+        variant = {"name": f"variant {key[0]}", "minutes": 2.0, "development": STRICT}
+        put(f"metrics/ablation/demo/{key}/variant.json", variant)
+        put(f"metrics/ablation/demo/{key}/demo.json", {**STRICT, "rel_micro_f": relations})
+    several, one = table("demo", "demo ablation")[2:]
+    assert several[0] == "variant 0" and several[5] == "30.0 (14.1)" and several[-1] == "2"
+    assert one[0] == "variant 1" and one[5] == "10.0"
+
+
 def test_a_variant_that_is_run_later_does_not_drive_out_the_others() -> None:
     for name, minutes in (("as configured", 1.0), ("another", 2.0), ("another", 3.0)):
         put("metrics/ablation/demo/0/variant.json", {"name": name, "minutes": minutes, "development": STRICT})

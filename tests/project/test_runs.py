@@ -138,6 +138,15 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], p
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
 
 
+def test_an_ablation_may_have_several_seeds(steps: list[tuple[Any, ...]], place: Path) -> None:
+    Config({"system": {"seed": 7}, "training": {"max_epochs": 2}}).to_disk(place / "small.cfg")
+    ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="0,2", seeds="7,8")
+    changed = [step[2].get("system.seed") for step in steps if step[0] == "train"]
+    assert changed == [None, None, "8", "8"], "the config's own seed is that of a run without --seeds"
+    made = sorted(path.name for path in (place / "metrics/ablation/biorelex").iterdir())
+    assert made == ["0", "0-8", "2", "2-8"]
+
+
 @pytest.mark.parametrize(("encoder", "last"), [({"layers": 3}, 8), ({"layers": 4}, 9), ({"name": "NAME"}, 9)])
 def test_an_ablation_leaves_out_layers_that_the_encoder_does_not_have(
     encoder: dict[str, Any], last: int, place: Path, capsys: pytest.CaptureFixture[str]
