@@ -73,13 +73,16 @@ def disagreement(pairs: Sequence[Pair]) -> str | None:
 def check_steps(nlp: Language, docs: Sequence[Doc]) -> None:
     """Raises ValueError unless a batch has the loss and the gradients that its texts have one by one.
 
-    That is compared without dropout, in bf16 the loss alone; the encoder learns, then rests.
+    That is compared without dropout and with all losses at full weight, in bf16 the total alone; the encoder
+    learns, then rests.
     """
     pipe = bispn_of(nlp)
     examples = [Example(bare(nlp, doc), doc) for doc in docs[:BATCH]]
     kept = pipe.frozen_epochs, pipe.shim.epoch, pipe.objective
     rates = {module: module.p for module in pipe.shim.require().modules() if isinstance(module, Dropout)}
-    pipe.objective = replace(pipe.objective, null_weight=1.0)  # "balanced" is relative to a batch
+    # "balanced" is relative to a batch, and what is usual of alpha and beta would hide their losses
+    alpha, beta = (float(weight > 0) for weight in (pipe.objective.alpha, pipe.objective.beta))
+    pipe.objective = replace(pipe.objective, null_weight=1.0, alpha=alpha, beta=beta)
     for module in rates:
         module.p = 0.0
     try:

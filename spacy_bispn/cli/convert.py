@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import srsly
 import typer
-from spacy.language import Language
 from wasabi import msg
 
 from ..converters import Report
 from ..corpora import POSITIONS
 from ..files import check_apart, save
-from ..records import AnnotatedText
 from .docfiles import DocFiles
 from .options import (
     AUTO,
@@ -33,9 +28,17 @@ from .options import (
     Splits,
     Symmetric,
 )
-from .sources import check_needed, check_regular, find_format, held_out, read_source
+from .sources import (
+    SENTENCES,
+    Documents,
+    check_needed,
+    check_regular,
+    find_format,
+    held_out,
+    make_tokenizer,
+    read_source,
+)
 
-PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 SHOWN = 5
 SHARE = 0.1  # held out
 
@@ -68,18 +71,22 @@ def convert_command(
         if dev is not None:
             check_side_by_side(output, dev)
         nlp = make_tokenizer(lang, punctuation)
+        form = find_format(source, form)
+        by_sentences = level == "sentence" and form not in SENTENCES
         read = partial(
-            read_source, nlp, source, find_format(source, form), splits, fold, part or "train", symmetric,
-            negative, lenient, level=level, pairs=pairs, discontiguous=discontiguous,
+            read_source, source, form, splits, fold, part or "train", symmetric,
+            negative, lenient, level=level, lang=lang, pairs=pairs, discontiguous=discontiguous,
         )  # fmt: skip
         apart: frozenset[int] = frozenset()
-        if dev is not None:  # what is held out is chosen by number, so the texts are counted first
+        if dev is not None:  # what is held out is chosen by number, so the documents are counted first
             check_regular(source, "--dev")
-            apart = held_out(read(take=ignore).report.texts, SHARE if share is None else share, seed or 0)
+            documents = Documents(by_sentences)
+            read(take=documents.number)
+            apart = held_out(documents.count, SHARE if share is None else share, seed or 0)
         with ExitStack() as stack:
             files = [stack.enter_context(DocFiles(nlp, path)) for path in (output, dev) if path is not None]
-            number = count()
-            conversion = read(take=lambda text: files[next(number) in apart].add(text))
+            number = Documents(by_sentences).number
+            conversion = read(take=lambda text: files[number(text) in apart].add(text))
             for made in files:  # all of them, before the first is put in its place
                 made.finish()
     except ValueError as error:
@@ -115,23 +122,6 @@ def left_out(found: Report, held: Counter[str]) -> dict[str, int]:
     }
 
 
-def make_tokenizer(lang: str, punctuation: bool) -> Language:
-    """A pipeline that only makes tokens, of texts of any length: its parser and models are elsewhere.
-
-    Raises ValueError for a language that spaCy does not have, or not without a package of its own.
-    """
-    config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
-    try:
-        nlp = spacy.blank(lang, config=config)
-    except ImportError as error:
-        raise ValueError(
-            f"--lang is {lang!r}, expected the code of a language that spaCy has here: correct it, or "
-            f"install what it asks for ({error})."
-        ) from error
-    nlp.max_length = sys.maxsize
-    return nlp
-
-
 def check_side_by_side(output: Path, dev: Path) -> None:
     """Raise ValueError where one of two outputs lies inside the other."""
     one, other = output.resolve(), dev.resolve()
@@ -140,7 +130,3 @@ def check_side_by_side(output: Path, dev: Path) -> None:
             f"--dev is {dev} and OUTPUT is {output}, expected two places side by side: each is put in its "
             f"place as a whole, give one of them another name."
         )
-
-
-def ignore(text: AnnotatedText) -> None:
-    """Take no text: it is only counted."""

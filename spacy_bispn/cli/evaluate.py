@@ -86,11 +86,16 @@ def evaluate_command(
             check_options(
                 form, negative=negative, splits=splits, level=level, pairs=pairs, discontiguous=discontiguous
             )
+        if form == "biorelex" and level == "sentence":
+            raise ValueError(
+                "--level sentence was given with the format 'biorelex', whose clusters are those of whole "
+                "texts, expected --level document: leave out --level."
+            )
         nlp = load_model(model)
         if form != DOCS:
             conversion = read_source(
-                nlp, data, form, splits, fold, part or "test", symmetric, negative,
-                level=level, pairs=pairs, discontiguous=discontiguous,
+                data, form, splits, fold, part or "test", symmetric, negative,
+                level=level, lang=nlp.lang, pairs=pairs, discontiguous=discontiguous,
             )  # fmt: skip
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
@@ -107,8 +112,7 @@ def evaluate_command(
         ]
     else:
         examples = predict_texts(nlp, conversion.texts)
-        whole = form == "biorelex" and level != "sentence"  # as its clusters are
-        official = read_json(data)[1] if whole else [None] * len(examples)
+        official = read_json(data)[1] if form == "biorelex" else [None] * len(examples)
         texts = [
             Judged(text, annotations.read(example.predicted), official=sentence)
             for text, example, sentence in zip(conversion.texts, examples, official, strict=True)
@@ -146,14 +150,15 @@ def make_report(
         raise ValueError("found no texts, expected at least one: check the file and how it was converted.")
     entities = [(text.gold, text.predicted) for text in texts if text.entities_annotated]
     relations = [(text.gold, text.predicted) for text in texts if text.relations_annotated]
+    share = coherence(text.predicted for text in texts)
     parts = [{ANY: coherence_parts(text.predicted)} for text in texts]
     coherent, _ = intervals(parts, by_label=False, samples=samples)
     return {
         "texts": len(texts),
         "symmetric": list(symmetric),
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
-        "coherence": coherence(text.predicted for text in texts),
-        "coherence_interval": list(coherent),
+        "coherence": share,
+        "coherence_interval": None if share is None else list(coherent),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),

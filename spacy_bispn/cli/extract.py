@@ -47,10 +47,13 @@ def extract_command(
         next(stream_texts(source), None)  # a wrong suffix is said before the model is loaded
         opened = open_output(output, append=go_on)
         there = [path for path in (growing, output) if path.exists()]
+        if there and go_on and not (resuming or force):
+            msg.good(f"{output} is whole")
+            return
         if there and not (resuming or force):
-            found, go = ("a whole file", "") if go_on else ("a file", "continue it with --resume, ")
             raise ValueError(
-                f"{there[0]}: found {found}, expected none: {go}begin anew with --force, or name another."
+                f"{there[0]}: found a file, expected none: continue it with --resume, begin anew with "
+                f"--force, or name another."
             )
         begin = _begin(source, growing, failures) if resuming else 0
         if gpu_id >= 0 and n_process != 1:

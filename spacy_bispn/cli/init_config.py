@@ -16,8 +16,8 @@ from thinc.api import Config
 from wasabi import msg
 
 from ..files import save
-from .convert import PUNCTUATION
 from .export import read_docs
+from .sources import PUNCTUATION
 
 if TYPE_CHECKING:
     from ..pretrained import Encoder

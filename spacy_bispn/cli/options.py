@@ -38,7 +38,7 @@ Negative = Annotated[
 ]
 LevelOption = Annotated[
     str | None,
-    typer.Option("--level", help=f"What a text is, {' or '.join(get_args(Level))}; else the format's"),
+    typer.Option("--level", help=f"What a text is, {' or '.join(get_args(Level))}; else as in the file"),
 ]
 PairsOption = Annotated[str | None, _setting("pairs", Pairs, "mentions of related concepts")]
 DiscontiguousOption = Annotated[

@@ -27,6 +27,7 @@ FIELDS: dict[str, type] = {
 }
 DIGITS = 4  # of scores: what follows depends on the machine
 PARQUET = ".parquet"
+BLOCK = 2**24  # bytes of CSV that become Parquet at once, more than any row has
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def jsonl_output(path: Path, append: bool) -> Iterator[Write]:
 def csv_output(path: Path, append: bool) -> Iterator[Write]:
     """A header and the rows of `to_rows`."""
     with path.open("a" if append else "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        table = csv.DictWriter(file, FIELDS)  # rows end as RFC 4180 has it: a lone "\r" in a cell is quoted
         if not file.tell():
             table.writeheader()
 
@@ -89,8 +90,8 @@ def _parquet(path: Path, append: bool) -> Iterator[Write]:
 def _to_parquet(rows: Path, path: Path) -> None:
     """Rows as CSV to Parquet, a block at a time."""
     import pyarrow
+    from pyarrow import compute, parquet
     from pyarrow import csv as arrow_csv
-    from pyarrow import parquet
 
     kinds = {int: pyarrow.int64(), str: pyarrow.string(), float: pyarrow.float64()}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
@@ -99,6 +100,7 @@ def _to_parquet(rows: Path, path: Path) -> None:
         with (
             arrow_csv.open_csv(
                 rows,
+                read_options=arrow_csv.ReadOptions(block_size=BLOCK),
                 parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=schema, null_values=[""], strings_can_be_null=True
@@ -107,7 +109,8 @@ def _to_parquet(rows: Path, path: Path) -> None:
             parquet.ParquetWriter(str(part), schema) as table,
         ):
             for block in blocks:
-                table.write_batch(block)
+                ids = compute.fill_null(block["id"], "")  # an id may be empty, and is there all the same
+                table.write_batch(block.set_column(schema.get_field_index("id"), schema.field("id"), ids))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

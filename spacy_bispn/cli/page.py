@@ -30,8 +30,7 @@ article { border-top: 1px solid #ccc; padding: 1rem 0; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(36rem, 100%), 1fr)); gap: 0 1rem; }
 .drawn { overflow-x: auto; }
 h2 { font-size: 1rem; } h3 { font-size: 0.9rem; color: #666; margin: 1rem 0 0; text-transform: uppercase; }
-ul { margin: 0.3rem 0; } .wrong { color: #b00020; } .missed { color: #a05a00; }
-ul { padding-left: 1.2rem; }
+ul { margin: 0.3rem 0; padding-left: 1.2rem; } .wrong { color: #b00020; } .missed { color: #a05a00; }
 table { display: block; overflow-x: auto; overflow-wrap: normal;
   border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
 th, td { padding: 0.1rem 0.8rem 0.1rem 0; text-align: left; vertical-align: top; }
@@ -89,10 +88,10 @@ def _article(name: str, example: Example, symmetric: Collection[str]) -> str:
     text = example.reference.text
     right = [("", describe(relation, text)) for relation in gold.relations]
     entities, relations = _cases(example, symmetric)
-    cases: list[Case[Entity] | Case[Relation[Entity]]] = [*entities, *relations]
-    incorrect = [case for case in cases if case.kind != CORRECT]
-    marked = [_mark(case, text) for case in relations]
-    marked += [_mark(case, text) for case in entities if case.kind != CORRECT]
+    wrong_entities = [case for case in entities if case.kind != CORRECT]
+    listed: list[Case[Entity] | Case[Relation[Entity]]] = [*relations, *wrong_entities]
+    marked = [_mark(case, text) for case in listed]
+    incorrect = [case for case in listed if case.kind != CORRECT]
     missed = _marks("missed", [case.gold for case in incorrect], symmetric)
     wrong = _marks("wrong", [case.predicted for case in incorrect], symmetric)
     return (
@@ -123,8 +122,15 @@ def _side(title: str, svg: str, marked: Sequence[tuple[str, str]]) -> str:
 def _cases(
     example: Example, symmetric: Collection[str]
 ) -> tuple[list[Case[Entity]], list[Case[Relation[Entity]]]]:
+    """Gold beside predicted; what gold says nothing about is not wrong."""
     gold, predicted = annotations.read(example.reference), annotations.read(example.predicted)
-    return compare_entities(gold.entities, predicted.entities), compare_relations(gold, predicted, symmetric)
+    entities = compare_entities(gold.entities, predicted.entities)
+    relations = compare_relations(gold, predicted, symmetric)
+    if not annotations.has_entities(example.reference):
+        entities = [Case(CORRECT, None, case.predicted) for case in entities]
+    if not annotations.has_relations(example.reference):
+        relations = [Case(CORRECT, None, case.predicted) for case in relations]
+    return entities, relations
 
 
 def _mark(case: Case[Entity] | Case[Relation[Entity]], text: str) -> tuple[str, str]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
+import spacy
 from spacy.language import Language
 from spacy.training import Example
 
-from ..converters import Conversion, ConversionError, Level, Rules, check_choice, detect, get_format
+from ..converters import FORMATS, Conversion, ConversionError, Level, Rules, check_choice, detect, get_format
 from ..converters.spert import read_fold
 from ..corpora import bare, create_reader, sentence_starts, to_doc
 from ..records import AnnotatedText
 from .options import AUTO, OWNERS
 
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
-SENTENCES = ("dygie",)  # formats that say themselves what their sentences are
+PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
+SENTENCES = ("dygie",)  # formats whose sentences are read as texts
 
 
 def find_format(path: Path, form: str) -> str:
@@ -44,7 +47,7 @@ def check_options(form: str, **options: object) -> None:
     for option, value in options.items():
         owners = OWNERS.get(option, (form,))
         if value and form not in owners:
-            expected = " or ".join(map(repr, owners))
+            expected = "the file of a corpus" if owners == FORMATS else " or ".join(map(repr, owners))
             raise ValueError(
                 f"--{option} was given with the format {form!r}, expected {expected}: leave out --{option}."
             )
@@ -66,8 +69,24 @@ def check_regular(path: Path, option: str) -> None:
         )
 
 
+def make_tokenizer(lang: str, punctuation: bool = False) -> Language:
+    """A pipeline that only makes tokens, of texts of any length: its parser and models are elsewhere.
+
+    Raises ValueError for a language that spaCy does not have, or not without a package of its own.
+    """
+    config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
+    try:
+        nlp = spacy.blank(lang, config=config)
+    except ImportError as error:
+        raise ValueError(
+            f"--lang is {lang!r}, expected the code of a language that spaCy has here: correct it, or "
+            f"install what it asks for ({error})."
+        ) from error
+    nlp.max_length = sys.maxsize
+    return nlp
+
+
 def read_source(
-    nlp: Language,
     path: Path,
     form: str,
     splits: Path | None = None,
@@ -78,11 +97,12 @@ def read_source(
     lenient: bool = False,
     take: Callable[[AnnotatedText], object] | None = None,
     level: str | None = None,
+    lang: str = "en",
     **settings: str | None,
 ) -> Conversion:
     """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
 
-    level: whether a text is a sentence or a document, by what the format says or else by `nlp`'s tokens;
+    level: whether a text is a sentence or a document; lang: by whose rules sentences are found;
     symmetric, negative, lenient, take: see `Conversion`; settings: what only some formats know, see `OWNERS`.
 
     Raises ValueError for an unknown format, part or setting, ConversionError for malformed input and
@@ -105,7 +125,7 @@ def read_source(
     if form in SENTENCES:
         settings["level"] = level
     elif level == "sentence":
-        rules["starts"] = partial(sentence_starts, nlp)
+        rules["starts"] = partial(sentence_starts, make_tokenizer(lang))
     if splits is not None:
         conversion = read_fold(path, splits, fold or 0, "train" if part == "train" else "test", **rules)
     else:
@@ -115,6 +135,20 @@ def read_source(
         first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
         raise ValueError(f"{path}: {conversion.report}; expected at least one text.{first}")
     return conversion
+
+
+class Documents:
+    """Numbers the documents of a corpus, counted from 0; `by_sentences`: each text is a sentence of one."""
+
+    def __init__(self, by_sentences: bool) -> None:
+        self.by_sentences = by_sentences
+        self.count = 0
+
+    def number(self, text: AnnotatedText) -> int:
+        """Whose text this is; texts come in the order of the file."""
+        if not self.by_sentences or text.id.endswith(":0"):
+            self.count += 1
+        return self.count - 1
 
 
 def held_out(total: int, share: float, seed: int) -> frozenset[int]:

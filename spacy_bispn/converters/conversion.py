@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
 from spacy_bispn.converters.reading import ConversionError, Place
@@ -121,7 +121,7 @@ class Conversion:
             del report.problems[problems:]
             self._read = []
         read, self._read = self._read, []
-        for text in read:
+        for text in map(self._distinct, read):
             sentences, lost = ([text], 0) if self.starts is None else cut(text, self.starts(text))
             self.drop({ACROSS: lost})
             for sentence in sentences:
@@ -157,24 +157,28 @@ class Conversion:
         extraction = Extraction(tuple(entities), tuple(relations))
         self._read.append(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
 
-    def _keep(self, text: AnnotatedText) -> None:
-        """Hand a text on, without duplicates and negatives, which are counted."""
+    def _distinct(self, text: AnnotatedText) -> AnnotatedText:
+        """A text without duplicates and negatives, which are counted."""
         entities, relations = text.extraction.entities, text.extraction.relations
         positive = [relation for relation in relations if relation.label not in self.negative]
         kept_entities = tuple(dict.fromkeys(entities))
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
-        take = self.take or self.texts.append
-        take(AnnotatedText(text.id, text.text, Extraction(kept_entities, kept_relations), text.words))
+        self.report.duplicate_entities += len(entities) - len(kept_entities)
+        self.report.duplicate_relations += len(positive) - len(kept_relations)
+        self.drop({"negative relations": len(relations) - len(positive)})
+        return replace(text, extraction=Extraction(kept_entities, kept_relations))
 
+    def _keep(self, text: AnnotatedText) -> None:
+        """Hand a text on, and count what is in it."""
+        entities, relations = text.extraction.entities, text.extraction.relations
+        take = self.take or self.texts.append
+        take(text)
         report = self.report
         report.texts += 1
-        report.entities += len(kept_entities)
-        report.relations += len(kept_relations)
-        report.nested += _count_nested(kept_entities)
-        report.self_relations += sum(relation.head == relation.tail for relation in kept_relations)
-        report.duplicate_entities += len(entities) - len(kept_entities)
-        report.duplicate_relations += len(positive) - len(kept_relations)
-        self.drop({"negative relations": len(relations) - len(positive)})
+        report.entities += len(entities)
+        report.relations += len(relations)
+        report.nested += _count_nested(entities)
+        report.self_relations += sum(relation.head == relation.tail for relation in relations)
         if text.id in self._ids:
             self.problem(text.id, "an earlier text has the same id")
         self._ids.add(text.id)

@@ -101,8 +101,13 @@ class _Unread:
                 if cut and self._read():
                     continue
                 raise self._error(error.msg, error.pos) from error
+            except ValueError as error:  # a key that stands twice
+                raise self._error(str(error), self._at) from error
             if not self._is_near_end(end) or not self._read():  # a number may go on
-                check_encodable(value, self._content[self._at : end])
+                try:
+                    check_encodable(value, self._content[self._at : end])
+                except ValueError as error:
+                    raise self._error(str(error), self._at) from error
                 self._at = end
                 return value
 

@@ -17,7 +17,7 @@ def cut(text: AnnotatedText, starts: Sequence[int]) -> tuple[list[AnnotatedText]
 
     starts: where sentences begin, in characters; where there are words, at the first of each. No entity is
     cut: a start inside of one is passed over. Blank sentences are left out, and white space around others
-    that is no word and in no entity.
+    that is no word and in no entity; a text that is blank stays whole.
     """
     edges = _edges(text, starts)
     home = {entity: bisect_right(edges, entity.start) - 1 for entity in text.extraction.entities}
@@ -39,7 +39,7 @@ def cut(text: AnnotatedText, starts: Sequence[int]) -> tuple[list[AnnotatedText]
         bounds = _bounds(text, low, high, words, gold)
         if bounds is not None:
             sentences.append(_sentence(text, f"{text.id}:{len(sentences)}", *bounds, words, gold))
-    return sentences or [text], lost
+    return sentences or [replace(text, id=f"{text.id}:0")], lost
 
 
 def _edges(text: AnnotatedText, starts: Sequence[int]) -> list[int]:

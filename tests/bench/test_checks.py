@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from pipelines import demo_texts, make_examples, said
@@ -10,6 +12,7 @@ from spacy.tokens import Doc
 
 from spacy_bispn.bench.checks import bispn_of, check_answers, check_steps, disagreement
 from spacy_bispn.bridge import Precision
+from spacy_bispn.nn import losses
 from spacy_bispn.nn.attention import Rows
 from spacy_bispn.nn.objective import Objective
 from spacy_bispn.records import Entity, Extraction
@@ -86,6 +89,43 @@ def test_balanced_weights_of_a_batch_are_no_difference(
 ) -> None:
     monkeypatch.setattr(bispn_of(proposing), "objective", Objective(null_weight="balanced"))
     check_steps(proposing, docs_of(proposing))
+
+
+class Steeper(torch.autograd.Function):
+    """What it is given, with a gradient that is ten percent larger."""
+
+    @staticmethod
+    def forward(_: Any, states: torch.Tensor) -> torch.Tensor:
+        return states.clone()
+
+    @staticmethod
+    def backward(_: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return 1.1 * gradient
+
+
+def test_gradients_that_depend_on_the_batch_are_refused(
+    proposing: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pad = Rows.pad
+    monkeypatch.setattr(
+        Rows, "pad",
+        lambda self, rows: Steeper.apply(pad(self, rows)) if len(self.mask) > 1 else pad(self, rows),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"a gradient differs by 0\.\d+, expected no more than 0\.001"):
+        check_steps(proposing, docs_of(proposing))
+
+
+@pytest.mark.parametrize("name", ["relation_to_entity_loss", "entity_to_relation_loss", "linking_loss"])
+def test_every_loss_is_looked_at(proposing: Language, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    loss = getattr(losses, name)
+
+    def broken(first: Any, *rest: Any) -> torch.Tensor:
+        texts = len(first if isinstance(first, torch.Tensor) else first.type)
+        return loss(first, *rest) * (texts == 1)
+
+    monkeypatch.setattr(losses, name, broken)
+    with pytest.raises(ValueError, match="a fast path that changes what is learnt"):
+        check_steps(proposing, docs_of(proposing))
 
 
 def test_losses_that_depend_on_the_batch_are_refused(

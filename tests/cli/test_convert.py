@@ -217,6 +217,41 @@ def test_convert_cuts_documents_into_sentences(run: Run, tmp_path: Path) -> None
     assert [len(facts(doc)) for doc in docs_in(output)] == [2]
 
 
+@pytest.mark.parametrize("options", [[], ["--punctuation"]])
+def test_sentences_do_not_end_inside_a_number_whatever_the_tokens(
+    run: Run, tmp_path: Path, options: list[str]
+) -> None:
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.spacy"
+    item = {"id": "a", "text": "At 0.5 mg it binds. Not at 0.7.", "entities": [], "relations": []}
+    source.write_text(json.dumps(item), encoding="utf8")
+    run("convert", source, output, "--level", "sentence", *options)
+    assert [doc.text for doc in docs_in(output)] == ["At 0.5 mg it binds.", "Not at 0.7."]
+
+
+def test_documents_are_held_out_with_all_of_their_sentences(run: Run, tmp_path: Path) -> None:
+    source, output, dev = (tmp_path / name for name in ("in.jsonl", "out.spacy", "dev.spacy"))
+    texts = [" ".join(f"Tem{number} sleeps." for _ in range(number + 1)) for number in range(6)]
+    items = [{"id": "a:0", "text": text, "entities": [], "relations": []} for text in [*texts, " "]]
+    source.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf8")
+    run("convert", source, output, "--dev", dev, "--share", "0.4", "--level", "sentence")
+    ours, theirs = ({doc.text for doc in docs_in(path)} for path in (output, dev))
+    assert len(ours | theirs) == 7 and len(theirs) == 3 and not ours & theirs
+    assert len([*docs_in(output), *docs_in(dev)]) == 22
+
+
+def test_lost_between_sentences_are_relations_alone(run: Run, tmp_path: Path) -> None:
+    source, report = tmp_path / "in.jsonl", tmp_path / "report.json"
+    entities = [[0, 4, "P"], [13, 18, "P"]]
+    relations = [[0, 1, "LIKES"], [1, 0, "LIKES"], [0, 1, "LIKES"], [0, 1, "NO"], [1, 0, "NO"]]
+    item = {"id": "a", "text": "Tem2 sleeps. Dal92 too.", "entities": entities, "relations": relations}
+    source.write_text(json.dumps(item), encoding="utf8")
+    options = ("--symmetric", "LIKES", "--negative", "NO", "--level", "sentence")
+    run("convert", source, tmp_path / "out.spacy", *options, "--report", report)
+    found = json.loads(report.read_text("utf8"))
+    assert found["dropped"] == {"negative relations": 2, "relations across sentences": 1}
+    assert (found["duplicate_relations"], found["relations"]) == (2, 0)
+
+
 BRAT = {
     "a.txt": "Tem2 binds Dal92.",
     "a.ann": "T1\tP 0 4\tTem2\nT2\tP 11 16\tDal92\nT3\tC 0 4;11 16\tTem2 Dal92\n",

@@ -186,6 +186,7 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
     [
         (["-f", "dygie"], ["line 1: found", "Check the file's format"]),
         (["--splits", "in.json"], ["expected an object with the key 'folds'", "Check the file's format"]),
+        (["-f", "biorelex", "--level", "sentence"], ["clusters are", "leave out --level"]),
         (["--level", "word"], ["level is 'word'", "expected sentence or document", "choose one of these"]),
         (["--pairs", "all"], ["'spert'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
@@ -209,8 +210,8 @@ def test_what_is_wrong_is_said(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--level", "document"], ["'.spacy', expected 'bioc' or", "leave out --level"]),
-        (["--negative", "MOVES"], ["'.spacy', expected 'bioc' or", "leave out --negative"]),
+        (["--level", "document"], ["'.spacy', expected the file of a corpus", "leave out --level"]),
+        (["--negative", "MOVES"], ["'.spacy', expected the file of a corpus", "leave out --negative"]),
     ],
 )
 def test_docs_have_no_options_of_formats(

@@ -137,6 +137,10 @@ def test_parquet_goes_on_as_if_it_had_never_stopped(model: Path, tmp_path: Path)
         assert "out.parquet.part.csv: found a file, expected none: continue it with --resume" in said
         run(model, source, output, "-b", 4, "--resume")
         assert parquet.read_table(output).equals(whole)
+        before = output.stat().st_mtime_ns
+        said = " ".join(run(model, source, output, "--resume").output.split())
+        assert "out.parquet is whole" in said
+        assert output.stat().st_mtime_ns == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.csv", "out.parquet"]
         output.unlink()
 
@@ -148,6 +152,16 @@ def test_parquet_of_texts_in_which_nothing_is_found(tmp_path: Path) -> None:
         put(0, AnnotatedText("a", "x", Extraction()))
     table = parquet.read_table(tmp_path / "out.parquet")
     assert (table.num_rows, table.column_names) == (0, list(FIELDS))
+
+
+def test_parquet_of_an_empty_id_and_a_huge_entity(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    huge = "x" * 3_000_000
+    with open_output(tmp_path / "out.parquet", append=False) as put:
+        put(0, AnnotatedText("", huge, Extraction((Entity(0, len(huge), "A"),))))
+    (row,) = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert (row["id"], row["text"], row["head"]) == ("", huge, None)
 
 
 def test_processes_cannot_share_a_gpu(model: Path, tmp_path: Path) -> None:
@@ -221,7 +235,7 @@ def test_going_on_equals_never_having_stopped(model: Path, tmp_path: Path, suffi
         assert (output.read_bytes(), side.read_bytes()) == (whole, failed)
 
 
-ODD = make_text('a "b"\nc,\rd ü', [('"b"\nc', "x,y"), ("d", '"')], [(0, 1, "r\n")])
+ODD = make_text('a "b"\nc,\rd ü e\rf', [('"b"\nc', "x,y"), ("d", '"'), ("e\rf", "z")], [(0, 1, "r\n")])
 
 
 def work(output: Path, position: int, count: int = 7) -> None:
@@ -265,7 +279,7 @@ def test_parquet_holds_whatever_a_text_may_hold(tmp_path: Path) -> None:
         expected = list(csv.DictReader(file))
     rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [{k: "" if v is None else str(v) for k, v in row.items()} for row in rows] == expected
-    assert {row["text"] for row in rows} == {'"b"\nc', "d", None}
+    assert {row["text"] for row in rows} == {'"b"\nc', "d", "e\rf", None}
 
 
 def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp_path: Path) -> None:
@@ -296,7 +310,6 @@ def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp
             ["-r"],
             ["'0' 'z'", "the same input", "--force"],
         ),
-        ("in.txt", "out.parquet", "", ["-r"], ["found a whole file", "expected none", "anew with --force"]),
         ("in.txt", "out.parquet", "", [], ["found a file", "expected none", "continue it with --resume"]),
         ("in.jsonl", "in.jsonl", "{}", ["-F"], ["SOURCE and OUTPUT", "a place for each", "another name"]),
         ("in.txt", "out.jsonl", None, ["-m"], ["components none", "factory 'bispn'", "name a pipeline"]),

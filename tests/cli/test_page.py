@@ -9,7 +9,7 @@ from pipelines import demo_texts, make_examples, make_nlp, make_text
 from samples import Run, text_of
 from spacy.training import Example
 
-from spacy_bispn.cli.page import render_page
+from spacy_bispn.cli.page import mistakes, render_page
 from spacy_bispn.converters import jsonl
 
 
@@ -75,6 +75,17 @@ def test_gold_stands_beside_predicted_and_drawings_mark_what_is_missed_or_wrong(
     assert gold == ["entity", "relation", "relation missed"]
     assert predicted == ["entity", "relation", "relation wrong"]
     assert classes_in(page_of([(0, 1, "BINDS")], [(0, 1, "BINDS")])) == [["entity", "relation"]] * 2
+
+
+def test_what_gold_says_nothing_about_is_not_wrong() -> None:
+    nlp = make_nlp()
+    text = make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
+    (example,) = make_examples(nlp, [text])
+    silent = Example(example.reference, nlp.make_doc(text.text))
+    assert mistakes(silent) == 0
+    html = render_page([silent], "title")
+    assert classes_in(html) == [[], ["entity", "relation"]]
+    assert "Tem2 (P) — BINDS → Dal92 (P)" in text_of(html) and "spurious" not in html
 
 
 def test_drawings_mark_relations_without_a_direction_whichever_way_they_stand() -> None:

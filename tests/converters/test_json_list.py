@@ -135,5 +135,10 @@ def test_of_a_large_value_only_the_beginning_is_read_and_shown(size: int) -> Non
 
 
 def test_a_key_that_stands_twice_would_be_lost() -> None:
-    with pytest.raises(ValueError, match="the key 'a' twice in one object"):
-        list(parse_list(['[{"a": 1, "b": {"a": 2}, "a": 3}]']))
+    with pytest.raises(ValueError, match="the key 'a' twice in one object in line 2"):
+        list(parse_list(['[{},\n{"a": 1, "b": {"a": 2}, "a": 3}]']))
+
+
+def test_half_of_a_pair_has_its_line() -> None:
+    with pytest.raises(ValueError, match=r"surrogates not allowed in line 2"):
+        list(parse_list(['[{},\n"\\ud800"]']))
