@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
-from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps, Shim, get_torch_default_device, torch2xp, xp2torch
 from torch import Tensor
@@ -23,6 +22,7 @@ from .optimizers import AdamW, clip
 from .pieces import Lengths, Piecer, Window, budget
 from .pretrained import Encoder, rebuild
 from .safe import Parts, pack, unpack
+from .sentences import sentence_starts
 
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
 PRECISIONS = ("full", "bf16", "int8")
@@ -260,14 +260,6 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Take over what `to_bytes` wrote. Raises ValueError, and changes nothing, for anything else."""
         self.take(self.fresh(*unpack(data)))
         return self
-
-
-def sentence_starts(doc: Doc) -> list[int]:
-    """The characters where sentences start: those set by another component, or else by punctuation."""
-    if doc.has_annotation("SENT_START"):
-        return [sentence.start_char for sentence in doc.sents]
-    (starts,) = Sentencizer().predict([doc])
-    return [token.idx for token, is_start in zip(doc, starts, strict=True) if is_start]
 
 
 class Reading:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -15,6 +14,7 @@ from spacy.vocab import Vocab
 from .annotations import KEY, get_relations, has_entities, has_relations, read, write
 from .bounds import within
 from .records import AnnotatedText, Entity, Extraction, Relation, spaces_after
+from .sentences import sentence_starts
 
 # All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
 FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
@@ -28,10 +28,10 @@ def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
     return Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
 
 
-def sentence_starts(nlp: Language, text: AnnotatedText) -> list[int]:
-    """The characters at which spaCy's rules begin a sentence; none where the tokens do not give the text."""
-    doc = Sentencizer()(unlabelled(nlp, text))
-    return [sentence.start_char for sentence in doc.sents] if doc.text == text.text else []
+def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
+    """The characters at which sentences begin; none where the tokens do not give the text."""
+    doc = unlabelled(nlp, text)
+    return sentence_starts(doc) if doc.text == text.text else []
 
 
 def to_text(doc: Doc, text_id: str) -> AnnotatedText:

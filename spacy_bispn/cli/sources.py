@@ -15,7 +15,7 @@ from spacy.training import Example
 
 from ..converters import FORMATS, Conversion, ConversionError, Level, Rules, check_choice, detect, get_format
 from ..converters.spert import read_fold
-from ..corpora import bare, create_reader, sentence_starts, to_doc
+from ..corpora import bare, create_reader, starts_in, to_doc
 from ..records import AnnotatedText
 from .options import AUTO, OWNERS
 
@@ -125,7 +125,7 @@ def read_source(
     if form in SENTENCES:
         settings["level"] = level
     elif level == "sentence":
-        rules["starts"] = partial(sentence_starts, make_tokenizer(lang))
+        rules["starts"] = partial(starts_in, make_tokenizer(lang))
     if splits is not None:
         conversion = read_fold(path, splits, fold or 0, "train" if part == "train" else "test", **rules)
     else:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
+from spacy_bispn.converters.cutting import cut
 from spacy_bispn.converters.reading import ConversionError, Place
-from spacy_bispn.converters.sentences import cut
 from spacy_bispn.places import Places
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 

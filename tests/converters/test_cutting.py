@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bispn.converters import Conversion
-from spacy_bispn.converters.sentences import cut
+from spacy_bispn.converters.cutting import cut
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 TEXT = "ORC binds ATP.  It also binds MCM2.\n"
