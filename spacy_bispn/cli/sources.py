@@ -21,7 +21,7 @@ from .options import AUTO, OWNERS
 
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
-SENTENCES = ("dygie",)  # formats whose sentences are read as texts
+SENTENCES = ("dygie",)  # formats whose texts are sentences of documents
 
 
 def find_format(path: Path, form: str) -> str:

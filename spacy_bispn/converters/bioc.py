@@ -108,7 +108,7 @@ def read(
 
 def _add(conversion: Conversion, document: Element, pairs: Pairs, discontiguous: Discontiguous) -> None:
     text_id = document.one("id").text.strip()
-    text, pieces = _layout(document)
+    text, pieces, sentences = _layout(document)
     if not text.strip():
         conversion.drop({"documents without text": 1})
         conversion.problem(text_id, "left out: there is no text in it")
@@ -137,14 +137,16 @@ def _add(conversion: Conversion, document: Element, pairs: Pairs, discontiguous:
     relations = [
         relation for link in links for relation in _relations(conversion, link, text_id, known, pairs)
     ]
-    conversion.add(document.place, text_id, text, entities, relations)
+    conversion.add(document.place, text_id, text, entities, relations, sentences=sentences)
 
 
-def _layout(document: Element) -> tuple[str, list[Piece]]:
-    """The text of a document, and where its pieces stand in it."""
+def _layout(document: Element) -> tuple[str, list[Piece], list[int]]:
+    """The text of a document, where its pieces stand in it, and where its sentences begin if it has them."""
     parts = []
+    undivided = False
     for passage in document.all("passage"):
         whole = any(element.text for element in passage.all("text"))
+        undivided = undivided or whole
         for holder in [passage] if whole else passage.all("sentence"):
             where = holder.one("offset")
             content = "".join(element.text for element in holder.all("text"))
@@ -160,7 +162,7 @@ def _layout(document: Element) -> tuple[str, list[Piece]]:
         text += " " if offset > before else ""
         pieces.append(Piece(offset, offset + len(content), len(text) - offset))
         text += content
-    return text, pieces
+    return text, pieces, [] if undivided else [piece.offset + piece.shift for piece in pieces]
 
 
 def _holders(document: Element) -> Iterator[Element]:

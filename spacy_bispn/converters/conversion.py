@@ -100,7 +100,8 @@ class Conversion:
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     _ids: set[str] = field(default_factory=set, repr=False)
-    _read: list[AnnotatedText] = field(default_factory=list, repr=False)  # of the item that is being read
+    # of the item that is being read: texts, with their own sentences where the file has some
+    _read: list[tuple[AnnotatedText, Sequence[int]]] = field(default_factory=list, repr=False)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -121,8 +122,10 @@ class Conversion:
             del report.problems[problems:]
             self._read = []
         read, self._read = self._read, []
-        for text in map(self._distinct, read):
-            sentences, lost = ([text], 0) if self.starts is None else cut(text, self.starts(text))
+        for given, own in read:
+            text = self._distinct(given)
+            starts = self.starts and (own or self.starts(text))
+            sentences, lost = ([text], 0) if starts is None else cut(text, starts)
             self.drop({ACROSS: lost})
             for sentence in sentences:
                 self._keep(sentence)
@@ -135,8 +138,11 @@ class Conversion:
         entities: Sequence[Entity],
         relations: Sequence[Relation[Entity]],
         words: Sequence[str] | None = None,
+        sentences: Sequence[int] = (),
     ) -> None:
         """Add a text to the item that is being read (see `attempt`), once its parts are checked.
+
+        sentences: where those of the file begin, if it says so: they go before what `starts` says.
 
         Raises ConversionError for an entity outside the text, a blank label, an empty word and words that do
         not spell the text.
@@ -155,7 +161,8 @@ class Conversion:
             advice = "Correct the text or its words."
             raise place.error("words that do not give the text", expected, advice)
         extraction = Extraction(tuple(entities), tuple(relations))
-        self._read.append(AnnotatedText(text_id, text, extraction, None if words is None else tuple(words)))
+        prescribed = None if words is None else tuple(words)
+        self._read.append((AnnotatedText(text_id, text, extraction, prescribed), sentences))
 
     def _distinct(self, text: AnnotatedText) -> AnnotatedText:
         """A text without duplicates and negatives, which are counted."""

@@ -95,6 +95,21 @@ def test_sentences_make_up_a_passage_without_text(read):
     assert set(text.extraction.entities) == {DRUG, Entity(18, 34, "X")}
 
 
+def test_sentences_of_the_file_are_those_that_it_is_cut_into(read):
+    sentences = (
+        "<sentence><offset>0</offset><text>A title without a stop</text></sentence>"
+        "<sentence><offset>23</offset><text>Naloxone. It works.</text></sentence>"
+    )
+    divided = f"<passage><offset>0</offset>{sentences}</passage>"
+    undivided = "<passage><offset>50</offset><text>Clonidine.</text></passage>"
+    for passages, texts in (
+        (divided, ["A title without a stop", "Naloxone. It works."]),
+        (divided + undivided, ["A title without a stop Naloxone.", "It works. Clonidine."]),
+    ):
+        found = read(document(passages), starts=lambda text: [text.text.index("It")])
+        assert [text.text for text in found.texts] == texts
+
+
 @pytest.mark.parametrize("where", ["document", "passage", "sentence"])
 def test_relations_may_stand_anywhere(read, where):
     inside = {name: relation(NODES) if name == where else "" for name in ("document", "passage", "sentence")}
