@@ -26,6 +26,8 @@ from .saved import FILE, load_model, pack_component, unpack_component
 from .targets import WindowGold, make_targets, place
 
 BAD_LOSS = ("stop", "skip")
+# Padded pieces at once: what a processor keeps near, and on a GPU what is worth its start.
+BATCH_PIECES = {"cpu": 1024, "cuda": 8192}
 
 
 class BiSPN(TrainablePipe):  # type: ignore[misc]
@@ -46,13 +48,16 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         scorer: Callable[..., dict[str, Any]] | None = None,
         symmetric_labels: Sequence[str] = (),
         frozen_epochs: float = 0,
-        batch_pieces: int = 1024,
+        batch_pieces: int | None = None,
         bad_loss: str = "stop",
     ) -> None:
         if not within(frozen_epochs, 0):
             raise ValueError(f"frozen_epochs is {frozen_epochs!r}, expected at least 0: correct the config.")
-        if not within(batch_pieces, 1):
-            raise ValueError(f"batch_pieces is {batch_pieces!r}, expected at least 1: 1024 is a good start.")
+        if batch_pieces is not None and not within(batch_pieces, 1):
+            raise ValueError(
+                f"batch_pieces is {batch_pieces!r}, expected at least 1, or null for what suits the device: "
+                f"use null."
+            )
         if bad_loss not in BAD_LOSS:
             raise ValueError(f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct it.")
         if not isinstance(objective, Objective):
@@ -99,6 +104,11 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     def label_data(self) -> dict[str, list[str]]:
         """What `spacy init labels` writes and `initialize(labels=...)` reads."""
         return {"entity": self.cfg["entity_labels"], "relation": self.cfg["relation_labels"]}
+
+    @property
+    def pieces_at_once(self) -> int:
+        """Padded pieces that the network reads at once: `batch_pieces`, or what suits the device."""
+        return self.batch_pieces or BATCH_PIECES.get(self.shim.device.type, BATCH_PIECES["cpu"])
 
     @property
     def shim(self) -> NetworkShim:
@@ -156,7 +166,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         reading = Reading(self.model, docs, is_train=False)
         decoding, labels = self.decoding, self.label_sets
         found = [Extraction()] * len(reading.windows)
-        for batch in reading.batches(self.batch_pieces):
+        for batch in reading.batches(self.pieces_at_once):
             outputs = reading.predict(batch, decoding.type_threshold, decoding.relation_threshold)
             windows = [reading.windows[index] for index in batch]
             for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
@@ -242,7 +252,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         shares, report = place(reading.windows, gold, self.label_sets)
         count(losses, f"{self.name}_unplaced", report.lost)
         known = [annotations.has_relations(example.reference) for example in examples]
-        for batch in reading.batches(self.batch_pieces):
+        for batch in reading.batches(self.pieces_at_once):
             annotated = [index for index in batch if known[reading.windows[index].text]]
             if annotated:
                 self._learn(reading, shares, annotated, losses)

@@ -14,7 +14,7 @@ coherence = "snap"
 remove_overlaps = false
 symmetric_labels = []
 frozen_epochs = 0
-batch_pieces = 1024
+batch_pieces = null
 bad_loss = "stop"
 
 [bispn.model]

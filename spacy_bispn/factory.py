@@ -26,7 +26,7 @@ def make_bispn(
     remove_overlaps: bool,
     symmetric_labels: list[str],
     frozen_epochs: float,
-    batch_pieces: int,
+    batch_pieces: int | None,
     bad_loss: str,
 ) -> Any:
     """Make the component from its config block; every setting is explained in docs/configuration.md."""

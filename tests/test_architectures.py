@@ -73,7 +73,7 @@ def test_positions_need_learned_queries() -> None:
         ("longest_span", 0, ["longest_span is 0", "at least 1"]),
         ("coherence", "hope", ["coherence is 'hope'", "snap, add, drop"]),
         ("frozen_epochs", -1, ["frozen_epochs is -1", "at least 0", "correct the config"]),
-        ("batch_pieces", 0, ["batch_pieces is 0", "at least 1", "1024"]),
+        ("batch_pieces", 0, ["batch_pieces is 0", "at least 1", "use null"]),
         ("bad_loss", "hope", ["bad_loss is 'hope'", "one of stop, skip", "correct it"]),
     ],
 )

@@ -28,7 +28,6 @@ MOST_EPOCHS = 100
 SELDOM = 5  # a vocabulary is as large as the words that occur so often
 VOCABULARY = (800, 4000)  # least and most pieces
 RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # weights that start from nothing learn faster
-GPU = {"batch_pieces": 2048}
 READER = "spacy-bispn.Corpus.v1"
 
 
@@ -123,7 +122,6 @@ def base_config(
         "symmetric_labels": symmetric,
         "frozen_epochs": 0 if encoder is None else plan.frozen_epochs,
         "model": {"@architectures": "spacy-bispn.BiSPN.v1", "encoder": source},
-        **(GPU if gpu else {}),
     }
     training = {
         "max_epochs": epochs,

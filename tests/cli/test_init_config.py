@@ -87,7 +87,6 @@ def test_nothing_is_left_to_fill_and_it_trains(folder: Path) -> None:
 def test_accuracy_and_gpu(folder: Path) -> None:
     config = written(folder, "--encoder", folder / "bert", "--optimize", "accuracy", "--gpu")
     assert config["components"]["bispn"]["frozen_epochs"] == 2
-    assert config["components"]["bispn"]["batch_pieces"] == 2048
     assert config["system"]["gpu_allocator"] == "pytorch"
 
 
