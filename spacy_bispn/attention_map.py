@@ -47,7 +47,7 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
             f"{reading.piecer.window} pieces."
         )
     network = reading.shim.require().eval()
-    with reading.shim.autocast():
+    with reading.shim.computing():
         outputs, weights = bipartite_attention(network, reading.inputs([0]))
     size = weights.shape
     entities = [_said(pipe, reading, outputs, row, relations=False).entities for row in range(size[0])]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps, Shim, get_torch_default_device, torch2xp, xp2torch
 from torch import Tensor
 from torch.nn import init
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from .nn.int8 import in_int8
@@ -27,6 +28,8 @@ from .sentences import sentence_starts
 NO_SPECIAL = (0, 0, 0)  # positions that are tokens have no special pieces; padding reads row 0
 PRECISIONS = ("full", "bf16", "int8")
 RANDOM = (init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Tensor.uniform_)
+# not cuDNN, which newer GPUs prefer: it plans a kernel for every new shape, and here every batch has its own
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 Build = Callable[["Encoder | None", int, int, int], Network]
 
 # a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
@@ -147,7 +150,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require().eval()
         if self.device.type == "cpu" and self.precision.on_cpu == "int8":
             self.twin = network = self.twin or in_int8(network)
-        with self.autocast():
+        with self.computing():
             return network.predict(inputs, entity_threshold, relation_threshold)
 
     def begin_update(self, inputs: Inputs) -> tuple[Trained, Callable[[Tensor], Tensor | None]]:
@@ -159,7 +162,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require().train()
         if inputs.vectors is not None:
             inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
-        with self.autocast(is_train=True):
+        with self.computing(is_train=True):
             trained = Trained(*network(inputs))
 
         def backprop(loss: Tensor) -> Tensor | None:
@@ -173,11 +176,15 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
         return trained, backprop
 
-    def autocast(self, is_train: bool = False) -> AbstractContextManager[Any]:
-        """bf16 for what bears it, where it is asked for: on a GPU, or at prediction on a CPU."""
+    @contextmanager
+    def computing(self, is_train: bool = False) -> Iterator[None]:
+        """How the network computes: attention by kernels that need no plan, and in bf16 what bears it, where
+        that is asked for: on a GPU, or at prediction on a CPU.
+        """
         on_cpu = self.precision.on_cpu == "bf16" and not is_train
         wanted = self.mixed if self.device.type == "cuda" else on_cpu
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=wanted), sdpa_kernel(ATTENTION):
+            yield
 
     @property
     def mixed(self) -> bool:

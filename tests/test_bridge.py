@@ -168,6 +168,21 @@ def test_gpus_without_bf16_compute_in_32_bits(
     assert shim.exact is exact
 
 
+def test_attention_plans_no_kernel_for_every_new_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp, allowed = ready(), []
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def noted(*args: Any, **kwargs: Any) -> torch.Tensor:
+        allowed.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return attention(*args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noted)
+    pipe_of(nlp).update(make_examples(nlp, [PAIR]))
+    nlp(PAIR.text)
+    assert allowed and not any(allowed)
+    assert torch.backends.cuda.cudnn_sdp_enabled(), "others keep what they had"
+
+
 def test_a_step_without_gradients_changes_nothing() -> None:
     shim = shim_of(ready())
     before = weights(shim)

@@ -49,7 +49,7 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
     @torch.inference_mode()
     def work() -> None:
         model.eval()
-        with shim.autocast():
+        with shim.computing():
             for inputs in batches:
                 model(input_ids=inputs.ids, attention_mask=inputs.mask.long())
 
