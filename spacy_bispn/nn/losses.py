@@ -87,56 +87,53 @@ def binary(logits: Tensor, target: Tensor) -> Tensor:
     return (each * possible).sum()
 
 
-def divergence(left: Spans, right: Spans) -> Tensor:
-    """D_KL(left_i || right_j), summed over the start, end and type distributions.
+def distributions(spans: Spans) -> Tensor:
+    """Log-probabilities of start, end and type side by side, none below -1e4.
 
     Types range over the same classes for entities, heads and tails; null counts as one of them.
-    Shape: left (B, N, ...), right (B, M, ...) -> (B, N, M).
+    Shape: spans (B, Q, ...) -> (B, Q, P + P + E + 1).
     """
-    total = torch.zeros(())
-    for p_logits, q_logits in zip(left[:3], right[:3], strict=True):
-        log_p = p_logits.log_softmax(-1)
-        log_q = q_logits.log_softmax(-1).clamp(min=-1e4)
-        p = log_p.exp()
-        entropy = (p * log_p.clamp(min=-1e4)).sum(-1)
-        total = total + entropy[..., None] - p @ log_q.transpose(-1, -2)
-    return total
+    return torch.cat([logits.log_softmax(-1) for logits in spans[:3]], dim=-1).clamp(min=-1e4)
+
+
+def divergence(left: Tensor, right: Tensor) -> Tensor:
+    """D_KL(left_i || right_j), summed over the start, end and type distributions.
+
+    Shape: `distributions`, (B, N, X) and (B, M, X) -> (B, N, M).
+    """
+    p = left.exp()
+    return (p * left).sum(-1, keepdim=True) - p @ right.transpose(-1, -2)
 
 
 def relation_to_entity_loss(
-    entity: Spans, head: Spans, tail: Spans, entity_mask: Tensor, relation_mask: Tensor, reverse: bool
+    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor, reverse: bool
 ) -> Tensor:
     """Eq 18: each head and each tail lies close to some entity, D_KL(entity || head or tail).
 
-    `reverse` swaps the arguments of the divergence. Shape: masks (B, Q) -> ().
+    `reverse` swaps the arguments of the divergence. Shape: `distributions` of entities (B, Qe, X), of
+    heads and tails (B, 2 Qr, X), their masks (B, Qe) and (B, 2 Qr) -> ().
     """
-    total = entity.type.new_zeros(())
-    for argument in (head, tail):
-        distance = _between(entity, argument, reverse)
-        total = total + _closest(distance, entity_mask, relation_mask)
-    return total
+    return _closest(_between(entity, arguments, reverse), entity_mask, argument_mask)
 
 
 def entity_to_relation_loss(
-    entity: Spans, head: Spans, tail: Spans, entity_mask: Tensor, relation_mask: Tensor,
+    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor,
     has_relation: Tensor, reverse: bool,
 ) -> Tensor:  # fmt: skip
     """Eq 20: an entity that has a relation (eq 19) lies close to some head or tail.
 
     `has_relation` holds logits, used as a weight only: through it an entity could talk itself out
-    of the loss. Shape: has_relation (B, Qe), masks (B, Q) -> ().
+    of the loss. Shape: as above, has_relation (B, Qe) -> ().
     """
-    distances = [_between(entity, argument, not reverse) for argument in (head, tail)]
-    both = torch.cat(distances, dim=-1).transpose(1, 2)
-    weight = has_relation.detach().sigmoid() * entity_mask
-    return _closest(both, torch.cat([relation_mask, relation_mask], dim=-1), weight)
+    distance = _between(entity, arguments, not reverse).transpose(1, 2)
+    return _closest(distance, argument_mask, has_relation.detach().sigmoid() * entity_mask)
 
 
-def _between(entity: Spans, argument: Spans, reverse: bool) -> Tensor:
-    """Shape: (B, Qe, Qr): D_KL(entity || argument), or with `reverse` D_KL(argument || entity)."""
+def _between(entity: Tensor, arguments: Tensor, reverse: bool) -> Tensor:
+    """Shape: (B, Qe, 2 Qr): D_KL(entity || argument), or with `reverse` D_KL(argument || entity)."""
     if reverse:
-        return divergence(argument, entity).transpose(1, 2)
-    return divergence(entity, argument)
+        return divergence(arguments, entity).transpose(1, 2)
+    return divergence(entity, arguments)
 
 
 def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:

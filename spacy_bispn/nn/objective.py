@@ -9,7 +9,7 @@ from torch import Tensor
 from ..bounds import within
 from . import losses
 from .matching import Match, match
-from .shapes import NULL, Outputs, Proposals, Spans, SpanTargets, Targets
+from .shapes import NULL, Outputs, Proposals, SpanTargets, Targets
 
 BALANCED = "balanced"
 BOUNDARY = ("cross_entropy", "binary", "both")
@@ -164,12 +164,13 @@ class Objective:
             if self.consistent_queries == "matched":
                 entity_mask = entity_mask & (assigned.entity >= 0)
                 relation_mask = relation_mask & (assigned.relation >= 0)
-            spans: tuple[Spans, Spans, Spans] = (out.entity, out.head, out.tail)
-            masks = (entity_mask, relation_mask)
+            entities = losses.distributions(out.entity)
+            arguments = torch.cat([losses.distributions(side) for side in (out.head, out.tail)], dim=1)
+            masks = (entity_mask, relation_mask.repeat(1, 2))
             parts["consistency"] = losses.consistency_loss(
-                losses.relation_to_entity_loss(*spans, *masks, self.reverse_consistency),
+                losses.relation_to_entity_loss(entities, arguments, *masks, self.reverse_consistency),
                 losses.entity_to_relation_loss(
-                    *spans, *masks, out.has_relation, self.reverse_consistency
+                    entities, arguments, *masks, out.has_relation, self.reverse_consistency
                 ),
                 losses.has_relation_loss(out.has_relation, out.entity_mask, _related(assigned, gold)),
             )

@@ -208,6 +208,12 @@ def every_third(like: Tensor) -> Tensor:
     return target
 
 
+def compared(out: Outputs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What consistency compares: entities, then heads and tails together, and which of them are real."""
+    entity, head, tail = (losses.distributions(spans) for spans in out[:3])
+    return entity, torch.cat([head, tail], dim=1), out.entity_mask, out.relation_mask.repeat(1, 2)
+
+
 Fast, Slow = Callable[[Case], Tensor], Callable[[Case], float]
 LOSSES: dict[str, tuple[Fast, Slow]] = {
     "entity types (eq 16)": (
@@ -235,9 +241,7 @@ LOSSES: dict[str, tuple[Fast, Slow]] = {
     ),
     **{
         f"relation to entity, reverse={reverse} (eq 18)": (
-            lambda c, reverse=reverse: losses.relation_to_entity_loss(
-                *c.out[:3], c.out.entity_mask, c.out.relation_mask, reverse
-            ),
+            lambda c, reverse=reverse: losses.relation_to_entity_loss(*compared(c.out), reverse),
             lambda c, reverse=reverse: slow_relation_to_entity(c.out, reverse),
         )
         for reverse in (False, True)
@@ -245,7 +249,7 @@ LOSSES: dict[str, tuple[Fast, Slow]] = {
     **{
         f"entity to relation, reverse={reverse} (eq 20)": (
             lambda c, reverse=reverse: losses.entity_to_relation_loss(
-                *c.out[:3], c.out.entity_mask, c.out.relation_mask, c.out.has_relation, reverse
+                *compared(c.out), c.out.has_relation, reverse
             ),
             lambda c, reverse=reverse: slow_entity_to_relation(c.out, reverse),
         )
@@ -408,7 +412,7 @@ def test_costs_without_gold_have_no_columns() -> None:
 
 def test_divergence_is_a_sum_over_start_end_and_type() -> None:
     out = some_gold().out
-    found = losses.divergence(out.entity, out.head)
+    found = losses.divergence(losses.distributions(out.entity), losses.distributions(out.head))
     expected = [
         [[kl(out.entity, out.head, (text, i), (text, j)) for j in range(3)] for i in range(4)]
         for text in range(3)
@@ -417,7 +421,7 @@ def test_divergence_is_a_sum_over_start_end_and_type() -> None:
 
 
 def test_divergence_is_zero_between_equals_and_positive_otherwise() -> None:
-    spans = some_gold().out.entity
+    spans = losses.distributions(some_gold().out.entity)
     found = losses.divergence(spans, spans)
     assert found.diagonal(dim1=1, dim2=2).abs().max() < 1e-12
     assert (found + torch.eye(4) > 0.1).all()
@@ -426,7 +430,7 @@ def test_divergence_is_zero_between_equals_and_positive_otherwise() -> None:
 def test_divergence_of_certain_distributions_is_finite_in_single_precision() -> None:
     logits = 1e4 * torch.eye(3)[None].repeat(1, 1, 1)
     spans = Spans(logits.clone().requires_grad_(), logits, logits)
-    found = losses.divergence(spans, spans)
+    found = losses.divergence(losses.distributions(spans), losses.distributions(spans))
     found.sum().backward()
     assert found.isfinite().all() and spans.start.grad is not None and spans.start.grad.isfinite().all()
 
@@ -434,10 +438,9 @@ def test_divergence_of_certain_distributions_is_finite_in_single_precision() -> 
 def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss() -> None:
     out = some_gold().out
     has_relation = out.has_relation.clone().requires_grad_()
-    spans = [Spans(*(x.clone().requires_grad_() for x in span)) for span in out[:3]]
-    masks = (out.entity_mask, out.relation_mask)
-    losses.entity_to_relation_loss(*spans, *masks, has_relation, False).backward()
-    assert has_relation.grad is None and spans[0].type.grad.any()
+    entity = Spans(*(x.clone().requires_grad_() for x in out.entity))
+    losses.entity_to_relation_loss(*compared(out._replace(entity=entity)), has_relation, False).backward()
+    assert has_relation.grad is None and entity.type.grad is not None and entity.type.grad.any()
 
 
 def test_binary_ignores_positions_that_cannot_be_pointed_at() -> None:
