@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +15,11 @@ from .dropout import Dropout
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The real members of a padded batch, so that work on single members is done for those alone.
+    """The members of a padded batch that work on single members is done for.
 
     Texts differ much in their length and in their number of queries: padding would be a good part of all.
-    Shape: index (R,) long, places in the flattened (B, N); mask (B, N) bool.
+    A GPU computes it in less time than it takes to leave it out.
+    Shape: index (R,) long, places in the flattened (B, N); mask (B, N) bool, true for the real ones.
     """
 
     index: Tensor
@@ -25,12 +27,18 @@ class Rows:
 
     @classmethod
     def of(cls, mask: Tensor) -> Rows:
-        """Where `mask` is true. Shape: (B, N) bool."""
-        return cls(mask.flatten().nonzero()[:, 0], mask)
+        """Where `mask` is true, and on a GPU everywhere. Shape: (B, N) bool."""
+        every = torch.arange(mask.numel(), device=mask.device) if mask.is_cuda else None
+        return cls(mask.flatten().nonzero()[:, 0] if every is None else every, mask)
+
+    @cached_property
+    def allowed(self) -> Tensor:
+        """The real members as keys, for `attend`. Shape: (B, 1, 1, N)."""
+        return usable(self.mask)
 
     @property
     def full(self) -> bool:
-        """Whether nothing is padding, so that nothing need be moved."""
+        """Whether work is done for all, so that nothing need be moved."""
         return len(self.index) == self.mask.numel()
 
     def pack(self, padded: Tensor) -> Tensor:
@@ -39,39 +47,43 @@ class Rows:
         return flat if self.full else flat.index_select(0, self.index)
 
     def pad(self, rows: Tensor) -> Tensor:
-        """Shape: (R, d) -> (B, N, d), with zeros where nothing is."""
+        """Shape: (R, d) -> (B, N, d), with zeros for the members that were left out."""
         if not self.full:
             rows = rows.new_zeros(self.mask.numel(), rows.shape[-1]).index_copy(0, self.index, rows)
         padded: Tensor = rows.unflatten(0, self.mask.shape)
         return padded
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
-    """Multi-head scaled dot-product attention over the keys that `mask` allows.
+def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, heads: int) -> Tensor:
+    """Multi-head scaled dot-product attention over the keys that are allowed, which `usable` tells.
 
-    Shape: query (B, Q, d), key and value (B, K, d), mask (B, K) bool -> (B, Q, d).
-    A member of the batch without any allowed key attends to all of them, so that nothing is NaN.
+    Shape: query (B, Q, d), key and value (B, K, d), allowed (B, 1, 1, K) -> (B, Q, d).
     No dropout on the probabilities: it rules out the fused kernel, and states have their own.
     """
     q, k, v = (by_head(x, heads) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=usable(mask))
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
     return mixed.transpose(1, 2).flatten(2)
 
 
-def probabilities(query: Tensor, key: Tensor, mask: Tensor, heads: int) -> Tensor:
+def probabilities(query: Tensor, key: Tensor, allowed: Tensor, heads: int) -> Tensor:
     """The weights by which `attend` mixes the values, for those who look at them: it never makes them itself.
 
-    Shape: query (B, Q, d), key (B, K, d), mask (B, K) bool -> (B, heads, Q, K), each row a distribution.
+    Shape: query (B, Q, d), key (B, K, d), allowed (B, 1, 1, K) -> (B, heads, Q, K), each row a distribution.
     """
     q, k = (by_head(x, heads).float() for x in (query, key))
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-    weights: Tensor = scores.masked_fill(~usable(mask), -torch.inf).softmax(-1)
+    weights: Tensor = (scores + allowed).softmax(-1)
     return weights
 
 
 def usable(mask: Tensor) -> Tensor:
-    """The keys that may be seen: all of them where none is allowed. Shape: (B, K) -> (B, 1, 1, K)."""
-    return (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
+    """What is added to the scores of keys: 0 for those that `mask` allows, minus infinity for others.
+
+    A member of the batch without any key may see all of them, so that nothing is NaN.
+    Shape: (B, K) bool -> (B, 1, 1, K).
+    """
+    keys = (mask | ~mask.any(dim=-1, keepdim=True))[:, None, None, :]
+    return torch.zeros(keys.shape, device=mask.device).masked_fill_(~keys, -torch.inf)
 
 
 def by_head(states: Tensor, heads: int) -> Tensor:
@@ -94,7 +106,7 @@ class Attention(nn.Module):
     def over(self, queries: Tensor, rows: Rows, tokens: Tensor, token_rows: Rows) -> Tensor:
         """Queries attend to tokens. Shape: queries (R, d), tokens (T, d) -> (R, d)."""
         key, value = token_rows.pad(self.key(tokens)), token_rows.pad(self.value(tokens))
-        mixed = attend(rows.pad(self.query(queries)), key, value, token_rows.mask, self.heads)
+        mixed = attend(rows.pad(self.query(queries)), key, value, token_rows.allowed, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
 
@@ -102,7 +114,7 @@ class Attention(nn.Module):
         """Queries attend to each other. Shape: where and value (R, d) -> (R, d)."""
         parts = (self.query(where), self.key(where), self.value(value))
         query, key, seen = (rows.pad(part) for part in parts)
-        mixed = attend(query, key, seen, rows.mask, self.heads)
+        mixed = attend(query, key, seen, rows.allowed, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
 
@@ -116,11 +128,11 @@ class OneWayAttention(Attention):
         parts = (self.query(states), self.key(states), self.value(states))
         of_tokens, of_queries = zip(*(part.split(sizes) for part in parts), strict=True)
         query, key, value = (token_rows.pad(part) for part in of_tokens)
-        seen = attend(query, key, value, token_rows.mask, self.heads)
+        seen = attend(query, key, value, token_rows.allowed, self.heads)
         query, *more = (rows.pad(part) for part in of_queries)
         key, value = (torch.cat(both, dim=1) for both in zip((key, value), more, strict=True))
-        mask = torch.cat([token_rows.mask, rows.mask], dim=1)
-        mixed = attend(query, key, value, mask, self.heads)
+        allowed = usable(torch.cat([token_rows.mask, rows.mask], dim=1))
+        mixed = attend(query, key, value, allowed, self.heads)
         out: Tensor = self.output(torch.cat([token_rows.pack(seen), rows.pack(mixed)]))
         return out
 

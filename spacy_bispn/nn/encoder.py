@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .attention import Rows, attend
+from .attention import Rows, attend, usable
 from .dropout import replace_dropout
 
 
@@ -72,27 +72,27 @@ class OneWayEncoder(nn.Module):
                 key, value = rows.pad(attention.key(states)), rows.pad(attention.value(states))
                 if index >= self.query_layer:
                     keys[index], values[index] = key, value
-                states = self._run_layer(layer, states, rows, key, value, mask)
+                states = self._run_layer(layer, states, rows, key, value, rows.allowed)
         return TokenPass(states, rows, keys, values)
 
     def pass_queries(self, queries: Tensor, rows: Rows, tokens: TokenPass) -> Tensor:
         """Run the queries over the tokens' keys and values. Shape: (R, d) -> (R, d)."""
         model: Any = self.model
-        mask = torch.cat([tokens.rows.mask, rows.mask], dim=1)
+        allowed = usable(torch.cat([tokens.rows.mask, rows.mask], dim=1))
         for index in range(self.query_layer, self.depth):
             layer = model.encoder.layer[index]
             attention = layer.attention.self
             key = torch.cat([tokens.keys[index], rows.pad(attention.key(queries))], dim=1)
             value = torch.cat([tokens.values[index], rows.pad(attention.value(queries))], dim=1)
-            queries = self._run_layer(layer, queries, rows, key, value, mask)
+            queries = self._run_layer(layer, queries, rows, key, value, allowed)
         return queries
 
     def _run_layer(
-        self, layer: Any, states: Tensor, rows: Rows, key: Tensor, value: Tensor, mask: Tensor
+        self, layer: Any, states: Tensor, rows: Rows, key: Tensor, value: Tensor, allowed: Tensor
     ) -> Tensor:
-        """Shape: states (R, d), key and value (B, K, d), mask (B, K) -> (R, d)."""
+        """Shape: states (R, d), key and value (B, K, d), allowed (B, 1, 1, K) -> (R, d)."""
         attention = layer.attention.self
-        mixed = attend(rows.pad(attention.query(states)), key, value, mask, self.heads)
+        mixed = attend(rows.pad(attention.query(states)), key, value, allowed, self.heads)
         attended = layer.attention.output(rows.pack(mixed), states)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out

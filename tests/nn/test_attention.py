@@ -17,6 +17,7 @@ from spacy_bispn.nn.attention import (
     averaged,
     by_head,
     probabilities,
+    usable,
 )
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
@@ -45,30 +46,30 @@ def slow_attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: 
 def test_attend_is_a_softmax_over_the_keys_that_are_allowed(heads: int) -> None:
     query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
     expected = slow_attend(query, key, value, MASK, heads)
-    assert torch.allclose(attend(query, key, value, MASK, heads), expected, atol=1e-6)
+    assert torch.allclose(attend(query, key, value, usable(MASK), heads), expected, atol=1e-6)
 
 
 def test_a_text_without_any_key_gets_finite_states_and_gradients() -> None:
     query, key, value = (torch.randn(2, 4, 6, requires_grad=True) for _ in range(3))
-    found = attend(query, key, value, MASK & torch.tensor([[True], [False]]), heads=2)
+    found = attend(query, key, value, usable(MASK & torch.tensor([[True], [False]])), heads=2)
     found.sum().backward()
     assert found.isfinite().all() and all(x.grad.isfinite().all() for x in (query, key, value))
-    assert torch.allclose(found[0], attend(query, key, value, MASK, heads=2)[0], atol=1e-6)
+    assert torch.allclose(found[0], attend(query, key, value, usable(MASK), heads=2)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("heads", [1, 2])
 def test_probabilities_are_the_weights_by_which_attend_mixes_the_values(heads: int) -> None:
     query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
-    weights = probabilities(query, key, MASK, heads)
+    weights = probabilities(query, key, usable(MASK), heads)
     mixed = (weights @ by_head(value, heads)).transpose(1, 2).flatten(2)
-    assert torch.allclose(mixed, attend(query, key, value, MASK, heads), atol=1e-6)
+    assert torch.allclose(mixed, attend(query, key, value, usable(MASK), heads), atol=1e-6)
     assert torch.allclose(weights.sum(-1), torch.ones(2, heads, 3)) and (weights >= 0).all()
     assert not weights[~MASK[:, None, None].expand_as(weights)].any()
 
 
 def test_probabilities_of_a_text_without_any_key_are_spread_over_all() -> None:
     query, key = torch.randn(1, 3, 6), torch.randn(1, 4, 6)
-    nothing, everything = torch.zeros(1, 4).bool(), torch.ones(1, 4).bool()
+    nothing, everything = usable(torch.zeros(1, 4).bool()), usable(torch.ones(1, 4).bool())
     assert torch.equal(probabilities(query, key, nothing, 2), probabilities(query, key, everything, 2))
 
 
@@ -93,7 +94,8 @@ def test_a_batch_without_any_real_member_has_no_rows() -> None:
 
 def project(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """Plain attention with a module's projections, on padded tensors."""
-    return module.output(attend(module.query(query), module.key(key), module.value(key), mask, module.heads))
+    parts = module.query(query), module.key(key), module.value(key)
+    return module.output(attend(*parts, usable(mask), module.heads))
 
 
 def test_queries_attend_to_tokens_and_to_each_other() -> None:

@@ -9,6 +9,7 @@ import torch
 from builders import RELATION_TYPES, default_objective, make_inputs, make_network, make_targets, member
 from torch import Tensor
 
+from spacy_bispn.nn.attention import Rows
 from spacy_bispn.nn.network import Network, likely
 from spacy_bispn.nn.objective import Objective
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Queries, Spans
@@ -75,10 +76,21 @@ def assert_alike(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
         assert torch.allclose(one[name], other[name], rtol=1e-5, atol=1e-5), name
 
 
+def compute_padding(patch: pytest.MonkeyPatch) -> None:
+    """What a GPU does: padding is not left out."""
+    everywhere = classmethod(lambda cls, mask: cls(torch.arange(mask.numel()), mask))
+    patch.setattr(Rows, "of", everywhere)
+
+
 @each_network
 @pytest.mark.parametrize("predicting", [False, True])
-def test_a_padded_batch_says_what_its_texts_say_alone(name: str, predicting: bool) -> None:
+@pytest.mark.parametrize("padding", ["left out", "computed"])
+def test_a_padded_batch_says_what_its_texts_say_alone(
+    name: str, predicting: bool, padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = make(name)
+    if padding == "computed":
+        compute_padding(monkeypatch)
 
     def run(inputs: Inputs) -> Outputs:
         return network.predict(inputs, 0.25, 0.3) if predicting else network(inputs)[0][-1]
@@ -88,6 +100,23 @@ def test_a_padded_batch_says_what_its_texts_say_alone(name: str, predicting: boo
     for text, length in enumerate(LENGTHS):
         assert_alike(said(together, text, length), said(run(member(inputs, text)), 0, length))
     assert together.entity_mask.any() and together.relation_mask.any()
+
+
+@each_network
+def test_nothing_is_learnt_from_padding(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make(name)
+
+    def learn() -> dict[str, Tensor]:
+        network.zero_grad()
+        default_objective()(*network(inputs_of(network)._replace(gold=gold())), gold()).total.backward()
+        return {key: x.grad.clone() for key, x in network.named_parameters() if x.grad is not None}
+
+    left_out = learn()
+    compute_padding(monkeypatch)
+    computed = learn()
+    assert left_out.keys() == computed.keys()
+    for key, gradient in left_out.items():
+        torch.testing.assert_close(computed[key], gradient, rtol=1e-4, atol=1e-5, msg=key)
 
 
 @each_network
