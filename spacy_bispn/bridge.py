@@ -38,9 +38,9 @@ if hasattr(os, "register_at_fork"):  # Windows does not fork
 
 
 class Trained(NamedTuple):
-    """What a training pass delivers: every supervised layer and the proposals."""
+    """What a training pass delivers: what the supervised layers say, and the proposals."""
 
-    layers: list[Outputs]
+    outputs: Outputs
     proposals: Proposals | None
 
 

@@ -270,7 +270,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             self.model.attrs["relation_queries"], self.shim.device,
         )  # fmt: skip
         trained, backprop = self.shim.begin_update(with_gold(reading.inputs(batch), targets))
-        result = self.objective(trained.layers, trained.proposals, targets)
+        result = self.objective(trained.outputs, trained.proposals, targets)
         try:
             reading.collect(batch, backprop(result.total))
         except FloatingPointError as error:

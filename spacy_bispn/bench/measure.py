@@ -86,7 +86,7 @@ def prediction_parts(nlp: Language) -> dict[str, list[Place]]:
     return {
         "tokenize": [(nlp, "make_doc"), (Reading, "__init__"), (Reading, "inputs")],
         "encoder and proposals": [(Network, "encode")],
-        "decoders": [(Network, "decode")],
+        "decoders": [(Network, "share"), (Network, "decode")],
         "pointers": [(Network, "point")],
         "decode": [(component, "extract"), (component, "merge"), (component, "cohere")],
         "annotate": [(on_doc, "write")],

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .attention import probabilities
+from .attention import Rows, probabilities, usable
 from .decoder import SharedBlock
 from .network import Network
 from .shapes import Inputs, Outputs, Queries
@@ -38,10 +38,12 @@ def bipartite_attention(network: Network, inputs: Inputs) -> tuple[Outputs, Tens
         outputs = network.predict(inputs, 0.0, 0.0)
     queries: Queries = seen["queries"][0]
     entities, relations = int(queries.entity_mask.sum()), int(queries.relation_mask.sum())
-    query, key = seen["query"][None], seen["key"][None]  # only real queries are ever projected
-    there = torch.ones(key.shape[:2], dtype=torch.bool, device=key.device)
-    weights = probabilities(query, key, there, among.heads).mean(1)[0]
     parts = (3 if network.split_before else 1, relations)
+    there = torch.cat([queries.entity_mask, queries.relation_mask.repeat(1, parts[0])], dim=1)
+    rows = Rows.of(there)
+    query, key = (rows.pad(seen[name]) for name in ("query", "key"))
+    weights = probabilities(query, key, usable(there), among.heads).mean(1)[0]
+    weights = weights[there[0]][:, there[0]]
     to_relations = weights[:entities, entities:].unflatten(1, parts).sum(1)
     to_entities = weights[entities:, :entities].unflatten(0, parts).mean(0)
     return outputs, (to_relations + to_entities.T) / 2

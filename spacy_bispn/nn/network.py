@@ -12,7 +12,7 @@ from .decoder import SetDecoder, SharedBlock, Split
 from .encoder import OneWayEncoder, TokenPass
 from .heads import SpanHead
 from .queries import LearnedQueries, ProposedQueries, rows
-from .shapes import NULL, Inputs, Outputs, Proposals, Queries, Spans
+from .shapes import NULL, Inputs, Outputs, Proposals, Queries, Spans, repeated
 
 
 class Decoded(NamedTuple):
@@ -71,17 +71,19 @@ class Network(nn.Module):
         self.link = link
         self.supervised_layers = supervised_layers
 
-    def forward(self, inputs: Inputs) -> tuple[list[Outputs], Proposals | None]:
-        """All supervised layers' outputs, the final layer last, and the proposals in training."""
+    def forward(self, inputs: Inputs) -> tuple[Outputs, Proposals | None]:
+        """Outputs of all supervised layers side by side in the batch, and the proposals in training."""
         tokens, queries, proposals = self.encode(inputs)
-        layers = self.decode(tokens, queries)
-        return [self.point(decoded, queries, inputs.pointable) for decoded in layers], proposals
+        tokens, states = self.share(tokens, queries)
+        queries, pointable = (repeated(x, self.delivering) for x in (queries, inputs.pointable))
+        return self.point(self.decode(tokens, states, queries), queries, pointable), proposals
 
     @torch.inference_mode()
     def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
         """Types first; pointers only for the queries whose label is likelier than its threshold."""
         tokens, queries, _ = self.encode(inputs)
-        decoded = self.decode(tokens, queries)[-1]
+        tokens, states = self.share(tokens, queries)
+        decoded = self.decode(tokens, states, queries)
         entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
         relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
         decoded, queries = keep(decoded, queries, *entity, *relation)
@@ -107,44 +109,45 @@ class Network(nn.Module):
         rows = Rows.of(inputs.mask)
         return TokenPass(rows.pack(self.project(inputs.vectors)), rows, {}, {})
 
-    def decode(self, tokens: TokenPass, queries: Queries) -> list[Decoded]:
-        """3.2.2, then eq 2-3 and 10-12 behind every block that delivers outputs."""
+    @property
+    def delivering(self) -> int:
+        """How many of the last shared blocks deliver outputs now."""
+        return self.supervised_layers if self.training else 1
+
+    def share(self, tokens: TokenPass, queries: Queries) -> tuple[TokenPass, Tensor]:
+        """3.2.2: tokens and queries (B, Q, d) behind the blocks that deliver outputs, those of the last
+        block at the end of the batch.
+        """
         relation, relation_mask = queries.relation, queries.relation_mask
         position: Tensor | None = self.queries.position
         if self.split_before:
             relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
         states = torch.cat([queries.entity, relation], dim=1)
-        mask = torch.cat([queries.entity_mask, relation_mask], dim=1)
-        rows = Rows.of(mask)
+        rows = Rows.of(torch.cat([queries.entity_mask, relation_mask], dim=1))
         if position is not None:
             position = rows.pack(self._spread(position, queries).expand_as(states))
-        states = rows.pack(states)
-        apart = Rows.of(queries.entity_mask), Rows.of(queries.relation_mask.repeat(1, 3))
-        layers = []
-        for index, block in enumerate(self.shared):
-            seen, states = block(tokens.states, tokens.rows, states, rows, position)
-            tokens = tokens._replace(states=seen)
-            if index >= len(self.shared) - (self.supervised_layers if self.training else 1):
-                layers.append(self._decode_sets(tokens, rows.pad(states), apart, queries))
-        return layers
+        seen, states = tokens.states, rows.pack(states)
+        behind = []
+        for block in self.shared:
+            seen, states = block(seen, tokens.rows, states, rows, position)
+            behind.append((seen, states))
+        seen, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
+        token_rows, rows = (Rows.of(repeated(x.mask, self.delivering)) for x in (tokens.rows, rows))
+        return TokenPass(seen, token_rows, {}, {}), rows.pad(states)
 
     def _spread(self, position: Tensor, queries: Queries) -> Tensor:
         """A split relation query's three parts share its position. Shape: (Q, d) -> (Q', d)."""
         entity, relation = position.split([queries.entity.shape[1], queries.relation.shape[1]])
         return torch.cat([entity, relation.repeat(3 if self.split_before else 1, 1)])
 
-    def _decode_sets(
-        self, tokens: TokenPass, states: Tensor, apart: tuple[Rows, Rows], queries: Queries
-    ) -> Decoded:
-        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails.
-
-        Shape: states (B, Q, d); apart: where the entity queries are real, and the parts of relation queries.
-        """
+    def decode(self, tokens: TokenPass, states: Tensor, queries: Queries) -> Decoded:
+        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails. Shape: states (B, Q, d)."""
         entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
         shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
         triple = shared_relation if self.split_before else self.split(shared_relation)
-        entity, entity_view = self.entity_decoder(shared_entity, apart[0], tokens.states, tokens.rows)
-        triple, relation_view = self.relation_decoder(triple, apart[1], tokens.states, tokens.rows)
+        entity_rows, triple_rows = Rows.of(queries.entity_mask), Rows.of(queries.relation_mask.repeat(1, 3))
+        entity, entity_view = self.entity_decoder(shared_entity, entity_rows, tokens.states, tokens.rows)
+        triple, relation_view = self.relation_decoder(triple, triple_rows, tokens.states, tokens.rows)
         relation, head, tail = triple.split(relation_count, dim=1)
         return Decoded(
             entity, relation, head, tail, entity_view, relation_view,

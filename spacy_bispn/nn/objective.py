@@ -1,4 +1,4 @@
-"""From outputs and targets to one number: match, every loss, every supervised layer, the weights."""
+"""From outputs and targets to one number: match, every loss, the weights."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 from ..bounds import within
 from . import losses
 from .matching import Match, match
-from .shapes import NULL, Outputs, Proposals, SpanTargets, Targets
+from .shapes import NULL, Outputs, Proposals, SpanTargets, Targets, repeated
 
 BALANCED = "balanced"
 BOUNDARY = ("cross_entropy", "binary", "both")
@@ -79,17 +79,15 @@ class Objective:
                 f'or "{BALANCED}".'
             )
 
-    def __call__(self, layers: list[Outputs], proposals: Proposals | None, targets: Targets) -> Losses:
-        """Match and weigh every supervised layer; the last layer's outputs are those of prediction."""
-        queries = (layers[-1].entity_mask.sum(1), layers[-1].relation_mask.sum(1))
-        filled = fill(targets, self.entity_targets, self.relation_targets, queries)
-        originals = (targets.entity.type != NULL).sum(1)
-        matches = match(*_matching_problem(layers, filled))
-        parts: dict[str, Tensor] = {}
-        for index, outputs in enumerate(layers):
-            entity, relation = matches[2 * index : 2 * index + 2]
-            for name, value in self._layer(outputs, filled, entity, relation, originals).items():
-                parts[name] = parts[name] + value if name in parts else value
+    def __call__(self, out: Outputs, proposals: Proposals | None, targets: Targets) -> Losses:
+        """Match and weigh what every supervised layer says of the texts that `targets` speak of."""
+        layers = len(out.relation) // len(targets.relation)
+        gold: Targets = repeated(targets, layers)
+        originals = (gold.entity.type != NULL).sum(1)
+        queries = (out.entity_mask.sum(1), out.relation_mask.sum(1))
+        gold = fill(gold, self.entity_targets, self.relation_targets, queries)
+        entity, relation = match(*_matching_problem(out, gold))
+        parts = self._parts(out, gold, entity, relation, originals)
         if proposals is not None:
             parts["proposals"] = sum(
                 (losses.proposal_loss(*part) for part in (proposals[:3], proposals[3:])),
@@ -98,9 +96,9 @@ class Objective:
         weights = {"consistency": self.alpha, "linking": self.beta,
                    "inside": self.inside, "proposals": self.proposals}  # fmt: skip
         total = sum((value * weights.get(name, 1.0) for name, value in parts.items()), start=torch.zeros(()))
-        return Losses(total, parts, sum(found.surplus for found in matches[-2:]))
+        return Losses(total, parts, (entity.surplus + relation.surplus) // layers)  # the same in each
 
-    def _layer(
+    def _parts(
         self, out: Outputs, gold: Targets, entity: Match, relation: Match, originals: Tensor
     ) -> dict[str, Tensor]:
         entity_null = self._null_weight(out.entity_mask, entity)
@@ -188,20 +186,14 @@ class Objective:
 
 
 def _matching_problem(
-    layers: list[Outputs], gold: Targets
+    out: Outputs, gold: Targets
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    costs, query_masks, gold_masks = [], [], []
     with torch.no_grad():
-        for out in layers:
-            costs.append(losses.span_cost(out.entity, gold.entity))
-            costs.append(
-                losses.relation_cost(
-                    out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail
-                )
-            )
-            query_masks += [out.entity_mask, out.relation_mask]
-            gold_masks += [gold.entity.type != NULL, gold.relation != NULL]
-    return costs, query_masks, gold_masks
+        costs = [
+            losses.span_cost(out.entity, gold.entity),
+            losses.relation_cost(out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail),
+        ]
+    return costs, [out.entity_mask, out.relation_mask], [gold.entity.type != NULL, gold.relation != NULL]
 
 
 def fill(

@@ -1,13 +1,15 @@
 """The letters of every shape in this package, and the records that carry tensors between rooms.
 
-B batch, P positions the model points at (wordpieces or tokens), Qe entity queries, Qr relation
-queries, N gold entities, M gold relations, d width, E entity types, R relation types.
+B batch (in training and behind the shared decoder, all texts once for each supervised layer), P positions
+the model points at (wordpieces or tokens), Qe entity queries, Qr relation queries, N gold entities, M gold
+relations, d width, E entity types, R relation types.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 NULL = 0  # class "nothing here" of every type distribution; labels are counted from 1
@@ -88,7 +90,7 @@ class Spans(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """All that one supervised layer says.
+    """All that the supervised layers say, the last one at the end: it alone speaks at prediction.
 
     Shape: relation (B, Qr, R + 1), has_relation (B, Qe), link (B, Qe, Qr), masks (B, Q) bool.
     `has_relation` and `link` are training signals and None at prediction.
@@ -102,3 +104,10 @@ class Outputs(NamedTuple):
     relation_mask: Tensor
     has_relation: Tensor | None = None
     link: Tensor | None = None
+
+
+def repeated(record: Any, times: int) -> Any:
+    """A tensor, or a record of tensors, with its batch so many times one after the other."""
+    if record is None or isinstance(record, Tensor):
+        return None if record is None else torch.cat([record] * times)
+    return type(record)(*(repeated(part, times) for part in record))

@@ -95,7 +95,7 @@ def test_all_queries_answer_in_their_order_and_nothing_stays_behind(network: Net
     assert outputs.entity.type.shape[1] == weights.shape[0] and outputs.relation.shape[1] == weights.shape[1]
     torch.manual_seed(4)
     inputs = make_inputs([9], None if network.encoder else 15)
-    (layer,), _ = network(inputs)
+    layer, _ = network(inputs)
     assert torch.allclose(outputs.entity.type, layer.entity.type, atol=1e-5)
     assert torch.allclose(outputs.relation, layer.relation, atol=1e-5)
     assert not any(module._forward_hooks for module in network.modules())

@@ -93,7 +93,7 @@ def test_a_padded_batch_says_what_its_texts_say_alone(
         compute_padding(monkeypatch)
 
     def run(inputs: Inputs) -> Outputs:
-        return network.predict(inputs, 0.25, 0.3) if predicting else network(inputs)[0][-1]
+        return network.predict(inputs, 0.25, 0.3) if predicting else network(inputs)[0]
 
     inputs = inputs_of(network)
     together = run(inputs)
@@ -124,7 +124,7 @@ def test_heads_and_tails_are_pointed_at_in_one_call_as_in_two(name: str) -> None
     network = make(name)
     inputs = inputs_of(network)
     tokens, queries, _ = network.encode(inputs)
-    decoded = network.decode(tokens, queries)[-1]
+    decoded = network.decode(*network.share(tokens, queries), queries)
     out = network.point(decoded, queries, inputs.pointable)
     sides = (decoded.head, queries.head_seed, out.head), (decoded.tail, queries.tail_seed, out.tail)
     for states, seed, found in sides:
@@ -138,7 +138,7 @@ def test_heads_and_tails_are_pointed_at_in_one_call_as_in_two(name: str) -> None
 def test_texts_of_a_batch_propose_different_numbers_of_queries(name: str) -> None:
     """Without this the test above would not see any masked query."""
     network = make(name)
-    out = network(inputs_of(network))[0][-1]
+    out = network(inputs_of(network))[0]
     assert len(set(out.entity_mask.sum(1).tolist())) > 1
     assert len(set(out.relation_mask.sum(1).tolist())) > 1
 
@@ -155,7 +155,7 @@ def halfway(values: Tensor) -> float:
 def test_prediction_keeps_the_likely_queries_and_their_numbers(name: str) -> None:
     network = make(name)
     inputs = inputs_of(network)
-    (everything,), proposals = network(inputs)
+    everything, proposals = network(inputs)
     logits = everything.entity.type, everything.relation
     sides = list(zip(logits, (everything.entity_mask, everything.relation_mask), strict=True))
     best = [logits.softmax(-1)[..., NULL + 1 :].amax(-1) for logits, _ in sides]
@@ -200,7 +200,7 @@ def test_without_labels_nothing_is_likely() -> None:
 def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
     network = make(name)
     inputs = inputs_of(network)
-    (before,), _ = network(inputs)
+    before, _ = network(inputs)
     entity, relation = torch.tensor([3, 0, 4, 2, 1]), torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
         network.queries.entity.copy_(network.queries.entity[entity])
@@ -208,7 +208,7 @@ def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
         if network.queries.position is not None:
             order = torch.cat([entity, relation + len(entity)])
             network.queries.position.copy_(network.queries.position[order])
-    (after,), _ = network(inputs)
+    after, _ = network(inputs)
 
     def permuted(spans: Spans, order: Tensor) -> Spans:
         return Spans(*(x if x is None else x[:, order] for x in spans))
@@ -232,7 +232,7 @@ def test_links_are_scored_between_states_of_the_shared_decoder(name: str) -> Non
     network = make(name)
     states: list[Tensor] = []
     network.shared[-1].register_forward_hook(lambda module, given, out: states.append(given[3].pad(out[1])))
-    (out,), _ = network(inputs_of(network))
+    out, _ = network(inputs_of(network))
     torch.testing.assert_close(out.link, network.link(states[0][:, :5], states[0][:, 5:9])[:, 0])
 
 
@@ -284,8 +284,8 @@ WITHOUT_EFFECT = ("key.bias", "pointer.right.bias")
 def test_every_parameter_learns_from_one_update(settings: dict[str, Any], objective: Objective) -> None:
     torch.manual_seed(12)
     network = make_network(**settings).train()
-    layers, proposals = network(inputs_of(network)._replace(gold=gold()))
-    result = objective(layers, proposals, gold())
+    out, proposals = network(inputs_of(network)._replace(gold=gold()))
+    result = objective(out, proposals, gold())
     result.total.backward()
     assert result.surplus == 0
     idle = [
@@ -299,8 +299,8 @@ def test_every_parameter_learns_from_one_update(settings: dict[str, Any], object
 def test_a_frozen_encoder_rests_while_the_rest_learns() -> None:
     network = make("learned").train()
     network.encoder.model.requires_grad_(False)
-    layers, proposals = network(inputs_of(network))
-    Objective()(layers, proposals, gold()).total.backward()
+    out, proposals = network(inputs_of(network))
+    Objective()(out, proposals, gold()).total.backward()
     learning = {name.split(".")[0] for name, weight in network.named_parameters() if weight.grad is not None}
     assert learning == {name.split(".")[0] for name, _ in network.named_parameters()} - {"encoder"}
 
@@ -309,8 +309,8 @@ def test_vectors_from_elsewhere_get_a_gradient() -> None:
     network = make("over vectors").train()
     inputs = inputs_of(network)._replace(gold=gold())
     vectors = inputs.vectors.clone().requires_grad_()
-    layers, proposals = network(inputs._replace(vectors=vectors))
-    Objective()(layers, proposals, gold()).total.backward()
+    out, proposals = network(inputs._replace(vectors=vectors))
+    Objective()(out, proposals, gold()).total.backward()
     assert vectors.grad[inputs.mask].any() and not vectors.grad[~inputs.mask].any()
 
 
@@ -318,22 +318,23 @@ def test_vectors_from_elsewhere_get_a_gradient() -> None:
 def test_supervised_layers_deliver_outputs_in_training_and_one_at_prediction(supervised: int) -> None:
     network = make("learned", shared_layers=3, supervised_layers=supervised)
     inputs = inputs_of(network)
-    (last,), _ = network(inputs)
+    last, _ = network(inputs)
     network.train()
     network.encoder.eval()  # the only part with dropout
     layers, _ = network(inputs)
-    assert len(layers) == supervised
+    texts = len(LENGTHS)
+    assert len(layers.relation) == supervised * texts
     for text, length in enumerate(LENGTHS):
-        assert_alike(said(layers[-1], text, length), said(last, text, length))
-    for earlier in layers[:-1]:
-        assert not torch.allclose(earlier.entity.type, last.entity.type, atol=1e-4)
+        assert_alike(said(layers, (supervised - 1) * texts + text, length), said(last, text, length))
+    for earlier in layers.entity.type.split(texts)[:-1]:
+        assert not torch.allclose(earlier, last.entity.type, atol=1e-4)
 
 
 def test_gold_finds_its_seeded_queries() -> None:
     """In training a proposed query is there for every gold item, and starts by pointing at it."""
     torch.manual_seed(13)
     network = make_network(queries="proposed", proposal_floor=0.9).train()
-    (out,), _ = network(inputs_of(network)._replace(gold=gold()))
+    out, _ = network(inputs_of(network)._replace(gold=gold()))
 
     def pointed(spans: Spans, mask: Tensor, text: int) -> list[tuple[int, ...]]:
         pointers = (x[text][mask[text]].argmax(-1).tolist() for x in (spans.start, spans.end))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from builders import ENTITY_TYPES, make_targets, random_outputs, sure_spans
@@ -35,6 +37,15 @@ def some_outputs(entities: int = 4, relations: int = 3, seed: int = 3) -> Output
     return random_outputs(*masks)
 
 
+def side_by_side(*records: Any) -> Any:
+    """The batches of some records, one after the other."""
+    if isinstance(records[0], Tensor):
+        return torch.cat(records)
+    return type(records[0])(
+        *(None if part[0] is None else side_by_side(*part) for part in zip(*records, strict=True))
+    )
+
+
 def some_targets() -> Targets:
     return make_targets([TWO_ENTITIES, [(1, 1, 3)]], [[(0, 1, 2), (1, 0, 1)], []])
 
@@ -42,14 +53,14 @@ def some_targets() -> Targets:
 def link_targets(objective: Objective, out: Outputs, gold: Targets) -> Tensor:
     """What linking is taught: its gradient is the probability minus the target."""
     link = out.link.clone().requires_grad_()
-    objective([out._replace(link=link)], None, gold).parts["linking"].backward()
+    objective(out._replace(link=link), None, gold).parts["linking"].backward()
     return (link.sigmoid() - link.grad).round().detach()[0].int()
 
 
 def relation_takers(objective: Objective, out: Outputs, gold: Targets) -> list[int]:
     """What has-relation is taught, read off its gradient likewise."""
     logits = out.has_relation.clone().requires_grad_()
-    objective([out._replace(has_relation=logits)], None, gold).parts["consistency"].backward()
+    objective(out._replace(has_relation=logits), None, gold).parts["consistency"].backward()
     return (logits.sigmoid() - logits.grad).round().detach()[0].int().tolist()
 
 
@@ -166,7 +177,7 @@ def test_unmatched_queries_are_linked_to_nothing() -> None:
 
 
 def test_the_total_is_the_weighted_sum_of_its_parts() -> None:
-    result = Objective(alpha=0.5, beta=0.25, inside=2.0)([some_outputs()], None, some_targets())
+    result = Objective(alpha=0.5, beta=0.25, inside=2.0)(some_outputs(), None, some_targets())
     weights = {"consistency": 0.5, "linking": 0.25, "inside": 2.0}
     assert set(result.parts) == {
         "entity_type", "entity_boundary", "relation_type", "argument_type", "argument_boundary",
@@ -178,8 +189,8 @@ def test_the_total_is_the_weighted_sum_of_its_parts() -> None:
 
 @pytest.mark.parametrize(("weight", "part"), [("alpha", "consistency"), ("beta", "linking")])
 def test_a_weight_of_zero_switches_its_part_off(weight: str, part: str) -> None:
-    with_it = Objective()([some_outputs()], None, some_targets())
-    without = Objective(**{weight: 0.0})([some_outputs()], None, some_targets())
+    with_it = Objective()(some_outputs(), None, some_targets())
+    without = Objective(**{weight: 0.0})(some_outputs(), None, some_targets())
     assert set(with_it.parts) - set(without.parts) == {part}
     expected = with_it.total.item() - 1e-4 * with_it.parts[part].item()
     assert without.total.item() == pytest.approx(expected, rel=1e-9)
@@ -187,8 +198,8 @@ def test_a_weight_of_zero_switches_its_part_off(weight: str, part: str) -> None:
 
 def test_every_supervised_layer_is_matched_by_itself_and_adds_its_losses() -> None:
     layers, gold = [some_outputs(entities=1, seed=seed) for seed in (3, 4, 5)], some_targets()
-    alone = [Objective()([out], None, gold) for out in layers]
-    together = Objective()(layers, None, gold)
+    alone = [Objective()(out, None, gold) for out in layers]
+    together = Objective()(side_by_side(*layers), None, gold)
     assert together.total.item() == pytest.approx(sum(result.total.item() for result in alone))
     assert together.surplus == alone[-1].surplus == 1  # gold is counted once, not once a layer
 
@@ -197,8 +208,8 @@ def test_proposals_have_a_weight_of_their_own() -> None:
     logits = torch.randn(2, 2, 3, 3)
     gold, valid = logits > 0.5, logits < 1
     proposals = Proposals(logits, gold, valid, logits, gold, valid)
-    without = Objective(proposals=3.0)([some_outputs()], None, some_targets())
-    with_them = Objective(proposals=3.0)([some_outputs()], proposals, some_targets())
+    without = Objective(proposals=3.0)(some_outputs(), None, some_targets())
+    with_them = Objective(proposals=3.0)(some_outputs(), proposals, some_targets())
     expected = without.total.item() + 3 * with_them.parts["proposals"].item()
     assert with_them.total.item() == pytest.approx(expected) and with_them.parts["proposals"] > 0
 
@@ -206,7 +217,7 @@ def test_proposals_have_a_weight_of_their_own() -> None:
 def test_the_null_weight_scales_unmatched_queries_only() -> None:
     def types(null_weight: float) -> float:
         objective = Objective(null_weight=null_weight)
-        return objective([some_outputs()], None, some_targets()).parts["entity_type"].item()
+        return objective(some_outputs(), None, some_targets()).parts["entity_type"].item()
 
     assert types(0.0) > 0
     assert types(0.5) - types(0.0) == pytest.approx((types(1.0) - types(0.0)) / 2)
@@ -216,15 +227,15 @@ def test_the_null_weight_scales_unmatched_queries_only() -> None:
 def test_a_balanced_null_weight_is_matched_over_unmatched_queries() -> None:
     """3 of 8 entity queries and 2 of 6 relation queries find gold."""
     found, gold = some_outputs(), some_targets()
-    balanced = Objective(null_weight="balanced")([found], None, gold).parts
-    entities, relations = (Objective(null_weight=w)([found], None, gold).parts for w in (3 / 5, 2 / 4))
+    balanced = Objective(null_weight="balanced")(found, None, gold).parts
+    entities, relations = (Objective(null_weight=w)(found, None, gold).parts for w in (3 / 5, 2 / 4))
     assert balanced["entity_type"].item() == pytest.approx(entities["entity_type"].item())
     assert balanced["relation_type"].item() == pytest.approx(relations["relation_type"].item())
 
 
 def test_a_balanced_null_weight_never_exceeds_one() -> None:
     found, gold = some_outputs(entities=2, relations=2), some_targets()
-    balanced, one = (Objective(null_weight=w)([found], None, gold) for w in ("balanced", 1.0))
+    balanced, one = (Objective(null_weight=w)(found, None, gold) for w in ("balanced", 1.0))
     assert balanced.parts["entity_type"] == one.parts["entity_type"]
 
 
@@ -232,7 +243,7 @@ def test_unmatched_relation_queries_teach_no_type_to_their_ends() -> None:
     out = some_outputs()
     kind = out.head.type.clone().requires_grad_()
     objective = Objective(alpha=0.0, beta=0.0, null_weight=1.0)
-    result = objective([out._replace(head=out.head._replace(type=kind))], None, some_targets())
+    result = objective(out._replace(head=out.head._replace(type=kind)), None, some_targets())
     result.parts["argument_type"].backward()
     assert kind.grad.any(-1).sum(1).tolist() == [2, 0]  # as many as there are gold relations
 
@@ -243,7 +254,7 @@ def test_only_matched_queries_need_be_consistent_if_so_chosen() -> None:
     gold = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
 
     def consistency(objective: Objective, found: Outputs) -> float:
-        return objective([found], None, gold).parts["consistency"].item()
+        return objective(found, None, gold).parts["consistency"].item()
 
     matched = Objective(consistent_queries="matched")
     assert consistency(matched, stray) == pytest.approx(consistency(matched, out))
@@ -255,8 +266,8 @@ def test_certain_and_right_outputs_cost_next_to_nothing() -> None:
     right = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
     wrong = make_targets([[(0, 1, 1), (2, 3, 3)]], [[(1, 0, 2)]])
     alike = Objective(alpha=0.0, beta=0.0)
-    assert alike([out], None, right).total < 1e-6
-    assert alike([out], None, wrong).total > 50
+    assert alike(out, None, right).total < 1e-6
+    assert alike(out, None, wrong).total > 50
 
 
 def test_a_batch_costs_as_much_as_its_texts() -> None:
@@ -267,8 +278,8 @@ def test_a_batch_costs_as_much_as_its_texts() -> None:
         cut = [text(number, x) if isinstance(x, tuple) else x[number : number + 1] for x in record]
         return type(record)(*cut)
 
-    alone = [objective([text(number, out)], None, text(number, gold)).total.item() for number in (0, 1)]
-    assert objective([out], None, gold).total.item() == pytest.approx(sum(alone))
+    alone = [objective(text(number, out), None, text(number, gold)).total.item() for number in (0, 1)]
+    assert objective(out, None, gold).total.item() == pytest.approx(sum(alone))
 
 
 def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
@@ -276,7 +287,7 @@ def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
     kind = out.entity.type.clone().requires_grad_()
     nothing = make_targets([[], []], [[], []])
     objective = Objective(entity_targets=3, relation_targets=2, inside=1.0)
-    result = objective([out._replace(entity=out.entity._replace(type=kind))], None, nothing)
+    result = objective(out._replace(entity=out.entity._replace(type=kind)), None, nothing)
     result.total.backward()
     assert result.total.isfinite() and kind.grad.isfinite().all() and kind.grad.any()
     assert result.surplus == 0
@@ -303,7 +314,7 @@ def test_extreme_logits_have_a_finite_loss_and_gradient(scale: float, boundary: 
     out = scaled(some_outputs(), scale, leaves)
     objective = Objective(alpha=1.0, beta=1.0, inside=1.0, boundary=boundary, null_weight="balanced")
     for gold in (some_targets(), make_targets([[], []], [[], []])):
-        total = objective([out], None, gold).total
+        total = objective(out, None, gold).total
         total.backward()
         assert total.isfinite()
     assert all(leaf.grad is not None and not leaf.grad.isnan().any() for leaf in leaves)
@@ -313,7 +324,7 @@ def test_extreme_logits_have_a_finite_loss_and_gradient(scale: float, boundary: 
 
 
 def surplus(objective: Objective, entities: int, relations: int) -> Losses:
-    return objective([some_outputs(entities=entities, relations=relations)], None, some_targets())
+    return objective(some_outputs(entities=entities, relations=relations), None, some_targets())
 
 
 def test_gold_without_a_query_is_counted() -> None:
@@ -332,7 +343,7 @@ def test_copies_never_take_the_query_of_another_gold_item() -> None:
     kind = torch.zeros(1, 3, ENTITY_TYPES + 1, requires_grad=True)
     gold = make_targets([TWO_ENTITIES], [[(0, 1, 1)]])
     objective = Objective(alpha=0.0, beta=0.0, entity_targets=6)
-    objective([out._replace(entity=out.entity._replace(type=kind))], None, gold).total.backward()
+    objective(out._replace(entity=out.entity._replace(type=kind)), None, gold).total.backward()
     taught = kind.grad[0].argmin(-1).tolist()
     assert sorted(taught) == [1, 1, 2]
 
@@ -341,4 +352,4 @@ def test_a_weight_for_a_pointer_that_is_not_there_is_an_error() -> None:
     out = some_outputs()
     without = out._replace(entity=out.entity._replace(inside=None))
     with pytest.raises(ValueError, match=r"inside is 2.0, .*no third pointer: set .*inside_pointer = true"):
-        Objective(inside=2.0)([without], None, some_targets())
+        Objective(inside=2.0)(without, None, some_targets())
