@@ -76,6 +76,17 @@ def probabilities(query: Tensor, key: Tensor, allowed: Tensor, heads: int) -> Te
     return weights
 
 
+def together(states: Tensor, *layers: nn.Module) -> tuple[Tensor, ...]:
+    """What several linear layers of one width make of the same states, in one product.
+
+    Layers in int8 have no weights to lay side by side: each makes its own. Shape: (..., d) -> (..., d) each.
+    """
+    if not all(isinstance(layer, nn.Linear) for layer in layers):
+        return tuple(layer(states) for layer in layers)
+    weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+    return F.linear(states, weight, bias).chunk(len(layers), dim=-1)
+
+
 def usable(mask: Tensor) -> Tensor:
     """What is added to the scores of keys: 0 for those that `mask` allows, minus infinity for others.
 
@@ -105,7 +116,7 @@ class Attention(nn.Module):
 
     def over(self, queries: Tensor, rows: Rows, tokens: Tensor, token_rows: Rows) -> Tensor:
         """Queries attend to tokens. Shape: queries (R, d), tokens (T, d) -> (R, d)."""
-        key, value = token_rows.pad(self.key(tokens)), token_rows.pad(self.value(tokens))
+        key, value = (token_rows.pad(part) for part in together(tokens, self.key, self.value))
         mixed = attend(rows.pad(self.query(queries)), key, value, token_rows.allowed, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
         return out
@@ -125,7 +136,7 @@ class OneWayAttention(Attention):
     def forward(self, states: Tensor, token_rows: Rows, rows: Rows) -> Tensor:
         """Tokens and queries are projected as one. Shape: tokens, then queries, (T + R, d) -> the same."""
         sizes = [len(token_rows.index), len(rows.index)]
-        parts = (self.query(states), self.key(states), self.value(states))
+        parts = together(states, self.query, self.key, self.value)
         of_tokens, of_queries = zip(*(part.split(sizes) for part in parts), strict=True)
         query, key, value = (token_rows.pad(part) for part in of_tokens)
         seen = attend(query, key, value, token_rows.allowed, self.heads)

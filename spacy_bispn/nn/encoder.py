@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .attention import Rows, attend, usable
+from .attention import Rows, attend, together, usable
 from .dropout import replace_dropout
 
 
@@ -69,10 +69,11 @@ class OneWayEncoder(nn.Module):
             keys, values = {}, {}
             for index, layer in enumerate(model.encoder.layer):
                 attention = layer.attention.self
-                key, value = rows.pad(attention.key(states)), rows.pad(attention.value(states))
+                parts = together(states, attention.query, attention.key, attention.value)
+                query, key, value = (rows.pad(part) for part in parts)
                 if index >= self.query_layer:
                     keys[index], values[index] = key, value
-                states = self._run_layer(layer, states, rows, key, value, rows.allowed)
+                states = self._run_layer(layer, states, rows, query, key, value, rows.allowed)
         return TokenPass(states, rows, keys, values)
 
     def pass_queries(self, queries: Tensor, rows: Rows, tokens: TokenPass) -> Tensor:
@@ -82,17 +83,19 @@ class OneWayEncoder(nn.Module):
         for index in range(self.query_layer, self.depth):
             layer = model.encoder.layer[index]
             attention = layer.attention.self
-            key = torch.cat([tokens.keys[index], rows.pad(attention.key(queries))], dim=1)
-            value = torch.cat([tokens.values[index], rows.pad(attention.value(queries))], dim=1)
-            queries = self._run_layer(layer, queries, rows, key, value, allowed)
+            parts = together(queries, attention.query, attention.key, attention.value)
+            query, key, value = (rows.pad(part) for part in parts)
+            key = torch.cat([tokens.keys[index], key], dim=1)
+            value = torch.cat([tokens.values[index], value], dim=1)
+            queries = self._run_layer(layer, queries, rows, query, key, value, allowed)
         return queries
 
     def _run_layer(
-        self, layer: Any, states: Tensor, rows: Rows, key: Tensor, value: Tensor, allowed: Tensor
-    ) -> Tensor:
-        """Shape: states (R, d), key and value (B, K, d), allowed (B, 1, 1, K) -> (R, d)."""
-        attention = layer.attention.self
-        mixed = attend(rows.pad(attention.query(states)), key, value, allowed, self.heads)
+        self, layer: Any, states: Tensor, rows: Rows,
+        query: Tensor, key: Tensor, value: Tensor, allowed: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Shape: states (R, d), query (B, Q, d), key and value (B, K, d), allowed (B, 1, 1, K) -> (R, d)."""
+        mixed = attend(query, key, value, allowed, self.heads)
         attended = layer.attention.output(rows.pack(mixed), states)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out
