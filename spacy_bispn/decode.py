@@ -18,6 +18,7 @@ from .records import Entity, Extraction, Labels, Relation
 
 COHERENCE = ("snap", "add", "drop")
 Item = TypeVar("Item", Entity, Relation[Entity])
+Rows = list[list[float]]  # of what one window's queries say
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Decoding:
 def best_spans(spans: Spans, longest: int) -> Tensor:
     """Most probable start and end with `start <= end < start + longest`, and the best label.
 
-    Shape: spans (B, Q, ...) -> (B, Q, 6): start, end, p(start), p(end), type, p(type).
+    Shape: spans (..., P) and (..., E + 1) -> (..., 6): start, end, p(start), p(end), type, p(type).
     """
     start, end = spans.start.softmax(-1), spans.end.softmax(-1)
     size = start.shape[-1]
@@ -80,52 +81,53 @@ def extract(
 
     `outputs` come from `Network.predict`, so that their masks name the queries that said something.
     """
-    entity_count, relation_count = outputs.entity_mask.shape[1], outputs.relation_mask.shape[1]
-    if not labels.entity or not entity_count + relation_count:
+    said = outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]
+    if not labels.entity or not said:
         return [Extraction()] * len(windows)
-    relation_best = outputs.relation.softmax(-1)
-    longest = decoding.longest_span
-    parts = [best_spans(outputs.entity, longest), outputs.entity_mask[..., None]]
+    tables = [_entity_table(outputs, decoding)]
     if labels.relation:
-        probability, label = relation_best[..., NULL + 1 :].max(-1)
-        parts += [
-            best_spans(outputs.head, longest), best_spans(outputs.tail, longest),
-            torch.stack([label, probability, outputs.relation_mask], dim=-1),
-        ]  # fmt: skip
+        tables.append(_relation_table(outputs, decoding))
     # one transfer from the device for the whole batch; positions are exact in 32 bits up to 2^24
-    flat = torch.cat([part.float().flatten(1) for part in parts], dim=1).cpu()
-    sizes = [part[0].numel() for part in parts]
-    shaped = [
-        piece.reshape(part.shape).tolist()
-        for piece, part in zip(torch.split(flat, sizes, dim=1), parts, strict=True)
-    ]
-    if not labels.relation:
-        empty: list[list[list[float]]] = [[] for _ in windows]
-        shaped += [empty, empty, empty]
-    return [_read(window, labels, decoding, *rows) for window, *rows in zip(windows, *shaped, strict=True)]
+    flat = torch.cat([table.float().flatten() for table in tables]).cpu().split([x.numel() for x in tables])
+    rows: tuple[list[Rows], ...] = tuple([[] for _ in outputs.entity_mask] for _ in range(2))
+    for grouped, part, table in zip(rows, flat, tables, strict=False):
+        for text, *row in part.view(table.shape).tolist():
+            grouped[int(text)].append(row)
+    return [_read(window, labels, decoding, *both) for window, *both in zip(windows, *rows, strict=True)]
+
+
+def _entity_table(outputs: Outputs, decoding: Decoding) -> Tensor:
+    """The queries that said something: each one's text, then `best_spans`. Shape: (K, 7)."""
+    mask = outputs.entity_mask
+    best = best_spans(_only(outputs.entity, mask), decoding.longest_span)
+    return torch.cat([mask.nonzero()[:, :1], best], dim=1)
+
+
+def _relation_table(outputs: Outputs, decoding: Decoding) -> Tensor:
+    """Likewise: text, label, probability, then `best_spans` of head and of tail. Shape: (K, 15)."""
+    mask = outputs.relation_mask
+    probability, label = outputs.relation[mask].softmax(-1)[..., NULL + 1 :].max(-1)
+    ends = [best_spans(_only(side, mask), decoding.longest_span) for side in (outputs.head, outputs.tail)]
+    return torch.cat([torch.stack([mask.nonzero()[:, 0], label, probability], dim=1), *ends], dim=1)
+
+
+def _only(spans: Spans, mask: Tensor) -> Spans:
+    """The logits of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
+    return Spans(spans.start[mask], spans.end[mask], spans.type[mask])
 
 
 def _read(
-    window: Window, labels: Labels, decoding: Decoding, entity_rows: list[list[float]],
-    entity_mask: list[list[float]], head_rows: list[list[float]], tail_rows: list[list[float]],
-    relation_rows: list[list[float]],
-) -> Extraction:  # fmt: skip
-    entities = [
-        found
-        for row, (used,) in zip(entity_rows, entity_mask, strict=True)
-        if used and (found := _entity(row, window, labels, decoding))
-    ]
+    window: Window, labels: Labels, decoding: Decoding, entity_rows: Rows, relation_rows: Rows
+) -> Extraction:
+    entities = (_entity(row, window, labels, decoding) for row in entity_rows)
     relations = []
-    for head_row, tail_row, (label, probability, used) in zip(
-        head_rows, tail_rows, relation_rows, strict=True
-    ):
-        if not used or probability < decoding.relation_threshold:
+    for label, probability, *ends in relation_rows:
+        if probability < decoding.relation_threshold:
             continue
-        head = _entity(head_row, window, labels, decoding, any_type=True)
-        tail = _entity(tail_row, window, labels, decoding, any_type=True)
+        head, tail = (_entity(end, window, labels, decoding, any_type=True) for end in (ends[:6], ends[6:]))
         if head and tail:
             relations.append(Relation(head, tail, labels.relation[int(label)], min(probability, 1.0)))
-    return Extraction(tuple(entities), tuple(relations))
+    return Extraction(tuple(entity for entity in entities if entity), tuple(relations))
 
 
 def _entity(
