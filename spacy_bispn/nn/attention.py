@@ -28,8 +28,9 @@ class Rows:
     @classmethod
     def of(cls, mask: Tensor) -> Rows:
         """Where `mask` is true, and on a GPU everywhere. Shape: (B, N) bool."""
-        every = torch.arange(mask.numel(), device=mask.device) if mask.is_cuda else None
-        return cls(mask.flatten().nonzero()[:, 0] if every is None else every, mask)
+        if mask.is_cuda:
+            return cls(torch.arange(mask.numel(), device=mask.device), mask)
+        return cls(mask.flatten().nonzero()[:, 0], mask)
 
     @cached_property
     def allowed(self) -> Tensor:

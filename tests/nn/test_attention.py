@@ -17,6 +17,7 @@ from spacy_bispn.nn.attention import (
     averaged,
     by_head,
     probabilities,
+    together,
     usable,
 )
 
@@ -90,6 +91,27 @@ def test_a_batch_without_any_real_member_has_no_rows() -> None:
     rows = Rows.of(torch.zeros(2, 3).bool())
     assert rows.pack(torch.randn(2, 3, 6)).shape == (0, 6)
     assert rows.pad(torch.zeros(0, 6)).tolist() == torch.zeros(2, 3, 6).tolist()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_layers_together_make_what_each_makes_alone(wrapped: bool) -> None:
+    """What is no `nn.Linear`, as layers in int8 are not, has no weights to lay side by side."""
+    layers, states = [torch.nn.Linear(6, 6) for _ in range(3)], torch.randn(5, 6)
+    found = together(states, *(torch.nn.Sequential(x) if wrapped else x for x in layers))
+    for one, layer in zip(found, layers, strict=True):
+        assert torch.allclose(one, layer(states), atol=1e-6)
+
+
+def test_layers_together_learn_as_each_does_alone() -> None:
+    layers, states = [torch.nn.Linear(6, 6) for _ in range(2)], torch.randn(5, 6)
+    gradients = []
+    for results in (together(states, *layers), [layer(states) for layer in layers]):
+        for layer in layers:
+            layer.zero_grad()
+        sum(x.pow(2 + place).sum() for place, x in enumerate(results)).backward()
+        gradients.append([x.grad.clone() for layer in layers for x in layer.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def project(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
