@@ -62,7 +62,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, heads: in
     No dropout on the probabilities: it rules out the fused kernel, and states have their own.
     """
     q, k, v = (by_head(x, heads) for x in (query, key, value))
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    # of the same numbers: on a processor torch misreads a mask in 32 bits beside queries in 64
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed.to(q.dtype))
     return mixed.transpose(1, 2).flatten(2)
 
 

@@ -43,9 +43,10 @@ def slow_attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: 
     return out
 
 
+@pytest.mark.parametrize("numbers", [torch.float32, torch.float64])
 @pytest.mark.parametrize("heads", [1, 2])
-def test_attend_is_a_softmax_over_the_keys_that_are_allowed(heads: int) -> None:
-    query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
+def test_attend_is_a_softmax_over_the_keys_that_are_allowed(heads: int, numbers: torch.dtype) -> None:
+    query, key, value = (torch.randn(2, count, 6, dtype=numbers) for count in (3, 4, 4))
     expected = slow_attend(query, key, value, MASK, heads)
     assert torch.allclose(attend(query, key, value, usable(MASK), heads), expected, atol=1e-6)
 
