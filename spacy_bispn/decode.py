@@ -18,7 +18,7 @@ from .records import Entity, Extraction, Labels, Relation
 
 COHERENCE = ("snap", "add", "drop")
 Item = TypeVar("Item", Entity, Relation[Entity])
-Rows = list[list[float]]  # of what one window's queries say
+Said = list[list[float]]  # by one window's queries, a row each
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,14 @@ def extract(
 
     `outputs` come from `Network.predict`, so that their masks name the queries that said something.
     """
-    said = outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]
-    if not labels.entity or not said:
+    if not labels.entity or not outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]:
         return [Extraction()] * len(windows)
     tables = [_entity_table(outputs, decoding)]
     if labels.relation:
         tables.append(_relation_table(outputs, decoding))
     # one transfer from the device for the whole batch; positions are exact in 32 bits up to 2^24
     flat = torch.cat([table.float().flatten() for table in tables]).cpu().split([x.numel() for x in tables])
-    rows: tuple[list[Rows], ...] = tuple([[] for _ in outputs.entity_mask] for _ in range(2))
+    rows: tuple[list[Said], ...] = tuple([[] for _ in outputs.entity_mask] for _ in range(2))
     for grouped, part, table in zip(rows, flat, tables, strict=False):
         for text, *row in part.view(table.shape).tolist():
             grouped[int(text)].append(row)
@@ -117,7 +116,7 @@ def _only(spans: Spans, mask: Tensor) -> Spans:
 
 
 def _read(
-    window: Window, labels: Labels, decoding: Decoding, entity_rows: Rows, relation_rows: Rows
+    window: Window, labels: Labels, decoding: Decoding, entity_rows: Said, relation_rows: Said
 ) -> Extraction:
     entities = (_entity(row, window, labels, decoding) for row in entity_rows)
     relations = []

@@ -32,6 +32,10 @@ class Rows:
             return cls(torch.arange(mask.numel(), device=mask.device), mask)
         return cls(mask.flatten().nonzero()[:, 0], mask)
 
+    def repeated(self, times: int) -> Rows:
+        """Those of the batch so many times one after the other."""
+        return self if times == 1 else Rows.of(self.mask.repeat(times, 1))
+
     @cached_property
     def allowed(self) -> Tensor:
         """The real members as keys, for `attend`. Shape: (B, 1, 1, N)."""

@@ -132,7 +132,7 @@ class Network(nn.Module):
             seen, states = block(seen, tokens.rows, states, rows, position)
             behind.append((seen, states))
         seen, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
-        token_rows, rows = (Rows.of(repeated(x.mask, self.delivering)) for x in (tokens.rows, rows))
+        token_rows, rows = (x.repeated(self.delivering) for x in (tokens.rows, rows))
         return TokenPass(seen, token_rows, {}, {}), rows.pad(states)
 
     def _spread(self, position: Tensor, queries: Queries) -> Tensor:

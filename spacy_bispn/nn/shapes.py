@@ -108,6 +108,8 @@ class Outputs(NamedTuple):
 
 def repeated(record: Any, times: int) -> Any:
     """A tensor, or a record of tensors, with its batch so many times one after the other."""
-    if record is None or isinstance(record, Tensor):
-        return None if record is None else torch.cat([record] * times)
+    if record is None or times == 1:
+        return record
+    if isinstance(record, Tensor):
+        return torch.cat([record] * times)
     return type(record)(*(repeated(part, times) for part in record))

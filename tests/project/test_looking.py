@@ -11,15 +11,18 @@ import cases
 import density
 import long_texts
 import pytest
+import size
 import spacy
 import srsly
 import trade
 import typer
+from folders import PROJECT
 from pipelines import make_text
 from spacy.training import Example
 
-from spacy_bispn.annotations import write
+from spacy_bispn.annotations import read, write
 from spacy_bispn.attention_map import AttentionMap
+from spacy_bispn.corpora import load
 from spacy_bispn.errors import Case
 from spacy_bispn.records import Entity, Extraction, Relation
 
@@ -88,6 +91,27 @@ def test_fewer_queries_and_bits_are_timed_beside_the_model_as_it_is(trained: str
     assert all(0 <= one["ents_f"] <= 1 for one in found.values())
     eight_bits = trade.with_settings(model, {"cpu_precision": "int8"}).get_pipe("bispn")
     assert not eight_bits.shim.exact
+
+
+def test_a_network_of_some_size_is_timed(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(models)
+    (models / "configs").symlink_to(PROJECT / "configs")
+    monkeypatch.setattr(size, "AT_ONCE", 1)
+    texts = models / "test.spacy"
+    size.main("demo", texts, texts, width=24, layers=1, rounds=1)
+    found = srsly.read_json(models / "metrics" / "demo_size.json")
+    assert list(found["sentences_per_second"]) == ["8", "256", "1024"]
+    assert all(one["min"] > 0 for one in (found["steps_per_second"], *found["sentences_per_second"].values()))
+
+
+def test_thresholds_are_sought_at_which_a_model_says_as_much_as_the_gold(trained: str, models: Path) -> None:
+    nlp = spacy.load(Path(trained.split(",")[0], "model-best"))
+    texts = [doc.text for doc in load(models / "test.spacy", nlp.vocab)]
+    whole = [read(doc) for doc in nlp.pipe(texts)]  # the model's thresholds are 0
+    gold = [read(doc) for doc in load(models / "test.spacy", nlp.vocab)][:2]
+    said = size.say_as_much(nlp, texts, gold)
+    assert size.count(gold, "entities") <= said["entities"] * len(texts) < size.count(whole, "entities")
+    assert 0 < said["relations"] * len(texts) < size.count(whole, "relations")
 
 
 def test_marks() -> None:
