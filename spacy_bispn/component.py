@@ -1,9 +1,9 @@
-"""The pipeline component: what spaCy calls, in spaCy's words."""
+"""The pipeline component `bispn`: training, prediction, saving and loading."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from spacy import util
 from spacy.language import Language
@@ -13,19 +13,29 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, set_dropout_rate
 
-from . import annotations
-from .bounds import within
-from .bridge import NetworkShim, Reading
-from .decode import Decoding, cohere, extract, merge
-from .files import save
-from .gold import check_labels, check_queries, collect_labels, count, gold_of, report_losses
-from .nn.objective import Objective
-from .pieces import Lengths, with_gold
-from .records import Extraction, Labels
-from .saved import FILE, load_model, pack_component, unpack_component
-from .targets import WindowGold, make_targets, place
+from spacy_bispn import annotations
+from spacy_bispn.component_settings import ComponentSettings
+from spacy_bispn.files import save
+from spacy_bispn.model.decoding import Decoding, cohere, extract, merge
+from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.gold_checks import (
+    check_annotated,
+    check_labels,
+    check_queries,
+    collect_labels,
+    distinct_labels,
+    gold_of,
+    report_losses,
+)
+from spacy_bispn.model.left_out import LeftOut
+from spacy_bispn.model.shim import NetworkShim
+from spacy_bispn.model.targets import WindowGold, assign_to_windows, make_targets
+from spacy_bispn.model.windowing import WindowLengths, with_gold
+from spacy_bispn.nn.objective import Objective
+from spacy_bispn.records import Extraction, Labels
+from spacy_bispn.serialization import FILE, load_model, pack_component, unpack_component
+from spacy_bispn.settings import SettingError
 
-BAD_LOSS = ("stop", "skip")
 # Padded pieces at once: what a processor keeps near, and on a GPU what is worth its start.
 BATCH_PIECES = {"cpu": 1024, "cuda": 8192}
 
@@ -44,50 +54,39 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         name: str = "bispn",
         *,
         objective: Objective,
-        decoding: dict[str, Any],
+        decoding: Decoding,
+        settings: ComponentSettings,
         scorer: Callable[..., dict[str, Any]] | None = None,
-        symmetric_labels: Sequence[str] = (),
-        frozen_epochs: float = 0,
-        batch_pieces: int | None = None,
-        bad_loss: str = "stop",
     ) -> None:
-        if not within(frozen_epochs, 0):
-            raise ValueError(f"frozen_epochs is {frozen_epochs!r}, expected at least 0: correct the config.")
-        if batch_pieces is not None and not within(batch_pieces, 1):
-            raise ValueError(
-                f"batch_pieces is {batch_pieces!r}, expected at least 1, or null for what suits the device: "
-                f"use null."
-            )
-        if bad_loss not in BAD_LOSS:
-            raise ValueError(f"bad_loss is {bad_loss!r}, expected one of {', '.join(BAD_LOSS)}: correct it.")
         if not isinstance(objective, Objective):
-            raise ValueError(
-                f"objective is {objective!r}, expected an Objective: name one, such as "
-                f'{{"@misc": "spacy-bispn.Objective.v1"}}.'
-            )
-        Decoding(**decoding)  # raises on impossible values
+            expected = 'a block such as {"@misc": "spacy-bispn.Objective.v1"}'
+            raise SettingError("objective", objective, expected, "correct the component's config")
+        if settings.extension != annotations.NAME:
+            annotations.use_extension(settings.extension)
         self.vocab = vocab
         self.model = model
         self.name = name
         self.objective = objective
         self.scorer = scorer
-        self.frozen_epochs = frozen_epochs
-        self.batch_pieces = batch_pieces
-        self.bad_loss = bad_loss
-        self.configured = decoding
+        self.frozen_epochs = settings.frozen_epochs
+        self.batch_pieces = settings.batch_pieces
+        self.bad_loss = settings.bad_loss
+        self.grows = True  # unless labels are given, those of later gold are added
+        self.left_out = LeftOut(name)
+        self.configured = asdict(decoding)
         # thresholds are read from here at prediction time: `spacy find-threshold` replaces it
         self.cfg: dict[str, Any] = {
-            **decoding,
+            **self.configured,
             "entity_labels": [],
             "relation_labels": [],
-            "symmetric_labels": list(symmetric_labels),
+            "symmetric_labels": distinct_labels("symmetric_labels", settings.symmetric_labels),
             "train_texts": 0,
         }
 
     @property
     def decoding(self) -> Decoding:
-        """The settings of decoding as they stand in `cfg` now."""
-        return Decoding(**{field.name: self.cfg[field.name] for field in fields(Decoding)})
+        """The settings of decoding that `cfg` has now."""
+        return Decoding(**{name: self.cfg[name] for name in self.configured})
 
     @property
     def label_sets(self) -> Labels:
@@ -113,8 +112,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     @property
     def shim(self) -> NetworkShim:
         """The holder of the network."""
-        shim: NetworkShim = self.model.shims[0]
-        return shim
+        return cast(NetworkShim, self.model.shims[0])
 
     def initialize(
         self,
@@ -130,44 +128,33 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
         docs = [example.reference for example in get_examples()]
-        if not any(annotations.has_relations(doc) for doc in docs):
-            raise ValueError(
-                f"none of the {len(docs)} training texts says anything about relations, expected "
-                f"doc._.relations on them: convert the corpus with `spacy bispn convert` or assign "
-                f"doc._.relations (an empty list where a text has none) before saving the DocBin, and read "
-                f'it with @readers = "spacy-bispn.Corpus.v1".'
-            )
+        check_annotated(self.name, docs)
         gold = [annotations.read(doc) for doc in docs]
+        self.grows = labels is None
         labels = collect_labels(gold) if labels is None else check_labels(labels)
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
         unknown = sorted(set(self.cfg["symmetric_labels"]) - set(labels["relation"]))
         if unknown:
-            raise ValueError(
-                f"symmetric_labels has {', '.join(unknown)}, expected labels of the training data "
-                f"({', '.join(labels['relation'])}): correct the component's config."
-            )
+            expected = f"relation labels of the training data ({', '.join(labels['relation'])})"
+            raise SettingError("symmetric_labels", unknown, expected, "correct the component's config")
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
         windows = self.shim.windows(docs, is_train=True)
-        self.shim.seen = Lengths.of(windows) if windows else None
-        shares, report = place(windows, gold, self.label_sets)
-        check_queries(self.model.attrs, docs, windows, shares)
+        self.shim.training_lengths = WindowLengths.of(windows) if windows else None
+        shares, report = assign_to_windows(windows, gold, self.label_sets)
+        check_queries(asdict(self.model.attrs["settings"]), docs, windows, shares)
         report_losses(self.name, report)
-        silent = sum(not annotations.has_relations(doc) for doc in docs)
-        if silent:
-            util.logger.warning(
-                "[%s] %d of %d training texts say nothing about relations and are not learnt from: "
-                "assign doc._.relations = [] where a text has none.", self.name, silent, len(docs),
-            )  # fmt: skip
+        self.left_out = LeftOut(self.name)
+        self.left_out.count({}, "unannotated", sum(not annotations.has_relations(doc) for doc in docs))
 
     def predict(self, docs: Iterable[Doc]) -> list[Extraction]:
         """Extractions of some Docs, in their order. Windows are batched by length."""
         docs = list(docs)
-        reading = Reading(self.model, docs, is_train=False)
+        reading = DocBatch(self.model, docs, is_train=False)
         decoding, labels = self.decoding, self.label_sets
         found = [Extraction()] * len(reading.windows)
         for batch in reading.batches(self.pieces_at_once):
-            outputs = reading.predict(batch, decoding.type_threshold, decoding.relation_threshold)
+            outputs = reading.outputs(batch, decoding.type_threshold, decoding.relation_threshold)
             windows = [reading.windows[index] for index in batch]
             for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
                 found[index] = extraction
@@ -236,10 +223,10 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """One step of training; gradients add up over calls until `finish_update`.
 
         `drop` reaches a thinc sublayer; the dropout of encoder and decoders is set in the config.
-        Counted in `losses` is what is left out: under `<name>_unplaced` gold that no window sees or no
-        label covers, under `<name>_surplus` gold beyond the number of queries, under `<name>_skipped`
-        windows with a loss that is no number, where `bad_loss` does not make it a ValueError. A reference
-        that says nothing about relations is not learnt from. Raises ValueError where one has another text.
+        New labels are added, with a warning, unless labels were given to `initialize`. What is left out is
+        counted in `losses`, by the reasons of left_out.py, and logged once an epoch: `<name>_unplaced`,
+        `<name>_surplus`, `<name>_unannotated`, and `<name>_skipped` unless `bad_loss` makes it a ValueError.
+        Raises ValueError where a reference has another text.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -247,41 +234,71 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         validate_examples(examples, "BiSPN.update")
         set_dropout_rate(self.model, drop)
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
-        reading = Reading(self.model, [example.predicted for example in examples], is_train=True)
-        gold = [gold_of(example) for example in examples]
-        shares, report = place(reading.windows, gold, self.label_sets)
-        count(losses, f"{self.name}_unplaced", report.lost)
-        known = [annotations.has_relations(example.reference) for example in examples]
+        reading = DocBatch(self.model, [example.predicted for example in examples], is_train=True)
+        gold, known = gold_of(examples)
+        if self.grows:
+            self._add_labels(collect_labels(gold))
+        shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
+        self.left_out.count(losses, "unplaced", report.lost)
+        self.left_out.count(losses, "unannotated", known.count(False))
         for batch in reading.batches(self.pieces_at_once):
             annotated = [index for index in batch if known[reading.windows[index].text]]
             if annotated:
                 self._learn(reading, shares, annotated, losses)
-        reading.finish()
+        reading.backprop()
         self.shim.epoch += len(examples) / max(self.cfg["train_texts"], 1)
+        self.left_out.finish_epoch(self.shim.epoch)
         if sgd not in (None, False):  # spaCy's way to say "not now"
             self.finish_update(sgd)
         return losses
 
+    def add_label(self, label: str, kind: str = "") -> int:
+        """Add a label of a kind, "entity" or "relation"; what is known about the others is kept.
+
+        Returns 1 for a new label, 0 for a known one. Raises SettingError for another kind or a bad label.
+        """
+        if label in self.labels and not kind:
+            return 0
+        if kind not in ("entity", "relation"):
+            advice = f'call add_label({label!r}, kind="relation"), or give the label in the training data'
+            raise SettingError("the kind of the label", kind, '"entity" or "relation"', advice)
+        distinct_labels(f"the {kind} label", [label])
+        return self._add_labels({"entity": [], "relation": [], kind: [label]})
+
+    def _add_labels(self, labels: Mapping[str, Sequence[str]]) -> int:
+        """Make room for the labels that are new; returns how many these are."""
+        known = {kind: self.cfg[f"{kind}_labels"] for kind in ("entity", "relation")}
+        new = {kind: [x for x in labels[kind] if x not in names] for kind, names in known.items()}
+        if any(new.values()):
+            self.shim.grow(*(len(known[kind]) + len(new[kind]) for kind in known))
+            for kind, added in new.items():
+                self.cfg[f"{kind}_labels"] = [*known[kind], *added]
+            util.logger.warning(
+                "[%s] new labels, learnt from now on: %s. Go on with examples of the others, too, or they "
+                "are forgotten.", self.name, ", ".join([*new["entity"], *new["relation"]]),
+            )  # fmt: skip
+        return sum(map(len, new.values()))
+
     def _learn(
-        self, reading: Reading, shares: Sequence[WindowGold], batch: Sequence[int], losses: dict[str, float]
+        self, reading: DocBatch, shares: Sequence[WindowGold], batch: Sequence[int], losses: dict[str, float]
     ) -> None:
         targets = make_targets(
             [shares[index] for index in batch], self.label_sets,
-            self.model.attrs["relation_queries"], self.shim.device,
+            self.model.attrs["settings"].relation_queries, self.shim.device,
         )  # fmt: skip
         trained, backprop = self.shim.begin_update(with_gold(reading.inputs(batch), targets))
         result = self.objective(trained.outputs, trained.proposals, targets)
         try:
-            reading.collect(batch, backprop(result.total))
+            reading.add_gradient(batch, backprop(result.total))
         except FloatingPointError as error:
             texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
             self._stop_or_skip(
                 f"{error}: lower the learning rates or look at the texts of this batch, {texts}"
             )
-            count(losses, f"{self.name}_skipped", len(batch))
+            self.left_out.count(losses, "skipped", len(batch))
             return
         losses[self.name] += result.total.item()
-        count(losses, f"{self.name}_surplus", result.surplus)
+        self.left_out.count(losses, "surplus", result.surplus)
 
     def finish_update(self, sgd: Any) -> None:
         """Let the optimizer change the weights. Gradients that are no numbers change nothing: they raise

@@ -1,4 +1,4 @@
-"""Files that are whole: what stood at a path stays until the new content is there entirely."""
+"""Atomic writes: a file is replaced only when its new content is complete."""
 
 from __future__ import annotations
 

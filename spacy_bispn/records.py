@@ -1,17 +1,23 @@
-"""Plain values that every other room speaks in: character offsets, ends exclusive."""
+"""Entities, relations and texts as plain values; offsets count characters, ends are exclusive."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
-Argument = TypeVar("Argument")
+Argument = TypeVar("Argument", bound=Any)  # members can be sorted
 
 
 @dataclass(frozen=True, order=True)
 class Entity:
-    """A labelled stretch of text, `text[start:end]`. Scores do not take part in comparison."""
+    """A labelled span of a text, `text[start:end]`.
+
+    start: the first character, counted from 0.
+    end: the character after the last one.
+    label: the entity's type.
+    score: a probability, 1.0 for gold. Scores are not compared.
+    """
 
     start: int
     end: int
@@ -20,10 +26,26 @@ class Entity:
 
 
 @dataclass(frozen=True, order=True)
+class Mention:
+    """What is left of a spaCy `Span` without its Doc, under the names that a Span has."""
+
+    text: str
+    label_: str
+    start_char: int
+    end_char: int
+
+
+@dataclass(frozen=True, order=True)
 class Relation(Generic[Argument]):
     """A directed, labelled link from `head` to `tail`.
 
-    The arguments are `Entity` records inside the package and spaCy `Span` objects on a Doc.
+    The arguments are spaCy `Span` objects on a Doc and `Entity` records elsewhere. A Span cannot leave its
+    Doc: a relation that was pickled or copied has `Mention` records in their place.
+
+    head: the first argument.
+    tail: the second argument. For symmetric labels the order means nothing.
+    label: the relation's type.
+    score: a probability, 1.0 for gold. Scores are not compared.
     """
 
     head: Argument
@@ -31,10 +53,44 @@ class Relation(Generic[Argument]):
     label: str
     score: float = field(default=1.0, compare=False)
 
+    def oriented(self, symmetric: Collection[str]) -> Relation[Argument]:
+        """The relation as it is stored: if its label is symmetric, `head` is the argument that comes first.
+
+        symmetric: labels of relations without a direction.
+        """
+        ends: tuple[Any, Any] = (self.head, self.tail)
+        if self.label in symmetric and ends[1] < ends[0]:
+            return replace(self, head=self.tail, tail=self.head)
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under the names of the columns that `spacy bispn extract` writes.
+
+        For each end its label and its characters, end exclusive, and its words unless it is an `Entity`.
+        """
+        row: dict[str, Any] = {"label": self.label, "score": float(self.score)}
+        for name, end in (("head", self.head), ("tail", self.tail)):
+            mention = _mention(end)
+            if isinstance(mention, Mention):
+                row[name] = mention.text
+            row[f"{name}_label"], row[f"{name}_start"], row[f"{name}_end"] = place_of(mention)
+        return row
+
+    def toDict(self) -> dict[str, Any]:
+        """What srsly writes for a relation in `doc.to_json(underscore=["relations"])`."""
+        return self.to_dict()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (_mention(self.head), _mention(self.tail), self.label, self.score)
+
 
 @dataclass(frozen=True)
 class Extraction:
-    """What is said about one text: its entities and the relations between them."""
+    """The annotation of one text, gold or predicted.
+
+    entities: all entities, nested ones too.
+    relations: relations whose arguments are among the entities.
+    """
 
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation[Entity], ...] = ()
@@ -42,10 +98,13 @@ class Extraction:
 
 @dataclass(frozen=True)
 class AnnotatedText:
-    """One unit of a corpus: a text and its gold extraction.
+    """One unit of a corpus: a text and its gold annotation.
 
-    `words` is set where the corpus prescribes its own tokens: they spell `text`, with at most one
-    space after each.
+    id: the text's name in reports.
+    text: the text; offsets count its characters.
+    extraction: its gold entities and relations.
+    words: the corpus's own tokens, if it prescribes them. They spell `text`, with at most one space after
+        each.
     """
 
     id: str
@@ -61,6 +120,45 @@ class Labels:
     entity: tuple[str, ...] = ()
     relation: tuple[str, ...] = ()
     symmetric: tuple[str, ...] = ()
+
+
+def overlap_ratio(left: Entity, right: Entity) -> float:
+    """Shared characters over all characters of two spans, from 0 to 1; labels do not count."""
+    if (left.start, left.end) == (right.start, right.end):
+        return 1.0  # empty spans too
+    shared = min(left.end, right.end) - max(left.start, right.start)
+    return max(shared, 0) / (max(left.end, right.end) - min(left.start, right.start))
+
+
+def place_of(argument: Any) -> tuple[str, int, int]:
+    """Label, first character and end of an `Entity`, a `Mention` or a spaCy `Span`."""
+    if isinstance(argument, Entity):
+        return argument.label, argument.start, argument.end
+    return argument.label_, argument.start_char, argument.end_char
+
+
+def _mention(argument: Any) -> Any:
+    # by its names: records know nothing of spaCy
+    if isinstance(argument, Mention) or not hasattr(argument, "start_char"):
+        return argument
+    return Mention(argument.text, argument.label_, argument.start_char, argument.end_char)
+
+
+def is_label(label: object) -> bool:
+    """Whether this can be a label: a text, not None, and not the hash that spaCy has for it."""
+    return isinstance(label, str) and label != ""
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The offsets without the white space at both ends; equal ones where there is nothing else.
+
+    Offsets that are no stretch of the text stay as they are.
+    """
+    if not 0 <= start < end <= len(text):
+        return start, end
+    words = text[start:end]
+    first = start + len(words) - len(words.lstrip())
+    return first, max(first, start + len(words.rstrip()))
 
 
 def spaces_after(text: str, words: Sequence[str]) -> list[bool] | None:

@@ -1,4 +1,4 @@
-"""Where the sentences of a Doc begin, for what reads or cuts long texts."""
+"""Sentence starts of a Doc, for reading and cutting long texts."""
 
 from __future__ import annotations
 

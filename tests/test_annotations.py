@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
-from spacy_bispn.annotations import KEY, flat, has_entities, has_relations, read, write
+from spacy_bispn.annotations import (
+    KEY,
+    flat,
+    get_relations,
+    has_entities,
+    has_relations,
+    read,
+    set_relations,
+    write,
+)
 from spacy_bispn.records import Entity, Extraction, Relation
 
 NLP = spacy.blank("en")
@@ -148,14 +158,103 @@ def test_assigning_replaces_and_an_empty_list_says_that_there_are_none() -> None
     assert has_relations(untouched)
 
 
-@pytest.mark.parametrize("foreign", ["a span of another Doc", "no span"])
-def test_foreign_arguments_are_refused(foreign: str) -> None:
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        (NLP.make_doc("IL-2 of another text")[0:1], "'IL-2'"),
+        ("IL-2", "'IL-2'"),
+        (None, "None"),
+        ({"start": 0, "end": 4}, "{'start': 0"),
+    ],
+    ids=["a span of another text", "a text", "nothing", "a dict"],
+)
+def test_foreign_arguments_are_refused(foreign: object, shown: str) -> None:
     doc = written(Extraction((IL2,)))
     span = doc.spans[KEY][0]
-    other = NLP.make_doc(TEXT)[0:1] if foreign == "a span of another Doc" else "IL-2"
-    with pytest.raises(ValueError, match=r"argument .*IL-2.*expected a Span of this Doc.*Span\(doc, start"):
-        doc._.relations = [Relation(span, other, "BINDS")]
+    with pytest.raises(ValueError, match=r"Span\(doc, start, end, label") as caught:
+        doc._.relations = [Relation(span, foreign, "BINDS")]
+    for words in (f"was given the argument {shown}", "expected a Span of this Doc", "build arguments with"):
+        assert words in str(caught.value)
+    assert ("doc.char_span gives None" in str(caught.value)) == (foreign is None)
     assert doc._.relations == () and read(doc) == Extraction((IL2,)), "nothing has changed"
+
+
+@pytest.mark.parametrize("label", [None, "", 17, NLP.vocab.strings.add("BINDS")])
+def test_a_relation_whose_label_is_no_text_is_refused(label: object) -> None:
+    doc = written(Extraction((IL2, CELLS)))
+    head, tail = doc.spans[KEY]
+    with pytest.raises(ValueError) as caught:
+        doc._.relations = [Relation(head, tail, label)]  # type: ignore[arg-type]
+    for words in (f"was given the label {label!r}", "expected a text", "give a hash as nlp.vocab.strings"):
+        assert words in str(caught.value)
+    assert doc._.relations == ()
+
+
+@pytest.mark.parametrize("score", [None, "0.5", float("nan"), float("inf")])
+def test_a_relation_whose_score_is_no_number_is_refused(score: object) -> None:
+    doc = written(Extraction((IL2, CELLS)))
+    with pytest.raises(ValueError, match=r"given the score .*, expected a number: leave it out for 1"):
+        doc._.relations = [Relation(*doc.spans[KEY], "BINDS", score)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "advice"),
+    [
+        (None, "None, expected a list of Relations", "give an empty list"),
+        ("BINDS", "'BINDS', expected a list of Relations", "give an empty list"),
+        ([(0, 1, "BINDS")], r"(0, 1, 'BINDS'), expected a Relation", "spacy_bispn.Relation(head, tail"),
+        ([{"head_pos": [0, 1], "label": "BINDS"}], "{'head_pos': [0, 1]", "spacy_bispn.use_extension"),
+    ],
+)
+def test_what_is_no_list_of_relations_is_refused(given: Any, found: str, advice: str) -> None:
+    doc = written(NESTED)
+    with pytest.raises(ValueError) as caught:
+        doc._.relations = given
+    assert f"doc._.relations was given {found}" in str(caught.value) and advice in str(caught.value)
+    assert len(doc._.relations) == 3
+
+
+def test_an_entity_without_a_label_is_named() -> None:
+    doc = NLP.make_doc(TEXT)
+    doc.spans[KEY] = [doc[0:1]]
+    for look in (read, get_relations):
+        with pytest.raises(ValueError) as caught:
+            look(doc)
+        for words in ("has no label", "expected a text", 'Span(doc, start, end, label="PROTEIN")'):
+            assert words in str(caught.value)
+    lacking = Doc(spacy.blank("en").vocab).from_bytes(doc.to_bytes(exclude=["spans"]))
+    unknown = SpanGroup(lacking).from_bytes(
+        SpanGroup(doc, spans=[Span(doc, 0, 1, label="RARE-1")]).to_bytes()
+    )
+    lacking.spans[KEY] = unknown
+    with pytest.raises(
+        ValueError, match=r"has the hash \d+, which is not in the vocabulary, expected a text"
+    ):
+        read(lacking)
+
+
+def test_arguments_may_be_records_or_spans_of_the_same_text() -> None:
+    expected = Extraction((IL2, CELLS), (Relation(IL2, CELLS, "INHIBITS"),))
+    given = written(expected)
+    for ends in ((IL2, CELLS), given._.relations[0], pickle.loads(pickle.dumps(given._.relations[0]))):
+        head, tail = ends if isinstance(ends, tuple) else (ends.head, ends.tail)
+        doc = NLP.make_doc(TEXT)
+        doc._.relations = [Relation(head, tail, "INHIBITS")]
+        assert read(doc) == expected
+    doc = NLP.make_doc(TEXT)
+    doc._.relations = [relation.to_dict() for relation in given._.relations]
+    assert read(doc) == expected
+
+
+def test_records_must_fit_the_tokens() -> None:
+    doc = NLP.make_doc(TEXT)
+    with pytest.raises(ValueError) as caught:
+        set_relations(doc, [Relation(Entity(0, 2, "GENE"), CELLS, "INHIBITS")])
+    for words in ("from 0 to 2", "expected characters that begin and end with tokens", "alignment_mode"):
+        assert words in str(caught.value)
+    with pytest.raises(ValueError, match=r"from 40 to 99, expected words of the text: leave it out"):
+        set_relations(doc, [Relation(Entity(40, 99, "GENE"), CELLS, "INHIBITS")])
+    assert not has_relations(doc)
 
 
 def test_spans_appended_to_the_group_by_hand_are_entities() -> None:
@@ -191,13 +290,6 @@ def test_doc_ents_are_the_best_that_do_not_overlap(entities: list[Entity], expec
     doc = written(Extraction(tuple(entities)))
     assert [Entity(x.start_char, x.end_char, x.label_) for x in doc.ents] == expected
     assert len(doc.spans[KEY]) == len(entities), "the group has them all"
-
-
-def test_doc_ents_can_be_left_alone() -> None:
-    doc = NLP.make_doc(TEXT)
-    doc.ents = [Span(doc, 1, 2, label="OTHER")]
-    write(doc, NESTED, ents=False)
-    assert [span.label_ for span in doc.ents] == ["OTHER"] and len(doc.spans[KEY]) == 4
 
 
 @pytest.mark.parametrize("others", [True, False])

@@ -25,7 +25,7 @@ from thinc.api import require_cpu, require_gpu
 
 from spacy_bispn import annotations
 from spacy_bispn.bench.checks import TOLERANCE, differences, disagreement, gradients
-from spacy_bispn.scoring import Pair
+from spacy_bispn.evaluation.scoring import Pair
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 

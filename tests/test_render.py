@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from itertools import combinations
 from xml.etree import ElementTree
@@ -16,13 +14,14 @@ from hypothesis import strategies as st
 from pipelines import make_text
 
 import spacy_bispn
-from spacy_bispn.corpora import to_doc
+from spacy_bispn.corpus import to_doc
 from spacy_bispn.drawing.arcs import Arc
 from spacy_bispn.drawing.bars import lanes
 from spacy_bispn.drawing.layout import Layout, lay_out
 from spacy_bispn.drawing.svg import color, to_svg
 from spacy_bispn.drawing.words import break_lines, reads_left
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.settings import SettingError
 
 SVG = "{http://www.w3.org/2000/svg}"
 ALPHABET = st.one_of(st.sampled_from(" ab<&\"'\n\t-1شלاא中文。\u0301\u200d😀"), st.characters())
@@ -230,13 +229,9 @@ def test_render_gives_what_a_notebook_shows() -> None:
 
 
 def test_render_says_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"given \['x'\], expected a Doc: pass nlp\(text\)"):
+    with pytest.raises(SettingError, match=r"rendered is \['x'\], expected a Doc: pass nlp\(text\)"):
         spacy_bispn.render(["x"])
-    with pytest.raises(ValueError, match=r"width is 9, expected at least 100 pixels: 800 fits"):
-        spacy_bispn.render(spacy.blank("en")("x"), width=9)
-
-
-def test_render_is_there_before_anything_else_is_imported() -> None:
-    code = "import sys, spacy_bispn; spacy_bispn.render; print('spacy' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+    for width in (9, float("nan"), float("inf"), "800"):
+        said = rf"width is {width!r}, expected pixels as a number \(at least 100\): 800 suits"
+        with pytest.raises(SettingError, match=said):
+            spacy_bispn.render(spacy.blank("en")("x"), width=width)

@@ -25,7 +25,6 @@ def is_mark(char: str) -> bool:
     return unicodedata.category(char).startswith("M")
 
 
-
 # Tokens as they should be, joined by "|".
 CASES = [
     "",

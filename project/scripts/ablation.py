@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from runs import numbers
+from runs import parse_numbers
 from thinc.api import Config
 from variants import Variant, make_study, run_all
 from wasabi import msg
 
-# the component's settings that differ from the config; the first four are table 2 of the paper
+from spacy_bispn.settings import SettingError
+
+# settings of the component that differ from the config; the first four are table 2 of the paper
 VARIANTS: dict[str, dict[str, str]] = {
     "as configured": {},
     "without consistency": {"objective.alpha": "0.0"},
@@ -39,7 +41,7 @@ def main(
     """Train and score every variant with every seed."""
     try:
         study = make_study(f"ablation/{corpus}", corpus, corpora, config, encoder, gpu, epochs)
-        chosen = numbers(variants, ()) or usual(study.config)
+        chosen = parse_numbers(variants, ()) or default_variants(study.config)
         data, wanted = Path("corpus", corpus), other_seeds(study.config, seeds)
         run_all(study, [make_variant(number, data, fold, seed) for seed in wanted for number in chosen])
     except ValueError as error:
@@ -47,16 +49,16 @@ def main(
 
 
 def other_seeds(config: str, seeds: str) -> list[int | None]:
-    """The seeds that were asked for; None stands for the config's own, which is usual."""
-    asked = numbers(seeds, ())
+    """The requested seeds; None is the config's own, which is also the default."""
+    asked = parse_numbers(seeds, ())
     own = Config().from_disk(config, interpolate=False)["system"]["seed"] if asked else None
     return [None if seed == own else seed for seed in asked] or [None]
 
 
-def usual(config: str) -> tuple[int, ...]:
-    """All variants, without those of layers that the config's encoder does not have."""
+def default_variants(config: str) -> tuple[int, ...]:
+    """All variants, except those of layers that the config's encoder does not have."""
     settings = Config().from_disk(config, interpolate=False)["components"]["bispn"]["model"]
-    layers = settings["encoder"].get("layers", math.inf)  # published encoders do not say it here
+    layers = settings["encoder"].get("layers", math.inf)  # of a pretrained encoder they are not known here
     late = [number for number, changed in enumerate(VARIANTS.values())
             if int(changed.get("model.query_layer", 0)) >= layers]  # fmt: skip
     if late:
@@ -65,15 +67,12 @@ def usual(config: str) -> tuple[int, ...]:
 
 
 def make_variant(number: int, data: Path, fold: int, seed: int | None = None) -> Variant:
-    """A variant by its number, with another seed than the config's if there is one.
-
-    Raises ValueError for an unknown number.
-    """
+    """A variant by its number; `seed` replaces the config's own. Raises SettingError for an unknown one."""
     if not 0 <= number < len(VARIANTS):
-        raise ValueError(
-            f"the variant is {number}, expected a number from 0 to {len(VARIANTS) - 1}: see VARIANTS in "
-            f"project/scripts/ablation.py."
-        )
+        raise SettingError(
+            "--variants", number, f"a number from 0 to {len(VARIANTS) - 1}",
+            "see VARIANTS in project/scripts/ablation.py",
+        )  # fmt: skip
     name, changed = list(VARIANTS.items())[number]
     prefixed = {f"components.bispn.{setting}": value for setting, value in changed.items()}
     if seed is None:

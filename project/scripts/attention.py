@@ -1,26 +1,26 @@
-"""Draw the last attention between entity and relation queries, models side by side (figure 3)."""
+"""Draw the last attention between entity and relation queries, models side by side (the paper's figure 3)."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import typer
+from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
-from variants import named
+from variants import best_models
 from wasabi import msg
 
-from spacy_bispn.attention_map import AttentionMap, attention_map
-from spacy_bispn.errors import describe
+from spacy_bispn.attention_maps import AttentionMap, attention_map
+from spacy_bispn.evaluation.error_analysis import describe
 from spacy_bispn.records import Entity, Relation
 
-NOTHING = "–"  # what a query says that says nothing
-INCHES = 0.28  # of a row and of a column
+NOTHING = "–"  # label of a query that predicts nothing
+INCHES = 0.28  # height of a row and width of a column
 
 
 def draw(maps: dict[str, AttentionMap], output: Path) -> None:
-    """Heat maps side by side, as PNG or SVG by the suffix of `output`; colours mean the same in all of them.
+    """Heat maps side by side, as PNG or SVG by the suffix of `output`, with one colour scale for all.
 
     Raises ImportError without matplotlib, ValueError for another suffix.
     """
@@ -41,17 +41,19 @@ def draw(maps: dict[str, AttentionMap], output: Path) -> None:
     for panel, (name, found) in zip(panels, maps.items(), strict=True):
         image = panel.imshow(found.weights, cmap="viridis", vmin=0.0, vmax=most)
         panel.set(title=name, xlabel="relation queries")
-        panel.set_xticks(range(len(found.relations)), words(found, found.relations), rotation=90, fontsize=7)
-        panel.set_yticks(range(len(found.entities)), words(found, found.entities), fontsize=7)
+        panel.set_xticks(
+            range(len(found.relations)), axis_labels(found, found.relations), rotation=90, fontsize=7
+        )
+        panel.set_yticks(range(len(found.entities)), axis_labels(found, found.entities), fontsize=7)
     panels[0].set_ylabel("entity queries")
     figure.colorbar(image, ax=list(panels), label="attention, mean of both directions")
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=200)
 
 
-def words(found: AttentionMap, said: Sequence[Entity | Relation[Entity] | None]) -> list[str]:
-    """What queries say, in words; the labels of a relation's ends stand at the other axis."""
-    return [NOTHING if item is None else in_words(item, found.text) for item in said]
+def axis_labels(found: AttentionMap, predicted: Sequence[Entity | Relation[Entity] | None]) -> list[str]:
+    """What each query predicts, in words; the entity labels are on the other axis."""
+    return [NOTHING if item is None else in_words(item, found.text) for item in predicted]
 
 
 def in_words(item: Entity | Relation[Entity], text: str) -> str:
@@ -63,14 +65,14 @@ def in_words(item: Entity | Relation[Entity], text: str) -> str:
 
 
 def as_json(found: AttentionMap) -> dict[str, Any]:
-    """A map, and the mean attention between queries that are `joined`, and between the others."""
+    """A map, with the mean attention between queries that are `joined` and between all others."""
     weights: dict[bool, list[float]] = {True: [], False: []}
     for row, values in enumerate(found.weights):
         for column, weight in enumerate(values):
             weights[found.joined(row, column)].append(weight)
     means = {key: sum(values) / len(values) if values else None for key, values in weights.items()}
     return {
-        "entities": words(found, found.entities), "relations": words(found, found.relations),
+        "entities": axis_labels(found, found.entities), "relations": axis_labels(found, found.relations),
         "weights": found.weights, "joined": means[True], "others": means[False],
     }  # fmt: skip
 
@@ -78,22 +80,24 @@ def as_json(found: AttentionMap) -> dict[str, Any]:
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
-    text: Annotated[str, typer.Argument(help="The sentence to look at")],
+    text: Annotated[str, typer.Argument(help="The sentence")],
     output: Annotated[Path, typer.Argument(help="The .png or .svg file to write")],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
-    """Look at one sentence through several models."""
+    """Draw the attention of several models for one sentence."""
     setup_gpu(gpu, silent=True)
     maps = {}
     try:
-        for name, model in named(models).items():
+        trained = best_models(models)
+        run = this_run(gpu, *trained.values())
+        for name, model in trained.items():
             nlp = load_model(model)
             maps[name] = attention_map(nlp.get_pipe("bispn"), nlp(text))
         draw(maps, output)
     except (ValueError, ImportError) as error:
         msg.fail("The attention cannot be drawn", str(error), exits=1)
-    found = {name: as_json(one) for name, one in maps.items()}
-    srsly.write_json(Path("metrics", f"{corpus}_attention.json"), {"text": text, "models": found})
+    found = {"text": text, "models": {name: as_json(one) for name, one in maps.items()}}
+    write_metrics(METRICS / f"{corpus}_attention.json", found, run)
     msg.good(f"{len(maps)} heat maps in {output}")
 
 

@@ -1,27 +1,39 @@
-"""Score one trained model under other settings of decoding, on the development set: they cost no training."""
+"""Score one trained model under other decoding settings, on the development set, without any training."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import typer
+from formatting import ratios, summary
+from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
 from wasabi import msg
 
-from spacy_bispn.corpora import create_reader
+from spacy_bispn.corpus import create_reader
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "as configured": {},
-    'coherence = "snap"': {"coherence": "snap"},
-    'coherence = "add"': {"coherence": "add"},
-    'coherence = "drop"': {"coherence": "drop"},
-    **{f"type_threshold = {x}": {"type_threshold": x} for x in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
-    **{f"relation_threshold = {x}": {"relation_threshold": x} for x in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
-    **{f"boundary_threshold = {x}": {"boundary_threshold": x} for x in (0.0, 0.1, 0.3)},
-    **{f"longest_span = {x}": {"longest_span": x} for x in (11, 26, 64)},
-    "remove_overlaps = true": {"remove_overlaps": True},
+Changes = Mapping[str, Any]  # settings and their values
+
+VALUES: dict[str, tuple[Any, ...]] = {
+    "coherence": ("snap", "add", "drop"),
+    "type_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "relation_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "boundary_threshold": (0.0, 0.1, 0.3),
+    "longest_span": (11, 26, 64),
+    "remove_overlaps": (True,),
 }
+
+
+def one_at_a_time(values: Mapping[str, tuple[Any, ...]]) -> list[Changes]:
+    """No change, then each value of each setting alone."""
+    return [{}, *({name: value} for name, some in values.items() for value in some)]
+
+
+def in_words(changes: Changes) -> str:
+    """The changes as a config file has them."""
+    return ", ".join(f"{name} = {json.dumps(value)}" for name, value in changes.items()) or "as configured"
 
 
 def main(
@@ -29,18 +41,19 @@ def main(
     model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
-    """Evaluate a model with one setting of decoding changed at a time."""
+    """Evaluate a model with one decoding setting changed at a time."""
     setup_gpu(gpu, silent=True)
+    run = this_run(gpu, model)
     nlp = load_model(model)
     pipe: Any = nlp.get_pipe("bispn")
-    kept = dict(pipe.cfg)
+    configured = dict(pipe.cfg)
     found = {}
-    for name, changed in SETTINGS.items():
-        pipe.cfg = {**kept, **changed}
+    for changes in one_at_a_time(VALUES):
+        pipe.cfg = {**configured, **changes}
         scores = nlp.evaluate(list(create_reader(Path("corpus", corpus, "dev.spacy"))(nlp)))
-        found[name] = {key: value for key, value in scores.items() if isinstance(value, float)}
-        msg.text(f"{name}: {100 * scores['ents_f']:.1f} {100 * scores['rel_micro_f']:.1f}")
-    srsly.write_json(Path("metrics", f"{corpus}_decoding.json"), found)
+        found[in_words(changes)] = ratios(scores)
+        msg.text(f"{in_words(changes)}: {summary(scores)}")
+    write_metrics(METRICS / f"{corpus}_decoding.json", {"settings": found}, run)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Score one trained model on the test texts with at least 0, 1 and 2 gold relations (table 4)."""
+"""Score one trained model on the test texts with at least 0, 1 and 2 gold relations (the paper's table 4)."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import typer
+from formatting import ratios
+from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.training import Example
 from spacy.util import load_model
@@ -12,19 +13,17 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.sources import predict_docs, symmetric_labels
-from spacy_bispn.scorer import score
+from spacy_bispn.evaluation.scorer import score
 
-LEAST = (0, 1, 2)
+MINIMA = (0, 1, 2)
 
 
 def by_density(examples: list[Example], symmetric: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Scores by the least number of gold relations, and how many texts have so many."""
+    """Scores and number of texts, by the minimum number of gold relations in a text."""
     found = {}
-    for least in LEAST:
-        dense = [one for one in examples if len(annotations.read(one.reference).relations) >= least]
-        scores = score(dense, symmetric_labels=symmetric)
-        ratios = {key: value for key, value in scores.items() if isinstance(value, float)}
-        found[str(least)] = {"texts": len(dense), **ratios}
+    for minimum in MINIMA:
+        dense = [one for one in examples if len(annotations.read(one.reference).relations) >= minimum]
+        found[str(minimum)] = {"texts": len(dense), **ratios(score(dense, symmetric_labels=symmetric))}
     return found
 
 
@@ -36,11 +35,13 @@ def main(
 ) -> None:
     """Predict the test texts once, and score them by their number of relations."""
     setup_gpu(gpu, silent=True)
+    run = this_run(gpu, model)
     nlp = load_model(model)
     found = by_density(predict_docs(nlp, data), symmetric_labels(nlp))
-    srsly.write_json(Path("metrics", f"{corpus}_density.json"), found)
-    for least, one in found.items():
-        msg.text(f"at least {least} relations, {one['texts']} texts: {100 * one.get('rel_micro_f', 0.0):.1f}")
+    write_metrics(METRICS / f"{corpus}_density.json", {"minima": found}, run)
+    for minimum, scores in found.items():
+        f1 = 100 * scores.get("rel_micro_f", 0.0)
+        msg.text(f"at least {minimum} relations, {scores['texts']} texts: {f1:.1f}")
 
 
 if __name__ == "__main__":

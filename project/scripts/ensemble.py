@@ -1,4 +1,4 @@
-"""Let the models of several seeds vote on entities and triples: what more than half of them say, is said."""
+"""Let the models of several seeds vote: an entity or relation is elected by more than half of them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,30 +6,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import typer
 from prepare import HELD_OUT
+from provenance import METRICS, TRAINING, this_run, write_metrics
 from published import CONVENTIONS
-from runs import PLACE, study_name
+from runs import RUNS, study_name
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
-from variants import DONE, METRICS, TRAINING
+from variants import DONE
 from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.evaluate import make_report
 from spacy_bispn.cli.sources import predict_docs, symmetric_labels
-from spacy_bispn.conventions import Judged
-from spacy_bispn.corpora import to_text
+from spacy_bispn.corpus import to_text
+from spacy_bispn.evaluation.conventions import Judged
 from spacy_bispn.records import Extraction
 
-USUAL = ("strict", "boundaries")
+SHARED = ("strict", "boundaries")  # conventions of all corpora
 
 
 def vote(voters: Sequence[Extraction]) -> Extraction:
-    """What more than half of the voters say, with the mean of their scores, silence counting 0.
+    """What more than half of the voters predict, with the mean of their scores (0 where one does not).
 
-    A relation names its ends with their labels; whoever says it says both, so they are always elected too.
+    A relation includes its ends with their labels, so the ends of an elected relation are elected too.
     """
     entities = elect([one.entities for one in voters])
     elected = {entity: entity for entity in entities}
@@ -63,9 +63,12 @@ def judge(models: Sequence[Path], data: Path, conventions: Sequence[str]) -> dic
         examples = predict_docs(nlp, data)
         ballots.append([annotations.read(example.predicted) for example in examples])
     gold = [to_text(example.reference, str(number)) for number, example in enumerate(examples)]
-    said = [(annotations.has_entities(x.reference), annotations.has_relations(x.reference)) for x in examples]
+    annotated = [
+        (annotations.has_entities(x.reference), annotations.has_relations(x.reference)) for x in examples
+    ]
     texts = [
-        Judged(text, vote(votes), *flags) for text, flags, *votes in zip(gold, said, *ballots, strict=True)
+        Judged(text, vote(votes), *flags)
+        for text, flags, *votes in zip(gold, annotated, *ballots, strict=True)
     ]
     return make_report(texts, list(conventions), symmetric, samples=1000)
 
@@ -75,23 +78,25 @@ def main(
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
     protocol: Annotated[str, typer.Option(help="That of the runs")] = HELD_OUT,
 ) -> None:
-    """Score the vote of all runs of a corpus that are there."""
+    """Score the vote of all finished runs of a corpus."""
     name = study_name(corpus, protocol)
-    place = Path(PLACE, name)
-    done = sorted((METRICS / place).glob(f"*/{DONE}"))
-    models = [TRAINING / place / file.parent.name / "model-best" for file in done]
+    folder = Path(RUNS, name)
+    done = sorted((METRICS / folder).glob(f"*/{DONE}"))
+    models = [TRAINING / folder / file.parent.name / "model-best" for file in done]
     if len(models) < 2:
         msg.warn(
-            f"{TRAINING / place} has {len(models)} trained models, expected at least 2: there is no vote "
+            f"{TRAINING / folder} has {len(models)} trained models, expected at least 2: there is no vote "
             f"until more seeds of {corpus!r} are run."
         )
         return
     setup_gpu(gpu, silent=True)
-    # clusters of BioRelEx do not stand on Docs
-    own = [name for name in CONVENTIONS.get(corpus, ()) if name not in (*USUAL, "biorelex")]
-    report = judge(models, Path("corpus", name, "test.spacy"), [*USUAL, *own])
+    run = this_run(gpu, *models)
+    # Docs have no clusters, which the convention of BioRelEx needs
+    own = [name for name in CONVENTIONS.get(corpus, ()) if name not in (*SHARED, "biorelex")]
+    report = judge(models, Path("corpus", name, "test.spacy"), [*SHARED, *own])
     voters = [model.parent.name for model in models]
-    srsly.write_json(METRICS / place / "ensemble.json", {**report, "voters": voters})
+    report = {**report, "voters": voters}
+    write_metrics(METRICS / folder / "ensemble.json", report, run)
     strict = report["scores"]["strict"]
     scores = ", ".join(f"{part} {100 * found['f']:.1f}" for part, found in strict.items())
     msg.good(f"{len(models)} voters: {scores}")

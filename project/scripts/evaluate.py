@@ -5,30 +5,35 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import srsly
 import typer
+from provenance import METRICS, TRAINING, this_run, write_metrics
 from published import CONVENTIONS, parts
 
 
-def evaluate(
-    corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path
-) -> None:
-    """spaCy's evaluation of DATA/*.spacy, and the publishers' where the corpus has its own conventions."""
+def evaluate(corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path) -> None:
+    """Strict scores of DATA/*.spacy, and those by the publishers' conventions if the corpus has its own."""
     spacy = [sys.executable, "-m", "spacy"]
     metrics.mkdir(parents=True, exist_ok=True)
     names = {"test": corpus, "unseen": f"{corpus}_unseen"}
+    run = this_run(gpu, Path(model))
     for part, name in names.items():
         docs = data / f"{part}.spacy"
         if docs.exists():
-            output = ("--output", str(metrics / f"{name}.json"), "--gpu-id", gpu)
-            subprocess.run([*spacy, "evaluate", model, str(docs), *output], check=True)
+            output = metrics / f"{name}.json"
+            options = ["--output", str(output), "--gpu-id", gpu]
+            subprocess.run([*spacy, "evaluate", model, str(docs), *options], check=True)
+            write_metrics(output, srsly.read_json(output), run)
     if corpus in CONVENTIONS:
         gold = parts(corpus, corpora, data, fold)["test"]
         options = [word for name in CONVENTIONS[corpus] for word in ("--convention", name)]
-        options += ["--output", str(metrics / f"{corpus}_published.json"), "--gpu-id", gpu]
+        output = metrics / f"{corpus}_published.json"
+        options += ["--output", str(output), "--gpu-id", gpu]
         if corpus == "biorelex":
             options += ["--predictions", str(metrics / "biorelex_predictions.json")]
         report = [*spacy, "bispn", "evaluate", model, str(gold.file), *gold.reading]
         subprocess.run([*report, *options], check=True)
+        write_metrics(output, srsly.read_json(output), run)
 
 
 def main(
@@ -38,8 +43,8 @@ def main(
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
     """Score the best model of a corpus."""
-    model, data = f"training/{corpus}/model-best", Path("corpus", corpus)
-    evaluate(corpus, corpora, data, model, gpu, fold, Path("metrics"))
+    model, data = str(TRAINING / corpus / "model-best"), Path("corpus", corpus)
+    evaluate(corpus, corpora, data, model, gpu, fold, METRICS)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
-"""Read all test texts as one long text, and score each part of it as the text that it was."""
+"""Read all test texts as one long text, and score each part as the text that it was."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import srsly
 import typer
+from formatting import summary
+from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
 from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.sources import symmetric_labels
-from spacy_bispn.corpora import create_reader
+from spacy_bispn.corpus import create_reader
+from spacy_bispn.evaluation.scoring import Pair, score_extractions
 from spacy_bispn.records import Entity, Extraction, Relation
-from spacy_bispn.scoring import Pair, score_extractions
 
 
 def main(
@@ -25,27 +26,28 @@ def main(
 ) -> None:
     """Score a model on each test text alone, and on all of them joined by spaces."""
     setup_gpu(gpu, silent=True)
+    run = this_run(gpu, model)
     nlp = load_model(model)
     docs = [example.reference for example in create_reader(data)(nlp)]
     texts = [doc.text for doc in docs]
     gold = [annotations.read(doc) for doc in docs]
     alone = [annotations.read(doc) for doc in nlp.pipe(texts)]
-    joined = apart(annotations.read(nlp(" ".join(texts))), texts)
+    joined = split_joined(annotations.read(nlp(" ".join(texts))), texts)
     symmetric = symmetric_labels(nlp)
     found = {
         name: score_extractions([Pair(*pair) for pair in zip(*sides, strict=True)], symmetric=symmetric)
         for name, sides in {
             "each alone": (gold, alone), "as one text": (gold, joined),
-            "as one text, beside each alone": (alone, joined),
+            "as one text, against each alone": (alone, joined),
         }.items()
     }  # fmt: skip
     for name, scores in found.items():
-        msg.text(f"{name}: {100 * scores['ents_f']:.1f} {100 * scores['rel_micro_f']:.1f}")
-    srsly.write_json(Path("metrics", f"{corpus}_long.json"), found)
+        msg.text(f"{name}: {summary(scores)}")
+    write_metrics(METRICS / f"{corpus}_long.json", {"readings": found}, run)
 
 
-def apart(found: Extraction, texts: Sequence[str]) -> list[Extraction]:
-    """What lies within each of the texts that were joined by spaces, in its own characters."""
+def split_joined(found: Extraction, texts: Sequence[str]) -> list[Extraction]:
+    """What lies within each of the texts that were joined by spaces, with offsets into that text."""
     parts, start = [], 0
     for text in texts:
         end = start + len(text)

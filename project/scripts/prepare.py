@@ -1,4 +1,4 @@
-"""Bring a corpus to FOLDER/*.spacy: train, dev (held out of train unless published) and test files."""
+"""Convert a corpus to FOLDER/*.spacy: train, dev (held out of train unless published) and test files."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ import typer
 from published import CORPORA, TOKENS, UNSPLIT, Part, parts, unsplit
 
 from spacy_bispn.cli.sources import held_out
+from spacy_bispn.settings import SettingError
 
 HELD_OUT, RELEASED = "held-out", "released"
 TEST_SHARE = 0.2  # of a corpus without a test file
@@ -18,16 +19,16 @@ TEST_SHARE = 0.2  # of a corpus without a test file
 def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str = HELD_OUT) -> None:
     """Convert one corpus to the folder `data`.
 
-    protocol: "held-out" chooses models on a part of the training data; "released", that of the code
-        released with the paper, on the test file itself: its scores are too good, and for comparison only.
+    protocol: "held-out" chooses models on a part of the training data. "released", the protocol of the
+        code released with the paper, chooses them on the test file: its scores are for comparison only.
 
-    Raises ValueError for an unknown corpus or protocol.
+    Raises SettingError for an unknown corpus or protocol.
     """
     if protocol not in (HELD_OUT, RELEASED):
-        raise ValueError(
-            f"the protocol is {protocol!r}, expected {HELD_OUT!r} or {RELEASED!r}: choose the former, unless "
-            f"scores are to be compared with those of the released code."
-        )
+        raise SettingError(
+            "--protocol", protocol, f"{HELD_OUT!r} or {RELEASED!r}",
+            f"choose {HELD_OUT!r}, unless scores are to be compared with those of the released code",
+        )  # fmt: skip
     found = parts(corpus, corpora, data, fold)
     make_sources(corpus, corpora, data)
     if protocol == RELEASED:
@@ -39,7 +40,7 @@ def prepare(corpus: str, corpora: Path, data: Path, fold: int = 0, protocol: str
 
 
 def make_sources(corpus: str, corpora: Path, data: Path) -> None:
-    """What no publisher has made: the demo corpus, and test files of corpora without one."""
+    """Make what is not published: the demo corpus, and test files of corpora without one."""
     if corpus == "demo":
         made = str(data / "source")
         subprocess.run([sys.executable, "-m", "spacy", "bispn", "demo", made], check=True)
@@ -50,7 +51,7 @@ def make_sources(corpus: str, corpora: Path, data: Path) -> None:
 
 
 def split(whole: Path, files: Sequence[Path]) -> None:
-    """Part the lines of a file into two files, to train and to test on."""
+    """Split the lines of a file into a training and a test file."""
     with whole.open(encoding="utf8") as file:
         lines = list(file)
     held = held_out(len(lines), TEST_SHARE, seed=0)
@@ -61,7 +62,7 @@ def split(whole: Path, files: Sequence[Path]) -> None:
 
 
 def convert(part: Part, output: Path, *options: str) -> None:
-    """One call of `spacy bispn convert`; its report stands beside its output."""
+    """Call `spacy bispn convert`; the report is written beside the output."""
     report = ["--report", str(output.with_suffix(".json"))]
     command = [sys.executable, "-m", "spacy", "bispn", "convert", str(part.file), str(output)]
     subprocess.run([*command, *part.reading, *options, *report], check=True)

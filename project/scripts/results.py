@@ -1,40 +1,30 @@
-"""Write what stands in metrics/ and the training logs into the tables of a Markdown file.
+"""Write the figures in metrics/ into the tables of a Markdown page, each with its commit, date and command.
 
-A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; only those whose figures exist are replaced.
-Figures of a corpus that have no place in a file where other corpora have theirs are named.
-Of tables whose rows stand each for itself, rows without new figures stay.
+A table is between `<!-- NAME -->` and `<!-- /NAME -->`; those without figures stay as they are. The page
+names its commit and machine between `<!-- measured -->` and `<!-- /measured -->`: those of the newest run.
+Any other commit in a table is marked "(older)".
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
-import srsly
 import typer
+from formatting import Rows, Table, run_in_words
+from provenance import Run
+from tables import make_tables
 from wasabi import msg
 
 from spacy_bispn.files import save
 
-METRICS, TRAINING = Path("metrics"), Path("training")
-STRICT = {"entities": "ents_f", "entities, boundaries": "ents_boundary_f",
-          "relations": "rel_micro_f", "relations, boundaries": "rel_boundary_f"}  # fmt: skip
-PUBLISHED = {
-    "biorelex": {"official mentions": "biorelex entities", "official relations": "biorelex relations"},
-    "ade": {"entities, macro": "spert entities", "relations, macro": "spert relations"},
-    "text2dt": {"relations by their words": "text2dt relations"},
-    "scierc": {"relations, symmetric ones twice": "symmetric-twice relations"},
-    "ace05": {"relations, symmetric ones twice": "symmetric-twice relations"},
-}
-# the same scores in a report of `spacy bispn evaluate`
-STRICT_REPORTED = ("strict entities", "boundaries entities", "strict relations", "boundaries relations")
-BY_ROW = ("ablation", "speed")  # tables whose rows stand each for itself
-MARKS = {"right": "✓", "wrong": "✗", "missing": "○"}
-
-Rows = list[Sequence[str]]
-Scores = list[float | None]
+BY_ROW = ("ablation", "speed")  # tables whose rows are runs of their own: those without new figures stay
+TOP = "measured"
+WIDTH = 104  # of lines, with space for marks
+BLOCK = re.compile(r"(<!-- ([\w-]+(?: [\w-]+)?) -->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)
+COMMIT = re.compile(r"(commit\s+)(?:`([^`]+)`|unknown)(\s+\(older\))?", re.IGNORECASE)
+NEWEST = re.compile(r"Commit (?:`([^`]+)`|unknown), last run (.{16}) UTC, on (.+)")
 
 
 def main(
@@ -42,267 +32,86 @@ def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
 ) -> None:
     """Replace the tables of a corpus, and those that all corpora share."""
-    tables: dict[str, Callable[[str], Rows]] = {
-        "scores": scores, "curve": curve, "ablation": ablation, "decoding": decoding, "bench": bench,
-        "long": long_texts, "runs": runs, "density": density, "attention": attention, "cases": cases,
-        "trade": trade,
-    }  # fmt: skip
-    made = {f"{corpus} {kind}": (make, corpus) for kind, make in tables.items()}
-    made[f"{corpus}-released runs"] = runs, f"{corpus}-released"
-    made["speed"] = speed, corpus
     text = document.read_text("utf8")
-    for name, (make, of) in made.items():
-        block = re.compile(f"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
-        found = block.search(text)
-        rows = make(of)
-        # where another corpus has its table, this one's is missed
-        if rows and not found and re.search(rf"<!-- [\w-]+ {name.split()[-1]} -->", text):
-            place = f"<!-- {name} --> and <!-- /{name} -->"
-            msg.info(f"{name}: no place in {document.name}; it goes between {place}")
-        if found and rows:
-            rows = beside(found[2], rows) if name.endswith(BY_ROW) else rows
-            table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-            text = block.sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[3]}", text)
-            msg.good(f"{name}: {len(rows) - 2} rows")
-    save(document, text)
+    tables = make_tables(corpus)
+    present = {found[2] for found in BLOCK.finditer(text)}
+    kinds = {name.split()[-1] for name in present}
+    for name in tables:
+        # a page that has no table of this kind for any corpus does not want it
+        if name not in present and name.split()[-1] in kinds:
+            msg.info(f"{name} has no table in {document.name}: add <!-- {name} --> and <!-- /{name} -->")
+    shown = {name: table for name, table in tables.items() if name in present}
+
+    def replace(found: re.Match[str]) -> str:
+        start, name, old, end = found.groups()
+        return f"{start}\n{fill(name, old, shown[name])}\n\n{end}" if name in shown else found[0]
+
+    text = BLOCK.sub(replace, text)
+    for name, table in shown.items():
+        msg.good(f"{name}: {len(table.rows) - 2} rows")
+    save(document, mark_older(text, [run for table in shown.values() for run in table.runs]))
 
 
-def beside(old: str, rows: Rows) -> Rows:
-    """Rows in the places of those of their name in an old table of the same columns, others behind them."""
-    lines = [line[2:-2].split(" | ") for line in old.strip().splitlines()]
+def fill(name: str, old: str, table: Table) -> str:
+    """A table in Markdown with the runs of its figures below, instead of an old one."""
+    rows = keep_rows(old, table.rows) if name.endswith(BY_ROW) else table.rows
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*lines, *(f"\n{source}" for source in sources(table.runs))])
+
+
+def keep_rows(old: str, rows: Rows) -> Rows:
+    """Rows in the positions of those with the same name in an old table of the same columns, others below."""
+    lines = [line[2:-2].split(" | ") for line in old.splitlines() if line.startswith("|")]
     if not lines or lines[0] != list(rows[0]):
         return rows
     named = {row[0]: row for row in [*lines[2:], *rows[2:]]}
     return [*rows[:2], *named.values()]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Rows:
-    """Rows of a Markdown table; none without any content."""
-    return [header, ["---"] * len(header), *rows] if rows else []
-
-
-def percent(scores: dict[str, Any], keys: Sequence[str]) -> list[str]:
-    """Scores from 0 to 1 as percentages."""
-    return [one_digit(scores.get(key)) for key in keys]
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty one where there is no file."""
-    return srsly.read_json(path) if path.exists() else {}  # type: ignore[no-any-return]
-
-
-def by_convention(path: Path) -> dict[str, float]:
-    """F1 of a report of `spacy bispn evaluate`, under the names of convention and part."""
-    conventions = read(path).get("scores", {})
-    return {
-        f"{name} {part}": found["f"]
-        for name, parts in conventions.items() for part, found in parts.items() if found
-    }  # fmt: skip
-
-
-def scores(corpus: str) -> Rows:
-    """The test files' scores."""
-    published = PUBLISHED.get(corpus, {})
-    found = {part: read(METRICS / f"{corpus}{part}.json") for part in ("", "_unseen")}
-    extra = by_convention(METRICS / f"{corpus}_published.json")
-    official = percent(extra, list(published.values()))
-    rows = [
-        [part.strip("_") or "test", *percent(one, list(STRICT.values())), *official]
-        for part, one in found.items() if one
+def sources(runs: Sequence[Run]) -> list[str]:
+    """A paragraph for all runs of the same commit, machine and command."""
+    days: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        commit = run_in_words({"commit": run.get("commit")}).capitalize()
+        others = {run_in_words(x): None for x in run.get("models", ()) if x["commit"] != run.get("commit")}
+        details = [f", {run['machine']}"] if "machine" in run else []
+        details += [f", model of {other}" for other in others]
+        details += [f": `{run['command']}`"] if "command" in run else []
+        days.setdefault((commit, "".join(details)), []).append(run.get("date", "")[:10] or "unknown date")
+    return [
+        textwrap.fill(
+            f"{commit}, {' to '.join(sorted({min(dates), max(dates)}))}{details}", WIDTH,
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for (commit, details), dates in days.items()
     ]  # fmt: skip
-    return table(["test set", *STRICT, *published], rows)
 
 
-def curve(corpus: str) -> Rows:
-    """Development scores as training went on; the log has percentages."""
-    log = TRAINING / corpus / "log.jsonl"
-    lines = list(srsly.read_jsonl(log)) if log.exists() else []
-    rows = [
-        [str(line["epoch"]), str(line["step"]), *(f"{line['scores'][key]:.1f}" for key in STRICT.values())]
-        for line in lines if line["step"]
-    ]  # fmt: skip
-    return table(["epoch", "steps", *STRICT], rows)
+def mark_older(text: str, runs: Sequence[Run]) -> str:
+    """Name the newest run at the top of a page that has a line for it, and mark all other commits."""
+    top = next((found for found in BLOCK.finditer(text) if found[2] == TOP), None)
+    if top is None:
+        return text
+    named = NEWEST.search(top[3])
+    candidates = [run for run in runs if run.get("date")]
+    if named:  # the machine stays if it is that of the newest commit too
+        candidates.insert(0, {"commit": named[1], "date": named[2], "machine": named[3]})
+    if not candidates:
+        return text
+    newest = max(candidates, key=lambda run: run["date"])
+    machine = next(run["machine"] for run in candidates if run["commit"] == newest["commit"])
+    commit = run_in_words({"commit": newest["commit"]}).capitalize()
+    line = f"{commit}, last run {newest['date']} UTC, on {machine}"
 
+    def mark(found: re.Match[str]) -> str:
+        older = "" if found[2] == newest["commit"] else " (older)"
+        return f"{found[1]}{f'`{found[2]}`' if found[2] else 'unknown'}{older}"
 
-def ablation(corpus: str) -> Rows:
-    """Every variant on the development set and on the test file; of several seeds mean and deviation."""
-    found: dict[str, list[Scores]] = defaultdict(list)
-    minutes: dict[str, list[float]] = defaultdict(list)
-    for file, variant in variants(Path("ablation", corpus)):
-        development = map(variant["development"].get, ("ents_f", "rel_micro_f"))
-        found[variant["name"]].append([*development, *test_scores(file.parent, corpus)])
-        minutes[variant["name"]].append(variant["minutes"])
-    rows = [
-        [name, *map(of_seeds, zip(*each, strict=True)), f"{mean(minutes[name]):.0f}"]
-        for name, each in found.items()
-    ]
-    scored = ["development: entities", "relations", *(f"test: {name}" for name in STRICT)]
-    return table(["variant", *scored, *PUBLISHED.get(corpus, {}), "minutes"], rows)
+    def replace(found: re.Match[str]) -> str:
+        start, name, inside, end = found.groups()
+        return f"{start}\n{line}\n\n{end}" if name == TOP else f"{start}{COMMIT.sub(mark, inside)}{end}"
 
-
-def runs(study: str) -> Rows:
-    """Every seed or fold on its test file, mean and standard deviation, and the vote where there was one."""
-    corpus, place = study.removesuffix("-released"), Path("runs", study)
-    found = [
-        (variant, test_scores(file.parent, corpus)) for file, variant in variants(place)
-    ]
-    rows = [
-        [variant["name"], *map(one_digit, scored), str(variant["epochs"]), f"{variant['minutes']:.0f}"]
-        for variant, scored in found
-    ]
-    if len(found) > 1:
-        columns = list(zip(*(scored for _, scored in found), strict=True))
-        for name, statistic in {f"mean of {len(found)}": mean, "standard deviation": stdev}.items():
-            values = [None if None in column else statistic(column) for column in columns]
-            rows.append([name, *map(one_digit, values), "", ""])
-    vote = METRICS / place / "ensemble.json"
-    if vote.exists():
-        keys = (*STRICT_REPORTED, *PUBLISHED.get(corpus, {}).values())
-        voted = map(one_digit, map(by_convention(vote).get, keys))
-        rows.append([f"vote of {len(read(vote)['voters'])}", *voted, "", ""])
-    return table(["run", *STRICT, *PUBLISHED.get(corpus, {}), "epochs", "minutes"], rows)
-
-
-def variants(place: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The trainings of a study that are done, in the order of their numbers."""
-    done = (METRICS / place).glob("*/variant.json")
-    numbers = {file: tuple(map(int, file.parent.name.split("-"))) for file in done}
-    return [(file, read(file)) for file in sorted(numbers, key=numbers.__getitem__)]
-
-
-def test_scores(folder: Path, corpus: str) -> Scores:
-    """A training's scores on its test file, strict and by the conventions of its corpus."""
-    strict, official = read(folder / f"{corpus}.json"), by_convention(folder / f"{corpus}_published.json")
-    return [*map(strict.get, STRICT.values()), *map(official.get, PUBLISHED.get(corpus, {}).values())]
-
-
-def one_digit(score: float | None) -> str:
-    """A score from 0 to 1 as a percentage."""
-    return "" if score is None else f"{100 * score:.1f}"
-
-
-def of_seeds(scores: Sequence[float | None]) -> str:
-    """A score, or the mean of several with their standard deviation."""
-    there = [score for score in scores if score is not None]
-    if len(there) < len(scores):
-        return ""
-    return one_digit(mean(there)) + (f" ({one_digit(stdev(there))})" if len(there) > 1 else "")
-
-
-def decoding(corpus: str) -> Rows:
-    """One trained model under other settings of decoding, on the development set."""
-    found = read(METRICS / f"{corpus}_decoding.json")
-    rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
-    return table(["setting", *STRICT], rows)
-
-
-def long_texts(corpus: str) -> Rows:
-    """The test texts alone, and as one text."""
-    found = read(METRICS / f"{corpus}_long.json")
-    rows = [[name, *percent(one, list(STRICT.values()))] for name, one in found.items()]
-    return table(["test texts", *STRICT], rows)
-
-
-def bench(corpus: str) -> Rows:
-    """Medians, with the least and the most beside them."""
-    found = read(METRICS / f"{corpus}_bench.json")
-    if not found:
-        return []
-    rows = [
-        [name, f"{spread(x['sentences_per_second'], 1)} sentences a second", spread(x.get("of_floor"), 2)]
-        for name, x in found["infer"].items()
-    ]
-    for name, step in found["train"].items():
-        batches = f"a step takes {spread(step['floor_batches'], 1)} batches"
-        rows.append([f"training, {name}", f"{spread(step['seconds'], 2)} seconds a step", batches])
-    if "load" in found:
-        seconds, ratio = found["load"]["seconds"]["pipeline"], found["load"]["of_encoder_and_blank"]
-        times = f"{spread(ratio, 2)} times encoder and blank pipeline"
-        rows.append(["loading", f"{spread(seconds, 2)} seconds", times])
-    for name, peak in found["memory"].items():
-        most = ", ".join(f"{megabytes:.0f} MB {what}" for what, megabytes in peak.items())
-        rows.append([f"peak memory, {name}", most, ""])
-    return table(["", "median (least to most)", "of the floor"], rows)
-
-
-def trade(corpus: str) -> Rows:
-    """Scores of one trained model, and how fast it is beside the first row."""
-    rows = [
-        [
-            name, *percent(one, list(STRICT.values())), spread(one["sentences_per_second"], 1),
-            spread(one["times"], 2),
-        ]
-        for name, one in read(METRICS / f"{corpus}_trade.json").items()
-    ]  # fmt: skip
-    return table(["setting", *STRICT, "sentences a second", "times as fast"], rows)
-
-
-def speed(_: str) -> Rows:
-    """Sentences a second of every corpus whose model was measured (table 3 of the paper)."""
-    rows = []
-    for file in sorted(METRICS.glob("*_bench.json")):
-        found = read(file)
-        batch = found["infer"]["batch 8"]
-        device = f"{found['device']}, {found['threads']} threads"
-        measured = (spread(batch["sentences_per_second"], 1), spread(batch["of_floor"], 2))
-        rows.append([file.name.removesuffix("_bench.json"), device, str(found["texts"]), *measured])
-    header = ["corpus", "device", "sentences", "sentences a second at batch 8", "of the bare encoder"]
-    return table(header, rows)
-
-
-def density(corpus: str) -> Rows:
-    """Strict scores on the texts with at least so many gold relations."""
-    found = read(METRICS / f"{corpus}_density.json")
-    rows = [[least, str(one["texts"]), *percent(one, list(STRICT.values()))] for least, one in found.items()]
-    return table(["gold relations, at least", "texts", *STRICT], rows)
-
-
-def attention(corpus: str) -> Rows:
-    """Mean attention between queries that belong together, and between others."""
-    found = read(METRICS / f"{corpus}_attention.json").get("models", {})
-    rows = [
-        [
-            name, f"{len(one['entities'])} and {len(one['relations'])}",
-            *("" if one[key] is None else f"{one[key]:.3f}" for key in ("joined", "others")),
-        ]
-        for name, one in found.items()
-    ]  # fmt: skip
-    return table(["model", "entity and relation queries", "entity is an end of the relation", "others"], rows)
-
-
-def cases(corpus: str) -> Rows:
-    """What each model finds in some sentences, marked; of missing relations gold."""
-    found = read(METRICS / f"{corpus}_cases.json") or []
-    rows = [
-        [cell([text["text"]]), *(cell(tally(relations)) for relations in text["found"].values())]
-        for text in found
-    ]
-    return table(["sentence", *(found[0]["found"] if found else ())], rows)
-
-
-def tally(relations: Sequence[dict[str, str]]) -> list[str]:
-    """A line for all mentions of a relation in the same words, with how many are right, wrong and missing."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in relations:
-        counts[one["relation"]][one["mark"]] += 1
-    return [f"{signs(marks)} {words}" for words, marks in sorted(counts.items())]
-
-
-def signs(marks: Mapping[str, int]) -> str:
-    """How often each mark was given, as "✓3 ○"."""
-    given = [(sign, marks[mark]) for mark, sign in MARKS.items() if mark in marks]
-    return " ".join(sign if count == 1 else f"{sign}{count}" for sign, count in given)
-
-
-def cell(lines: Sequence[str]) -> str:
-    """Lines in one cell of a Markdown table."""
-    return "<br>".join(" ".join(line.split()).replace("|", "\\|") for line in lines) or "–"
-
-
-def spread(summary: dict[str, float] | None, digits: int) -> str:
-    """A median with the least and the most."""
-    values = {} if summary is None else {name: f"{value:.{digits}f}" for name, value in summary.items()}
-    return "{median} ({min} to {max})".format(**values) if values else ""
+    return BLOCK.sub(replace, text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train a corpus with several seeds or on several folds; results.py gives mean and standard deviation."""
+"""Train a corpus with several seeds or on several folds; results.py computes mean and deviation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,16 @@ import typer
 from prepare import HELD_OUT, RELEASED, prepare
 from variants import Variant, is_done, make_study, run_all
 
+from spacy_bispn.settings import SettingError
+
 FOLDS = {"ade": tuple(range(10))}
 SEEDS = (2023, 2024, 2025)  # the first is that of the configs
-MORE_SEEDS = {"text2dt": (*SEEDS, 2026, 2027)}  # which vote
-PLACE = "runs"
+MORE_SEEDS = {"text2dt": (*SEEDS, 2026, 2027)}  # for the vote
+RUNS = "runs"  # folder in training/ and metrics/
 
 
 def study_name(corpus: str, protocol: str) -> str:
-    """The corpus; runs whose model is chosen on the test file never stand among the others."""
+    """The name of the corpus; runs by the released protocol have a folder of their own."""
     return corpus if protocol == HELD_OUT else f"{corpus}-{RELEASED}"
 
 
@@ -32,19 +34,19 @@ def main(
     """Prepare, train and score every fold of a corpus that has folds, every seed of any other."""
     name = study_name(corpus, protocol)
     try:
-        study = make_study(f"{PLACE}/{name}", corpus, corpora, config, encoder, gpu, epochs)
+        study = make_study(f"{RUNS}/{name}", corpus, corpora, config, encoder, gpu, epochs)
         if corpus in FOLDS:
             variants = [
                 Variant(str(fold), f"fold {fold}", Path("corpus", name, str(fold)), fold=fold)
-                for fold in numbers(folds, FOLDS[corpus])
+                for fold in parse_numbers(folds, FOLDS[corpus])
             ]
         else:
             data = Path("corpus", name)
             variants = [
                 Variant(str(seed), f"seed {seed}", data, {"system.seed": str(seed)})
-                for seed in numbers(seeds, MORE_SEEDS.get(corpus, SEEDS))
+                for seed in parse_numbers(seeds, MORE_SEEDS.get(corpus, SEEDS))
             ]
-        # made anew whenever something is run: what was published may have changed since
+        # converted again for every run: the published files may have changed since
         wanted = {one.data: one.fold for one in variants if not is_done(study, one)}
         for data, fold in wanted.items():
             prepare(corpus, corpora, data, fold, protocol)
@@ -53,13 +55,13 @@ def main(
         raise typer.BadParameter(str(error)) from error
 
 
-def numbers(given: str, usual: tuple[int, ...]) -> tuple[int, ...]:
-    """Numbers from "0,1,2". Raises ValueError for other words."""
+def parse_numbers(given: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers from "0,1,2", or the default for nothing. Raises SettingError for anything else."""
     try:
-        return tuple(int(number) for number in given.split(",")) if given else usual
+        return tuple(int(number) for number in given.split(",")) if given else default
     except ValueError as error:
-        raise ValueError(
-            f"the numbers are {given!r}, expected some with commas between them: write 0,1,2."
+        raise SettingError(
+            "a list of numbers", given, "integers separated by commas", "write 0,1,2"
         ) from error
 
 

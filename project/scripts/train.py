@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import srsly
 import typer
+from provenance import RUN_FILE, TRAINING, this_run
 from spacy.tokens import DocBin
 from thinc.api import Config
 
@@ -18,12 +20,13 @@ def config_of(corpus: str, config: str) -> str:
 
 
 def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> None:
-    """Train on DATA/train.spacy, choose on DATA/dev.spacy; `overrides` as spaCy has them.
+    """Train on DATA/train.spacy and choose the model on DATA/dev.spacy; `overrides` are those of spaCy.
 
-    The learning curve is written to log.jsonl in the folder `output`. Until the training has come to its
-    end everything is in `output.part`, and what was in `output` before is whole.
+    `output` gets the models, the learning curve (log.jsonl) and the run (run.json). Until the training is
+    finished, everything is in `output.part`, and an earlier `output` stays as it is.
     """
-    part = beside(output, "part")
+    run = this_run(gpu)
+    part = with_ending(output, "part")
     overrides = {**time_left(config, data, **overrides), **overrides}
     shutil.rmtree(part, ignore_errors=True)
     options = {
@@ -37,13 +40,14 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
     }
     command = [sys.executable, "-m", "spacy", "train", config]
     subprocess.run([*command, *(word for pair in options.items() for word in pair)], check=True)
-    exchange(part, output)
+    srsly.write_json(part / RUN_FILE, run)
+    replace_folder(part, output)
 
 
 def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
-    """Overrides that let spaCy's progress bar count to the end of the training, not to the next evaluation.
+    """Overrides that make spaCy's progress bar count to the end of the training, not to the next evaluation.
 
-    None for a config with other limits than epochs, batches of no fixed number of texts, or another logger.
+    None if the config has other limits than epochs, no fixed batch size, or another logger.
     """
     training = Config().from_disk(config, interpolate=False)["training"]
     epochs = int(overrides.get("training.max_epochs", training["max_epochs"]))
@@ -56,14 +60,14 @@ def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
     return {"training.max_steps": str(steps), "training.logger.progress_bar": "train"}
 
 
-def beside(folder: Path, ending: str) -> Path:
-    """The folder's name with another ending behind it."""
+def with_ending(folder: Path, ending: str) -> Path:
+    """The path of the folder with an ending appended to its name."""
     return folder.with_name(f"{folder.name}.{ending}")
 
 
-def exchange(new: Path, folder: Path) -> None:
-    """Put a finished folder where another one may be, which is `folder.old` for a moment."""
-    old = beside(folder, "old")
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move a finished folder to a path; an earlier one there is `folder.old` until then."""
+    old = with_ending(folder, "old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
@@ -80,8 +84,7 @@ def main(
 ) -> None:
     """Train the model of a corpus."""
     overrides = {"training.max_epochs": epochs} if epochs else {}
-    output = Path("training", corpus)
-    train(config_of(corpus, config), Path("corpus", corpus), encoder, gpu, output, **overrides)
+    train(config_of(corpus, config), Path("corpus", corpus), encoder, gpu, TRAINING / corpus, **overrides)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Speed and memory of a trained pipeline, held against its bare encoder: `python -m spacy_bispn.bench`."""
+"""Speed and memory of a trained pipeline, beside its bare encoder, and how it behaves in long use."""

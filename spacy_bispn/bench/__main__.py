@@ -1,31 +1,36 @@
-"""The command line of the bench."""
+"""`python -m spacy_bispn.bench`: speed and memory of a pipeline, as tables and as JSON."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import torch
 import typer
 from spacy.cli._util import setup_gpu
+from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.util import load_model
 from wasabi import msg
 
-from ..corpora import find_files, load
-from ..files import save
-from .checks import bispn_of, check_steps
-from .clock import forget_peak, peak_memory
-from .measure import growth, loading, prediction, training
+from spacy_bispn.bench.checks import bispn_of, check_steps
+from spacy_bispn.bench.clock import peak_memory, reset_peak_memory
+from spacy_bispn.bench.figures import Output, number, peaks, spread, write
+from spacy_bispn.bench.measure import growth, loading, prediction, training
+from spacy_bispn.corpus import find_files, load
+from spacy_bispn.settings import SettingError
+
+FEWEST = 16  # texts
 
 
 def main(
     model: Annotated[str, typer.Argument(help="Trained pipeline")],
     data: Annotated[Path, typer.Argument(help="A .spacy file with gold", exists=True)],
-    limit: Annotated[int, typer.Option(help="How many texts are read; at least 16")] = 64,
-    rounds: Annotated[int, typer.Option(help="How often everything is measured in turn")] = 5,
-    output: Annotated[Path | None, typer.Option(help="JSON file for the figures")] = None,
+    limit: Annotated[int, typer.Option(help=f"How many texts are read; at least {FEWEST}")] = 64,
+    rounds: Annotated[int, typer.Option(help="How often each figure is measured")] = 5,
+    output: Output = None,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
     """Measure a pipeline's speed and memory against its bare encoder, all in one run."""
@@ -33,20 +38,25 @@ def main(
     nlp = load_model(model)
     try:
         docs = [doc for file in find_files(data) for doc in load(file, nlp.vocab)][:limit]
-        figures = measure(nlp, docs, rounds)
+        figures = run_bench(nlp, docs, rounds)
     except ValueError as error:
         msg.fail("Nothing can be measured", str(error), exits=1)
     show(figures)
-    if output is not None:
-        save(output, srsly.json_dumps(figures, indent=2))
+    write(output, figures)
 
 
-def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
-    """All figures. Raises ValueError for too few texts, and where a fast path changes the answer."""
-    if len(docs) < 16:
-        raise ValueError(
-            f"the data holds {len(docs)} texts, expected at least 16: raise --limit or add some."
+def run_bench(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]:
+    """Measure everything.
+
+    Raises SettingError for fewer than 16 texts or no round, and ValueError where a fast path changes the
+    predictions.
+    """
+    if len(docs) < FEWEST:
+        raise SettingError(
+            "the number of texts", len(docs), f"at least {FEWEST}", "raise --limit, or use a larger file"
         )
+    if rounds < 1:
+        raise SettingError("--rounds", rounds, "at least 1", "the default is 5")
     device = bispn_of(nlp).shim.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     figures: dict[str, Any] = {
@@ -56,7 +66,7 @@ def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
     figures["memory"] = {"prediction": peak_memory()}
     figures["scale"] = growth(nlp, docs, max(rounds // 2, 1))  # before training, which leaves memory behind
     check_steps(nlp, docs)
-    forget_peak()
+    reset_peak_memory()
     figures["train"] = training(nlp, docs, rounds)
     figures["memory"]["training"] = peak_memory()
     figures["load"] = loading(nlp, rounds)
@@ -64,7 +74,7 @@ def measure(nlp: Any, docs: list[Any], rounds: int) -> dict[str, Any]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    """The figures as tables."""
+    """Print the figures as tables."""
     infer = figures["infer"]
     rows = [
         (name, spread(infer[name]["sentences_per_second"], 1), spread(infer[name].get("of_floor"), 3))
@@ -86,17 +96,9 @@ def show(figures: dict[str, Any]) -> None:
                 parts = {part: f"{100 * share:.1f} %" for part, share in found["parts"].items()}
                 msg.table(parts, title=f"{title}, {name}")
     for title, sizes in figures["scale"].items():
-        rows = [(size, spread(x["seconds"], 3), f"{x['resident']:.0f}") for size, x in sizes.items()]
+        rows = [(size, spread(x["seconds"], 3), number(x.get("resident"))) for size, x in sizes.items()]
         msg.table(rows, header=(title, "seconds", "MB resident"), divider=True)
-    peaks = {name: ", ".join(f"{k} {v:.0f}" for k, v in x.items()) for name, x in figures["memory"].items()}
-    msg.table(peaks, title="Peak memory, MB")
-
-
-def spread(summary: dict[str, float] | None, digits: int) -> str:
-    """Median with least and most."""
-    if summary is None:
-        return ""
-    return "{median:.{d}f} ({min:.{d}f} to {max:.{d}f})".format(d=digits, **summary)
+    msg.table({name: peaks(memory) for name, memory in figures["memory"].items()}, title="Peak memory, MB")
 
 
 if __name__ == "__main__":

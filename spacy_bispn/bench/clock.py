@@ -1,8 +1,7 @@
-"""Reading the clock: medians with spread, turns that share the noise, time by part."""
+"""Time and memory: alternating rounds, medians with spread, seconds by part, peak memory."""
 
 from __future__ import annotations
 
-import resource
 import statistics
 import sys
 import time
@@ -14,18 +13,26 @@ from typing import Any
 
 import torch
 
-Place = tuple[Any, str]  # an object and the name of its function
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+Timed = tuple[Any, str]  # a module, class or object, and the name of its function
 
 
 def now() -> float:
-    """Seconds, once the device has done what it was told."""
+    """Seconds on the clock, after the GPU has finished what was queued."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each piece of work, all of them once a round, after one round that is not counted."""
+    """Seconds of each piece of work in each round, after one round to warm up.
+
+    A round has all of them once, so that whatever else the machine does slows all of them alike.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
         for name, work in works.items():
@@ -37,21 +44,21 @@ def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str
 
 
 def summarize(values: Sequence[float]) -> dict[str, float]:
-    """Median, least and most."""
+    """Median, minimum and maximum."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 class Stopwatch:
-    """Adds up the seconds spent in some functions while it runs; they are put back afterwards."""
+    """Adds up the seconds spent in some functions; on exit it restores the functions it has wrapped."""
 
-    def __init__(self, parts: Mapping[str, Sequence[Place]]) -> None:
+    def __init__(self, parts: Mapping[str, Sequence[Timed]]) -> None:
         self.seconds = dict.fromkeys(parts, 0.0)
         self.parts = parts
         self.kept: list[tuple[Any, str, Any]] = []
 
     def __enter__(self) -> Stopwatch:
-        for part, places in self.parts.items():
-            for owner, name in places:
+        for part, functions in self.parts.items():
+            for owner, name in functions:
                 self.kept.append((owner, name, getattr(owner, name)))
                 setattr(owner, name, self._timed(part, getattr(owner, name)))
         return self
@@ -72,8 +79,8 @@ class Stopwatch:
         return timed
 
 
-def forget_peak() -> None:
-    """What `peak_memory` tells is from now on. Only Linux forgets what was resident in a process."""
+def reset_peak_memory() -> None:
+    """Let `peak_memory` start anew. Only Linux can reset the resident peak of a process."""
     with suppress(OSError):  # other systems, and containers that forbid it
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 is the resident peak
     if torch.cuda.is_initialized():
@@ -81,9 +88,14 @@ def forget_peak() -> None:
 
 
 def peak_memory() -> dict[str, float]:
-    """Megabytes: the most that was resident since `forget_peak`, and on a GPU the most allocated."""
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    peak = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+    """Megabytes since `reset_peak_memory`: `resident` in RAM, and with a GPU `allocated` there.
+
+    A peak that the system does not tell is left out; Windows tells none of RAM.
+    """
+    peak: dict[str, float] = {}
+    if resource is not None:
+        unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+        peak["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
     if torch.cuda.is_initialized():
         peak["allocated"] = torch.cuda.max_memory_allocated() / 1e6
     return peak

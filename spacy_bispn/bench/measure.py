@@ -1,9 +1,10 @@
-"""What is measured: the bare encoder, prediction, training steps, and how cost grows."""
+"""Measurements: the bare encoder, prediction, training steps, loading, and growth with the input."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -14,18 +15,19 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model
 
-from .. import annotations as on_doc
-from .. import component
-from ..bridge import NetworkShim, Reading
-from ..component import BiSPN
-from ..corpora import bare
-from ..nn import objective
-from ..nn.network import Network
-from ..nn.objective import Objective
-from ..optimizers import create_adamw
-from ..pretrained import unpooled
-from .checks import BATCH, bispn_of, check_answers
-from .clock import Place, Stopwatch, forget_peak, in_turns, now, peak_memory, summarize
+from spacy_bispn import annotations as on_doc
+from spacy_bispn import component
+from spacy_bispn.bench.checks import BATCH, bispn_of, check_answers
+from spacy_bispn.bench.clock import Stopwatch, Timed, in_turns, now, peak_memory, reset_peak_memory, summarize
+from spacy_bispn.component import BiSPN
+from spacy_bispn.corpus import bare
+from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.encoders import family_of
+from spacy_bispn.model.optimizers import create_adamw
+from spacy_bispn.model.shim import NetworkShim
+from spacy_bispn.nn import assignment
+from spacy_bispn.nn.network import Network
+from spacy_bispn.nn.objective import Objective
 
 LENGTHS = (16, 32, 64, 128, 256, 512)  # pieces
 QUERIES = (10, 25, 50, 100, 200)
@@ -34,22 +36,22 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
-    """The bare encoder over the same texts: batches of 8 in corpus order, padded to their longest.
+    """The bare encoder over the same texts: batches of 8 in corpus order, padded to the longest text.
 
-    Only its forward pass counts; pieces are made before.
+    Only the forward pass is timed; the texts are cut into pieces before.
     """
     shim = pipe.shim
     assert shim.encoder is not None
     model, windows = shim.require().encoder.model, shim.windows(docs, is_train=True)  # type: ignore[union-attr]
     batches = [
-        shim.piecer().batch(windows[first : first + BATCH], shim.device)
+        shim.window_tokenizer().batch(windows[first : first + BATCH], shim.device)
         for first in range(0, len(windows), BATCH)
     ]
 
     @torch.inference_mode()
     def work() -> None:
         model.eval()
-        with shim.computing():
+        with shim.autocast():
             for inputs in batches:
                 model(input_ids=inputs.ids, attention_mask=inputs.mask.long())
 
@@ -57,7 +59,7 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
 
 
 def prediction(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]:
-    """Sentences a second of `nlp.pipe` from raw text, as such and relative to the floor, and its parts."""
+    """Sentences a second of `nlp.pipe` from raw text, relative to the floor too, and each part's share."""
     texts = [doc.text for doc in docs]
     sizes = {"batch 8": BATCH, "default batching": None}
     for size in sizes.values():
@@ -70,21 +72,17 @@ def prediction(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any
         name: {"sentences_per_second": summarize([len(texts) / value for value in values])}
         for name, values in seconds.items()
     }
-    for name, size in sizes.items():
+    for name in sizes:
         ratios = [bare / ours for bare, ours in zip(seconds["floor"], seconds[name], strict=True)]
         found[name]["of_floor"] = summarize(ratios)
-        with Stopwatch(prediction_parts(nlp)) as watch:
-            started = now()
-            list(nlp.pipe(texts, batch_size=size))
-            total = now() - started
-        found[name]["parts"] = shares(watch, total)
+        found[name]["parts"] = shares(prediction_parts(nlp), works[name])
     return found
 
 
-def prediction_parts(nlp: Language) -> dict[str, list[Place]]:
-    """Where prediction spends its time."""
+def prediction_parts(nlp: Language) -> dict[str, list[Timed]]:
+    """The functions of each part of prediction."""
     return {
-        "tokenize": [(nlp, "make_doc"), (Reading, "__init__"), (Reading, "inputs")],
+        "tokenize": [(nlp, "make_doc"), (DocBatch, "__init__"), (DocBatch, "inputs")],
         "encoder and proposals": [(Network, "encode")],
         "decoders": [(Network, "share"), (Network, "decode")],
         "pointers": [(Network, "point")],
@@ -94,9 +92,9 @@ def prediction_parts(nlp: Language) -> dict[str, list[Place]]:
 
 
 def training(nlp: Language, docs: Sequence[Doc], steps: int) -> dict[str, Any]:
-    """Seconds of one optimization step at batch 8, encoder learning and frozen, and its parts.
+    """Seconds of an optimization step at batch 8, encoder learning and frozen, and each part's share.
 
-    The learning rates are 0: the weights stay what they are, the work is the same.
+    The learning rates are 0: the weights do not change, the work is the same.
     """
     pipe = bispn_of(nlp)
     examples = [Example(bare(nlp, doc), doc) for doc in docs]
@@ -118,32 +116,33 @@ def training(nlp: Language, docs: Sequence[Doc], steps: int) -> dict[str, Any]:
             "seconds": summarize(seconds["step"]),
             "floor_batches": summarize([a / b for a, b in zip(seconds["step"], per_batch, strict=True)]),
         }
-        with Stopwatch(training_parts()) as watch:
-            started = now()
-            step()
-            found[name]["parts"] = shares(watch, now() - started)
+        found[name]["parts"] = shares(training_parts(), step)
     pipe.frozen_epochs = kept
     pipe.shim.freeze_encoder(False)
     return found
 
 
-def training_parts() -> dict[str, list[Place]]:
-    """Where a training step spends its time; losses include matching."""
+def training_parts() -> dict[str, list[Timed]]:
+    """The functions of each part of a training step; losses include matching."""
     return {
-        "tokenize": [(Reading, "__init__"), (Reading, "inputs")],
+        "tokenize": [(DocBatch, "__init__"), (DocBatch, "inputs")],
         "forward": [(Network, "forward")],
-        "match": [(objective, "match")],
+        "match": [(assignment, "match")],
         "losses": [(Objective, "__call__")],
         "backward": [(torch.Tensor, "backward")],
         "optimizer": [(NetworkShim, "finish_update")],
     }
 
 
-def shares(watch: Stopwatch, total: float) -> dict[str, float]:
-    """Each part's share of the whole; `rest` is what no part has."""
-    parts = {name: value / total for name, value in watch.seconds.items()}
-    parts["rest"] = 1.0 - sum(value for name, value in parts.items() if name != "match")
-    return parts
+def shares(parts: Mapping[str, Sequence[Timed]], work: Callable[[], object]) -> dict[str, float]:
+    """Do some work once: each part's share of its time; `rest` is the time outside of all parts."""
+    with Stopwatch(parts) as watch:
+        started = now()
+        work()
+        total = now() - started
+    found = {name: seconds / total for name, seconds in watch.seconds.items()}
+    found["rest"] = 1.0 - sum(share for name, share in found.items() if name != "match")  # part of losses
+    return found
 
 
 def loading(nlp: Language, rounds: int) -> dict[str, Any]:
@@ -153,7 +152,7 @@ def loading(nlp: Language, rounds: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         model.save_pretrained(f"{folder}/encoder")
         nlp.to_disk(f"{folder}/pipeline")
-        options = unpooled(model.config.model_type)
+        options = family_of(model.config.model_type).loading
 
         def bare_encoder() -> None:
             type(model).from_pretrained(f"{folder}/encoder", **options).to(device)
@@ -167,7 +166,10 @@ def loading(nlp: Language, rounds: int) -> dict[str, Any]:
 
 
 def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[str, Any]]:
-    """Seconds of prediction and peak memory by length, queries, sentences in a text, and batch size."""
+    """Seconds of prediction and peak memory by length, queries, sentences in a text, and batch size.
+
+    Raises ValueError where the predictions of a size differ from those of its texts alone.
+    """
     pipe = bispn_of(nlp)
     words = [token.text for doc in docs for token in doc if not token.is_space]
     sentences = [doc.text.strip() for doc in docs]
@@ -175,7 +177,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
 
     def predicted(texts: Sequence[str], size: int = BATCH) -> dict[str, Any]:
         check_answers(nlp, texts, size)
-        forget_peak()
+        reset_peak_memory()
         work = in_turns({"": lambda: list(nlp.pipe(texts, batch_size=size))}, rounds)
         return {"seconds": summarize(work[""]), **peak_memory()}
 
@@ -196,7 +198,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
 
 
 def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> str:
-    """The longest run of words that has no more than so many pieces."""
+    """As many of the first words as have at most `pieces` pieces."""
     text = ""
     for word in words:
         longer = f"{text} {word}".strip()
@@ -209,19 +211,22 @@ def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> 
 
 @contextmanager
 def read_whole(pipe: BiSPN) -> Iterator[None]:
-    """A text is one window as far as the encoder has positions, however long those of the training were."""
+    """Make a text one window, as long as the encoder has positions, however long the training texts were."""
     shim = pipe.shim
-    kept = shim.seen, shim.cut
-    shim.seen, shim.cut = None, (shim.encoder.longest if shim.encoder else shim.cut[0], shim.cut[1])
+    kept = shim.training_lengths, shim.windowing
+    shim.training_lengths = None
+    if shim.encoder:
+        longest = max(shim.windowing.window, shim.encoder.longest)
+        shim.windowing = replace(shim.windowing, window=longest)
     try:
         yield
     finally:
-        shim.seen, shim.cut = kept
+        shim.training_lengths, shim.windowing = kept
 
 
 @contextmanager
 def all_queries(pipe: BiSPN, count: int) -> Iterator[None]:
-    """As many entity and as many relation queries as asked for, whatever the text proposes."""
+    """Use exactly `count` entity queries and relation queries, whatever the text proposes."""
     queries: Any = pipe.shim.require().queries
     names = ("entity_limit", "relation_limit", "floor")
     kept = {name: getattr(queries, name) for name in names}

@@ -7,15 +7,15 @@ from spacy.cli._util import app as spacy_app
 from typer.core import TyperGroup
 from wasabi import msg
 
-from .convert import convert_command
-from .debug_data import OVERRIDES, debug_data_command
-from .demo import demo_command
-from .evaluate import evaluate_command
-from .export import export_command
-from .extract import extract_command
-from .init_config import init_config_command
-from .page import page_command
-from .render import render_command
+from spacy_bispn.cli.convert import convert_command
+from spacy_bispn.cli.debug_data import OVERRIDES, debug_data_command
+from spacy_bispn.cli.demo import demo_command
+from spacy_bispn.cli.evaluate import evaluate_command
+from spacy_bispn.cli.export import export_command
+from spacy_bispn.cli.extract import extract_command
+from spacy_bispn.cli.init_config import init_config_command
+from spacy_bispn.cli.page import page_command
+from spacy_bispn.cli.render import render_command
 
 
 class Commands(TyperGroup):

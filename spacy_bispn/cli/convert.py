@@ -3,61 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import srsly
 import typer
+from spacy.language import Language
 from wasabi import msg
 
-from ..converters import Report
-from ..corpora import POSITIONS
-from ..files import check_apart, save
-from .docfiles import DocFiles
-from .options import (
-    AUTO,
-    DiscontiguousOption,
-    Fold,
-    Format,
-    LevelOption,
-    Negative,
-    PairsOption,
-    Part,
-    Splits,
-    Symmetric,
-)
-from .sources import (
-    SENTENCES,
-    Documents,
-    check_needed,
-    check_regular,
-    find_format,
-    held_out,
-    make_tokenizer,
-    read_source,
-)
+from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
+from spacy_bispn.cli.docfiles import DocFiles
+from spacy_bispn.cli.sources import Documents, held_out, make_tokenizer
+from spacy_bispn.converters import Report
+from spacy_bispn.corpus import POSITIONS
+from spacy_bispn.files import check_apart, save
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError, Shown
 
 SHOWN = 5
 SHARE = 0.1  # held out
 
 
+@takes_corpus("source", "Corpus file, or folder of a corpus")
 def convert_command(
-    source: Annotated[Path, typer.Argument(help="Corpus file, or folder of a corpus", exists=True)],
+    corpus: CorpusSource,
     output: Annotated[Path, typer.Argument(help="The .spacy file to write, or a new folder for several")],
-    form: Format = AUTO,
     lang: Annotated[str, typer.Option(help="Language code")] = "en",
     punctuation: Annotated[bool, typer.Option(help="Make every punctuation mark its own token")] = False,
-    symmetric: Symmetric = None,
-    negative: Negative = None,
     lenient: Annotated[bool, typer.Option(help="Skip and report items that cannot be read")] = False,
-    level: LevelOption = None,
-    pairs: PairsOption = None,
-    discontiguous: DiscontiguousOption = None,
-    splits: Splits = None,
-    fold: Fold = None,
-    part: Part = None,
     dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written there")] = None,
     share: Annotated[float | None, typer.Option(help="The share held out, 0.1 unless given")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random share, 0 unless given")] = None,
@@ -65,52 +41,98 @@ def convert_command(
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
     try:
-        check_apart({"SOURCE": source, "OUTPUT": output, "--dev": dev, "--report": report})
-        check_needed("--splits", splits, fold=fold, part=part)
-        check_needed("--dev", dev, share=share, seed=seed)
+        check_apart({"SOURCE": corpus.path, "OUTPUT": output, "--dev": dev, "--report": report})
+        check_needed("--dev", dev, {"share": share, "seed": seed})
         if dev is not None:
             check_side_by_side(output, dev)
         nlp = make_tokenizer(lang, punctuation)
-        form = find_format(source, form)
-        by_sentences = level == "sentence" and form not in SENTENCES
-        read = partial(
-            read_source, source, form, splits, fold, part or "train", symmetric,
-            negative, lenient, level=level, lang=lang, pairs=pairs, discontiguous=discontiguous,
-        )  # fmt: skip
-        apart: frozenset[int] = frozenset()
+        corpus = replace(corpus, lang=lang, lenient=lenient).resolve()
+        documents, apart = Documents(corpus.cuts_documents), frozenset[int]()
         if dev is not None:  # what is held out is chosen by number, so the documents are counted first
-            check_regular(source, "--dev")
-            documents = Documents(by_sentences)
-            read(take=documents.number)
+            check_regular(corpus.path, "--dev")
+            corpus.read(take=documents.add)
             apart = held_out(documents.count, SHARE if share is None else share, seed or 0)
-        with ExitStack() as stack:
-            files = [stack.enter_context(DocFiles(nlp, path)) for path in (output, dev) if path is not None]
-            number = Documents(by_sentences).number
-            conversion = read(take=lambda text: files[number(text) in apart].add(text))
-            for made in files:  # all of them, before the first is put in its place
-                made.finish()
+        other = None if punctuation else make_tokenizer(lang, punctuation=True)
+        found, files = write_docs(
+            corpus, (nlp, other), output, dev, lambda text: documents.number(text) in apart
+        )
     except ValueError as error:
         msg.fail("The corpus cannot be converted", str(error), exits=1)
-    for made in files:
-        msg.good(f"{made.docs} texts in {made.path}")
     problems = [line for made in files for line in made.problems]
     held: Counter[str] = sum((made.held for made in files), Counter())
-    found = conversion.report
-    msg.info(f"{source.name}: {found}")
-    for line in [*found.errors[:SHOWN], *problems[:SHOWN]]:
+    gained = Counter[str]()
+    for made in files:
+        gained.update(made.gained)
+    print_report(corpus.path.name, found, files, problems, held, gained)
+    if report is not None:
+        content = {
+            **found.as_json(),
+            **left_out(found, held),
+            "unplaced": problems,
+            "punctuation_gains": dict(gained),
+        }
+        save(report, srsly.json_dumps(content, indent=2))
+
+
+def write_docs(
+    corpus: CorpusSource,
+    tokenizers: tuple[Language, Language | None],
+    output: Path,
+    dev: Path | None,
+    is_apart: Callable[[AnnotatedText], bool],
+) -> tuple[Report, list[DocFiles]]:
+    """Convert a corpus to one output, or to two of which `dev` gets what is to be apart.
+
+    tokenizers: see `DocFiles`.
+    """
+    with ExitStack() as stack:
+        paths = [output] if dev is None else [output, dev]
+        files = [stack.enter_context(DocFiles(tokenizers[0], path, tokenizers[1])) for path in paths]
+        conversion = corpus.read(take=lambda text: files[dev is not None and is_apart(text)].add(text))
+        for made in files:  # all of them, before the first is put in its place
+            made.finish()
+    return conversion.report, files
+
+
+def print_report(
+    name: str,
+    found: Report,
+    files: Sequence[DocFiles],
+    problems: Sequence[str],
+    held: Counter[str],
+    gained: Counter[str],
+) -> None:
+    """Print what was converted, and a few of the errors and of what could not be placed on tokens."""
+    for made in files:
+        msg.good(f"{made.docs} texts in {made.path}")
+    msg.info(f"{name}: {found}")
+    named = [f"{text_id}: {what}" for text_id, what in found.problems]
+    for line in [*found.errors[:SHOWN], *named[:SHOWN], *problems[:SHOWN]]:
         msg.warn(line)
+    if len(named) > SHOWN:
+        msg.warn(f"{len(named) - SHOWN} more problems: --report FILE lists all of them")
+    if not found.entities or not found.relations:
+        missing = "an entity" if not found.entities else "a relation"
+        msg.warn(
+            f"no text has {missing}, expected some in a corpus to train on: check that the export holds the "
+            f"annotations, and the format"
+        )
     if found.errors:
         msg.warn(f"{len(found.errors)} items could not be read and are missing from the output")
     if problems:
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
+    lost = left_out(found, held)
+    if gained.total() > 0:
+        msg.info(
+            f"with --punctuation, {lost['unplaced_entities'] - gained['entities']} entities and "
+            f"{lost['unplaced_relations'] - gained['relations']} relations would be left out instead of "
+            f"{lost['unplaced_entities']} and {lost['unplaced_relations']}: convert again with it"
+        )
     if held["cross_window"]:
         msg.warn(
             f"{held['cross_window']} relations join what lies more than {POSITIONS} tokens apart, more than "
             f"the usual encoder reads at once: `spacy bispn debug-data` says what a config loses"
         )
-    if report is not None:
-        said = {**found.as_json(), **left_out(found, held), "unplaced": problems}
-        save(report, srsly.json_dumps(said, indent=2))
 
 
 def left_out(found: Report, held: Counter[str]) -> dict[str, int]:
@@ -123,10 +145,9 @@ def left_out(found: Report, held: Counter[str]) -> dict[str, int]:
 
 
 def check_side_by_side(output: Path, dev: Path) -> None:
-    """Raise ValueError where one of two outputs lies inside the other."""
+    """Raise SettingError where one of two outputs lies inside the other."""
     one, other = output.resolve(), dev.resolve()
     if one in other.parents or other in one.parents:
-        raise ValueError(
-            f"--dev is {dev} and OUTPUT is {output}, expected two places side by side: each is put in its "
-            f"place as a whole, give one of them another name."
-        )
+        shown = Shown(f"{dev} and OUTPUT is {output}")
+        advice = "each is put in its place as a whole, give one of them another name"
+        raise SettingError("--dev", shown, "two places side by side", advice)

@@ -1,4 +1,4 @@
-"""`spacy bispn debug-data`: before a training, what of its corpus and settings will hurt."""
+"""`spacy bispn debug-data`: likely problems of a training, before it starts."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from spacy.cli._util import import_code, parse_config_overrides
 from thinc.api import Config
 from wasabi import msg
 
-from ..files import save
+from spacy_bispn.files import save
+from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
-    from ..diagnose import Diagnosis, Spread
-    from ..findings import Finding
+    from spacy_bispn.diagnosis.corpus_checks import Finding
+    from spacy_bispn.diagnosis.diagnose import Diagnosis, Spread
 
-# As spaCy's own `debug data` has them: what is no option overrides a setting of the config.
+# As in spaCy's own `debug data`: an unknown option overrides a setting of the config.
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 LISTED = 12  # labels printed of a finding; the JSON has all
 SPREADS = {
-    "entities": "entities a window",
-    "relations": "relations a window",
+    "entities": "entities per window",
+    "relations": "relations per window",
     "both_ways": "  with inverses of symmetric ones",
-    "pieces": "pieces a text",
-    "entity_pieces": "pieces an entity",
+    "pieces": "pieces per text",
+    "entity_pieces": "pieces per entity",
 }
 
 
@@ -40,9 +41,9 @@ def debug_data_command(
     output: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
     code: Annotated[Path | None, typer.Option("--code", "-c", help="Python file to import first")] = None,
 ) -> None:
-    """Say what will hurt a training, and recommend settings that fit the corpus."""
+    """List likely problems of a training, and recommend settings that fit the corpus."""
     # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
-    from .preparing import apply, component_of, examine, read_corpora
+    from spacy_bispn.cli.preparing import apply, component_of, examine, read_corpora
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code)
@@ -55,7 +56,7 @@ def debug_data_command(
             apply(copy, name, diagnosis.recommended)
             save(write, copy.to_str())
     except (ValueError, ImportError, InterpolationError) as error:
-        msg.fail("The corpus cannot be looked at", str(error), exits=1)
+        msg.fail("The corpus cannot be checked", str(error), exits=1)
     show(diagnosis)
     if output is not None:
         save(output, srsly.json_dumps(diagnosis.as_json(), indent=2))
@@ -67,34 +68,30 @@ def debug_data_command(
 
 
 def read_config(path: Path, overrides: dict[str, Any]) -> Config:
-    """A config file as it stands, with some settings overridden.
+    """A config file, not interpolated, with some settings overridden.
 
-    Raises ValueError if there is no such file, or an override names a section that it does not have.
+    Raises SettingError if there is no such file, or an override is of a section that it does not have.
     """
     if not path.is_file():
-        raise ValueError(
-            f"the config is {str(path)!r}, expected a file: correct the path, or write one with "
-            f"`spacy bispn init-config`."
-        )
+        advice = "correct the path, or write a config with `spacy bispn init-config`"
+        raise SettingError("the config", str(path), "a file", advice)
     config: Config = util.load_config(path, interpolate=False)
-    for setting in overrides:
+    for setting, value in overrides.items():
         try:
             util.dot_to_object(config, setting.rpartition(".")[0])
         except KeyError as error:
-            raise ValueError(
-                f"the override --{setting} names no section of {path}, expected a setting under one of its "
-                f"sections ({', '.join(config)}): correct its name."
-            ) from error
+            expected = f"a setting in a section of {path} ({', '.join(config)})"
+            raise SettingError(f"--{setting}", value, expected, "correct its name") from error
     config = util.load_config(path, overrides, interpolate=False)
     return config
 
 
 def show(diagnosis: Diagnosis) -> None:
-    """Print tables of the splits and of the settings, then the findings, the worst first."""
+    """Print tables of the splits and of the settings, then the findings, errors first."""
     for split, measures in diagnosis.measures.items():
         msg.divider(f"{split}: {measures.texts} texts, {measures.windows} windows")
         rows = [(title, *spread(getattr(measures, key))) for key, title in SPREADS.items()]
-        msg.table(rows, header=("", "mean", "95 %", "99 %", "most"), aligns=("l", "r", "r", "r", "r"))
+        msg.table(rows, header=("", "mean", "95 %", "99 %", "max"), aligns=("l", "r", "r", "r", "r"))
     msg.divider("Settings")
     better = asdict(diagnosis.recommended)
     settings = [(name, now, better[name]) for name, now in asdict(diagnosis.settings).items()]
@@ -103,14 +100,14 @@ def show(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         show_finding(finding)
     if not diagnosis.findings:
-        msg.good("Nothing was found that will hurt")
+        msg.good("No likely problems were found")
 
 
 def show_finding(finding: Finding) -> None:
     """Print one finding with its examples."""
-    say: dict[str, Callable[..., Any]] = {"error": msg.fail, "warning": msg.warn, "note": msg.info}
+    printers: dict[str, Callable[..., Any]] = {"error": msg.fail, "warning": msg.warn, "note": msg.info}
     repair = " The recommended settings repair this." if finding.repairable else ""
-    say[finding.level](f"{finding.split}: {finding.count} of {finding.total} {finding.message}{repair}")
+    printers[finding.level](f"{finding.split}: {finding.count} of {finding.total} {finding.message}{repair}")
     for example in finding.examples[:LISTED]:
         msg.text(f"    {example}")
     if len(finding.examples) > LISTED:
@@ -118,5 +115,5 @@ def show_finding(finding: Finding) -> None:
 
 
 def spread(values: Spread) -> tuple[str, int, int, int]:
-    """The cells of a row."""
+    """The cells of a table's row: mean, percentiles and maximum."""
     return f"{values.mean:.1f}", values.p95, values.p99, values.most

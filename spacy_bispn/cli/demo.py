@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ..demo import write
+from spacy_bispn.demo.corpus import write
 
 
 def demo_command(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Self
 
 from spacy.language import Language
 
-from ..corpora import to_docbin
-from ..files import save
-from ..records import AnnotatedText
-from .sources import DOCS
+from spacy_bispn.cli.sources import DOCS
+from spacy_bispn.corpus import to_docbin, unlabelled
+from spacy_bispn.files import save
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError, Shown
 
 CHARACTERS = 5_000_000  # of a file of a folder
 
@@ -23,19 +25,23 @@ class DocFiles:
 
     path: a name with the ending `.spacy` is that of one file, whose texts are in memory until it is
         written. Any other is that of a folder whose files have about 5 million characters each.
+    other: a pipeline with another tokenizer, which is asked only for what it could place.
     docs: how many Docs were made. held: what is in them, as `to_docbin` counts it. problems: what could not
-        be placed on tokens, a line each.
+        be placed on tokens, a line each. gained: how many entities and relations more the other tokenizer
+        would place.
 
     The file or the folder is there when the block ends, and only if it ends without an error. Raises
-    ValueError where something else is at the folder's place, OSError where nothing can be made.
+    SettingError where something else is at the folder's place, OSError where nothing can be made.
     """
 
-    def __init__(self, nlp: Language, path: Path) -> None:
+    def __init__(self, nlp: Language, path: Path, other: Language | None = None) -> None:
         self.path = path
         self.docs = 0
         self.held: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.gained: Counter[str] = Counter()
         self._nlp = nlp
+        self._other = other
         self._texts: list[AnnotatedText] = []
         self._characters = 0
         self._files: list[Path] = []
@@ -44,10 +50,10 @@ class DocFiles:
     def __enter__(self) -> Self:
         if not self._single:
             check_free(self.path)
-        place = self.path.absolute()
-        place.parent.mkdir(parents=True, exist_ok=True)
+        path = self.path.absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
         # A name that nobody has, on the same disk.
-        self._part = Path(mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        self._part = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         self._folder = self._part / "whole"
         self._folder.mkdir()
         return self
@@ -66,6 +72,7 @@ class DocFiles:
             self._write()
 
     def add(self, text: AnnotatedText) -> None:
+        """Add a text; in a folder, a file is written whenever enough characters have come together."""
         self._texts.append(text)
         self._characters += len(text.text)
         if not self._single and self._characters >= CHARACTERS:
@@ -73,8 +80,13 @@ class DocFiles:
 
     def _write(self) -> None:
         with self._nlp.memory_zone():  # the words of one file are not kept for the next
-            docbin, problems = to_docbin(self._nlp, self._texts, self.held)
+            held: Counter[str] = Counter()
+            docbin, problems = to_docbin(self._nlp, self._texts, held)
             content = docbin.to_bytes()
+        self.held += held
+        if self._other is not None and problems:
+            self.gained.update(count_placed(self._other, self._texts))
+            self.gained.subtract({what: held[what] for what in ("entities", "relations")})
         self._files.append(self._folder / f"{len(self._files) + 1:05}{DOCS}")
         save(self._files[-1], content)
         self.docs += len(docbin)
@@ -82,11 +94,26 @@ class DocFiles:
         self._texts, self._characters = [], 0
 
 
+def count_placed(nlp: Language, texts: Iterable[AnnotatedText]) -> Counter[str]:
+    """How many entities and relations begin and end where tokens do; the tokens of a corpus are kept."""
+    placed: Counter[str] = Counter()
+    with nlp.memory_zone():
+        for text in texts:
+            doc = unlabelled(nlp, text)
+            fits = {
+                entity
+                for entity in text.extraction.entities
+                if doc.char_span(entity.start, entity.end) is not None
+            }
+            relations = sum({one.head, one.tail} <= fits for one in text.extraction.relations)
+            placed.update(entities=len(fits), relations=relations)
+    return placed
+
+
 def check_free(folder: Path) -> None:
-    """Raise ValueError unless a new folder can get this name."""
+    """Raise SettingError unless a new folder can get this name."""
     if folder.is_file() or (folder.exists() and any(folder.iterdir())):
         found = "a file" if folder.is_file() else "a folder with something in it"
-        raise ValueError(
-            f"the output {folder} is {found}, expected the name of a .spacy file, or of a new or empty "
-            f"folder: give another name, or remove what is there."
-        )
+        expected = "the name of a .spacy file, or of a new or empty folder"
+        advice = "give another name, or remove what is there"
+        raise SettingError(f"the output {folder}", Shown(found), expected, advice)

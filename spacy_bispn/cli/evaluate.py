@@ -1,68 +1,51 @@
 """`spacy bispn evaluate`: scores by the conventions of the field, and what kinds of errors there are."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import srsly
 import typer
 from spacy.cli._util import setup_gpu
+from spacy.training import Example
 from spacy.util import load_model
 from wasabi import msg
 
-from .. import annotations
-from ..bootstrap import intervals
-from ..conventions import CONVENTIONS, Judged, get_convention, score
-from ..converters import jsonl, read_json
-from ..converters.biorelex import to_official
-from ..errors import entity_errors, relation_errors
-from ..files import check_apart, save
-from ..records import AnnotatedText
-from ..scoring import ANY, coherence, coherence_parts
-from .options import (
-    AUTO,
-    GPU,
-    DiscontiguousOption,
-    Fold,
-    Format,
-    LevelOption,
-    Negative,
-    PairsOption,
-    Part,
-    Splits,
-    Symmetric,
+from spacy_bispn import annotations
+from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
+from spacy_bispn.cli.page import mistakes, render_page
+from spacy_bispn.cli.sources import DOCS, GPU, predict_docs, predict_texts, symmetric_labels
+from spacy_bispn.cli.tables import (
+    ERROR_HEADER,
+    SCORE_HEADER,
+    error_rows,
+    examples_in_words,
+    html_table,
+    score_rows,
 )
-from .page import mistakes, render_page
-from .sources import (
-    DOCS,
-    check_needed,
-    check_options,
-    find_format,
-    predict_docs,
-    predict_texts,
-    read_source,
-    symmetric_labels,
-)
-from .tables import ERROR_HEADER, SCORE_HEADER, error_rows, examples_in_words, html_table, score_rows
+from spacy_bispn.converters import Conversion, read_json
+from spacy_bispn.converters.formats.biorelex import write_biorelex
+from spacy_bispn.converters.formats.jsonl import write_jsonl
+from spacy_bispn.evaluation.bootstrap import intervals
+from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
+from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
+from spacy_bispn.evaluation.scoring import ANY, coherence, coherence_parts
+from spacy_bispn.files import check_apart, save
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError
 
 DEFAULT = ("strict", "boundaries")
 ON_PAGE = 100  # texts: a page of thousands is slow to open and nobody reads it
 
 
+@takes_corpus("data", "Gold: .spacy files, or a corpus")
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="Trained pipeline")],
-    data: Annotated[Path, typer.Argument(help="Gold: .spacy files, or a corpus", exists=True)],
-    form: Format = AUTO,
-    symmetric: Symmetric = None,
-    negative: Negative = None,
-    level: LevelOption = None,
-    pairs: PairsOption = None,
-    discontiguous: DiscontiguousOption = None,
-    splits: Splits = None,
-    fold: Fold = None,
-    part: Part = None,
+    corpus: CorpusSource,
     convention: Annotated[
         list[str] | None,
-        typer.Option("--convention", "-c", help=f"May be repeated: {', '.join(CONVENTIONS)}"),
+        typer.Option("--convention", "-c", help=f"May be repeated: {', '.join(convention_names())}"),
     ] = None,
     samples: Annotated[int, typer.Option(help="How many samples the intervals rest on", min=1)] = 1000,
     output: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
@@ -76,65 +59,65 @@ def evaluate_command(
     setup_gpu(gpu_id, silent=True)
     chosen = list(dict.fromkeys(convention or DEFAULT))
     try:
-        check_apart({"DATA": data, "--output": output, "--page": page, "--predictions": predictions})
+        check_apart({"DATA": corpus.path, "--output": output, "--page": page, "--predictions": predictions})
         for name in chosen:
             get_convention(name)
-        check_needed("--splits", splits, fold=fold, part=part)
-        form = find_format(data, form)
-        conversion = None
-        if form == DOCS:
-            check_options(
-                form, negative=negative, splits=splits, level=level, pairs=pairs, discontiguous=discontiguous
-            )
-        if form == "biorelex" and level == "sentence":
-            raise ValueError(
-                "--level sentence was given with the format 'biorelex', whose clusters are those of whole "
-                "texts, expected --level document: leave out --level."
-            )
+        corpus = corpus.resolve()
+        if corpus.format == "biorelex" and corpus.level == "sentence":
+            expected = "document for the format 'biorelex', whose clusters are those of whole texts"
+            raise SettingError("--level", "sentence", expected, "leave out --level")
         nlp = load_model(model)
-        if form != DOCS:
-            conversion = read_source(
-                data, form, splits, fold, part or "test", symmetric, negative,
-                level=level, lang=nlp.lang, pairs=pairs, discontiguous=discontiguous,
-            )  # fmt: skip
+        conversion = None if corpus.format == DOCS else read_gold(corpus, nlp.lang)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    if conversion is None:
-        examples = predict_docs(nlp, data)
-        texts = [
-            Judged(
-                AnnotatedText(str(number), example.reference.text, annotations.read(example.reference)),
-                annotations.read(example.predicted),
-                annotations.has_entities(example.reference),
-                annotations.has_relations(example.reference),
-            )
-            for number, example in enumerate(examples)
-        ]
-    else:
-        examples = predict_texts(nlp, conversion.texts)
-        official = read_json(data)[1] if form == "biorelex" else [None] * len(examples)
-        texts = [
-            Judged(text, annotations.read(example.predicted), official=sentence)
-            for text, example, sentence in zip(conversion.texts, examples, official, strict=True)
-        ]
-    declared = (symmetric or ()) if conversion is None else conversion.symmetric
+    examples = predict_docs(nlp, corpus.path) if conversion is None else predict_texts(nlp, conversion.texts)
+    texts = judge_docs(examples) if conversion is None else judge_texts(examples, conversion, corpus)
+    declared = (corpus.symmetric or ()) if conversion is None else conversion.symmetric
     undirected = tuple(dict.fromkeys((*declared, *symmetric_labels(nlp))))
     try:
         report = make_report(texts, chosen, undirected, samples)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    title = f"{nlp.meta['name']}: {data.name}"
-    show(report, title)
+    title = f"{nlp.meta['name']}: {corpus.path.name}"
+    print_report(report, title)
     if output is not None:
         save(output, srsly.json_dumps(report, indent=2))
     if predictions is not None:
-        write_predictions(predictions, texts, form)
+        write = write_biorelex if corpus.format == "biorelex" else write_jsonl
+        write(predictions, [replace(text.gold, extraction=text.predicted) for text in texts])
     if page is not None:
         right = [mistakes(example, undirected) == 0 for example in examples]
         first = sorted(range(len(examples)), key=right.__getitem__)[:ON_PAGE]
         shown, names = [examples[number] for number in first], [texts[number].gold.id for number in first]
-        html = render_page(shown, title, undirected, as_html(report), names)
-        save(page, html)
+        save(page, render_page(shown, title, undirected, as_html(report), names))
+
+
+def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
+    """The texts of a corpus; of a fold, the test part unless another was asked for."""
+    usual = {"part": "test"} if "splits" in corpus.settings else {}
+    return replace(corpus, lang=lang, settings={**usual, **corpus.settings}).read()
+
+
+def judge_docs(examples: Sequence[Example]) -> list[Judged]:
+    """Gold Docs, numbered from 0, beside what was predicted for them."""
+    return [
+        Judged(
+            AnnotatedText(str(number), example.reference.text, annotations.read(example.reference)),
+            annotations.read(example.predicted),
+            annotations.has_entities(example.reference),
+            annotations.has_relations(example.reference),
+        )
+        for number, example in enumerate(examples)
+    ]
+
+
+def judge_texts(examples: Sequence[Example], conversion: Conversion, corpus: CorpusSource) -> list[Judged]:
+    """Texts of a corpus beside what was predicted for them; of BioRelEx with their clusters."""
+    official = read_json(corpus.path)[1] if corpus.format == "biorelex" else [None] * len(examples)
+    return [
+        Judged(text, annotations.read(example.predicted), official=sentence)
+        for text, example, sentence in zip(conversion.texts, examples, official, strict=True)
+    ]
 
 
 def make_report(
@@ -143,7 +126,7 @@ def make_report(
     """Everything that is said of the predictions, as plain values.
 
     `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval, `errors`
-    of entities and of relations (see errors.py), the number of `texts` and the `symmetric` labels.
+    of entities and of relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
@@ -166,7 +149,7 @@ def make_report(
     }
 
 
-def show(report: dict[str, Any], title: str) -> None:
+def print_report(report: dict[str, Any], title: str) -> None:
     """Print a report."""
     msg.divider(title)
     aligns = ("l", "l", "l", *"rrrrrr")
@@ -197,12 +180,3 @@ def as_html(report: dict[str, Any]) -> str:
     )
     shown = f"<p>Below stand at most {ON_PAGE} of {report['texts']} texts, those with errors first.</p>"
     return "".join(tables) + shown
-
-
-def write_predictions(path: Path, texts: list[Judged], form: str) -> None:
-    """All predictions, in the format that the official script of BioRelEx reads, or in our own."""
-    if form == "biorelex":
-        official = to_official((x.gold.id, x.gold.text, x.predicted) for x in texts)
-        save(path, srsly.json_dumps(official, indent=2))
-    else:
-        jsonl.write(path, (AnnotatedText(x.gold.id, x.gold.text, x.predicted, x.gold.words) for x in texts))

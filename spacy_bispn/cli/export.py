@@ -10,10 +10,12 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from ..annotations import has_relations
-from ..converters import WRITERS, get_writer
-from ..corpora import find_files, load, to_text
-from ..files import check_apart
+from spacy_bispn.annotations import has_relations
+from spacy_bispn.converters import all_formats, get_writer
+from spacy_bispn.corpus import find_files, load, to_text
+from spacy_bispn.files import check_apart
+
+WRITERS = [one.name for one in all_formats().values() if one.write]
 
 
 def export_command(

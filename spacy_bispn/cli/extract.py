@@ -1,7 +1,5 @@
 """`spacy bispn extract`: many texts in, entities and relations with their scores out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import chain, islice
 from multiprocessing import cpu_count
@@ -16,11 +14,13 @@ from spacy.util import ignore_error, load_model, raise_error
 from tqdm import tqdm
 from wasabi import msg
 
-from ..annotations import read
-from ..files import check_apart
-from ..records import AnnotatedText
-from .outputs import Failures, open_output, resume, unfinished
-from .texts import Source, count_texts, stream_texts
+from spacy_bispn import annotations
+from spacy_bispn.cli.outputs import Failures, open_output, resume, unfinished
+from spacy_bispn.cli.sources import GPU
+from spacy_bispn.cli.texts import Source, count_texts, stream_texts
+from spacy_bispn.files import check_apart
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError, Shown
 
 SEGMENT = 20  # batches of each process after which spaCy forgets the words it has seen
 
@@ -33,7 +33,7 @@ def extract_command(
     output: Annotated[Path, typer.Argument(help="What to write: .jsonl, .csv or .parquet")],
     go_on: Annotated[bool, typer.Option("--resume", "-r", help="Continue what was stopped")] = False,
     force: Annotated[bool, typer.Option("--force", "-F", help="Overwrite the output")] = False,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GPU = -1,
     batch_size: Annotated[
         int, typer.Option("--batch-size", "-b", help="Texts predicted on at once", min=1)
     ] = 64,
@@ -51,16 +51,12 @@ def extract_command(
             msg.good(f"{output} is whole")
             return
         if there and not (resuming or force):
-            raise ValueError(
-                f"{there[0]}: found a file, expected none: continue it with --resume, begin anew with "
-                f"--force, or name another."
-            )
+            advice = "continue it with --resume, begin anew with --force, or name another"
+            raise SettingError("OUTPUT", Shown(f"{there[0]}, which exists"), "a new file", advice)
         begin = _begin(source, growing, failures) if resuming else 0
         if gpu_id >= 0 and n_process != 1:
-            raise ValueError(
-                f"--n-process is {n_process} with a GPU, expected 1: forked processes cannot use it, raise "
-                f"--batch-size instead."
-            )
+            advice = "forked processes cannot use it, raise --batch-size instead"
+            raise SettingError("--n-process", Shown(f"{n_process} with a GPU"), "1", advice)
         setup_gpu(gpu_id)
         nlp = _load(model)
     except ValueError as error:
@@ -78,7 +74,7 @@ def extract_command(
             if isinstance(found, str):
                 failures.add(text, found)
             else:
-                write(text.position, AnnotatedText(text.id, found.text, read(found)))
+                write(text.position, AnnotatedText(text.id, found.text, annotations.read(found)))
             bar.update()
     msg.good(f"{total - len(failures.positions)} texts in {output}")
     if failures.positions:
@@ -144,10 +140,9 @@ def _describe(error: BaseException) -> str:
 def _load(model: str) -> Language:
     nlp = load_model(model)
     if "bispn" not in nlp.pipe_factories.values():
-        raise ValueError(
-            f"{model}: found the components {', '.join(nlp.pipe_names) or 'none'}, expected one of "
-            f"the factory 'bispn': name a pipeline that was trained with it."
-        )
+        shown = Shown(f"a pipeline of {', '.join(nlp.pipe_names) or 'no components'}")
+        advice = "name a pipeline that was trained with it"
+        raise SettingError(model, shown, "one with a component of the factory 'bispn'", advice)
     return nlp
 
 

@@ -9,37 +9,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from spacy import blank, util
+from spacy import util
 from spacy.cli.init_config import Optimizations
 from spacy.tokens import Doc
 from thinc.api import Config
 from wasabi import msg
 
-from ..files import save
-from .export import read_docs
-from .sources import PUNCTUATION
+from spacy_bispn.cli.export import read_docs
+from spacy_bispn.cli.sources import PUNCTUATION, make_tokenizer
+from spacy_bispn.files import save
+from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
-    from ..pretrained import Encoder
+    from spacy_bispn.model.encoders import Encoder
 
 NAME = "bispn"
 BATCH = 8
 MOST_EPOCHS = 100
-SELDOM = 5  # a vocabulary is as large as the words that occur so often
+FREQUENT = 5  # occurrences: the vocabulary is as large as the number of words that occur so often
 VOCABULARY = (800, 4000)  # least and most pieces
-RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # weights that start from nothing learn faster
+RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # random weights need higher rates
 READER = "spacy-bispn.Corpus.v1"
 
 
 class Plan(NamedTuple):
-    """How long to train: at least so many epochs, or more until there are so many steps."""
+    """How long to train: for `epochs`, or as many more as `steps` need."""
 
     epochs: int
     steps: int
     frozen_epochs: int  # of a pretrained encoder
 
 
-# Efficiency is what project/configs has been run with; accuracy is three times as long.
+# Efficiency is as in project/configs; accuracy is three times as long.
 PLANS = {Optimizations.efficiency: Plan(10, 1500, 0), Optimizations.accuracy: Plan(30, 4500, 2)}
 
 
@@ -67,13 +68,15 @@ def init_config_command(
     """Write a complete config that fits a corpus and an encoder."""
     try:
         if output.exists() and not force:
-            raise ValueError(f"{output} exists, expected a new file: choose another name, or pass --force.")
+            advice = "choose another name, or pass --force to overwrite it"
+            raise SettingError("the output", str(output), "a file that does not exist", advice)
         docs = read_docs(corpus)
+        make_tokenizer(lang)  # raises ValueError for a language that spaCy does not have
         if punctuation is None:
-            punctuation = tell_punctuation(lang, docs)
+            punctuation = prefers_punctuation(lang, docs)
         config = base_config(docs, corpus, encoder, PLANS[optimize], gpu, lang, symmetric or [], punctuation)
         filled = fit(config, docs)
-    except (ValueError, ImportError) as error:  # spaCy's way to say that there is no such language
+    except (ValueError, ImportError) as error:  # an encoder may need a package that is not installed
         msg.fail("The config cannot be written", str(error), exits=1)
     save(output, filled.to_str())
     tokenizer = filled["nlp"]["tokenizer"]["@tokenizers"]
@@ -84,17 +87,17 @@ def init_config_command(
     msg.text(f"python -m spacy train {output} --output training --paths.dev dev.spacy{on_gpu}")
 
 
-def tell_punctuation(lang: str, docs: Sequence[Doc]) -> bool:
-    """Whether the punctuation tokenizer fits a corpus better than the language's own.
+def prefers_punctuation(lang: str, docs: Sequence[Doc]) -> bool:
+    """Whether the punctuation tokenizer fits a corpus better than that of the language.
 
-    The better one cuts fewer entities in two; of equals, it makes the tokens of more texts as they are.
+    The better one has fewer tokens in which entities end; of equals, it reproduces the tokens of more texts.
     """
-    from ..findings import inside
-    from .preparing import to_samples
+    from spacy_bispn.cli.preparing import to_samples
+    from spacy_bispn.diagnosis.corpus_checks import inside
 
     fits: list[tuple[int, int]] = []
-    for nlp in (blank(lang), blank(lang, config={"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}})):
-        samples = to_samples(nlp, docs)
+    for punctuation in (False, True):
+        samples = to_samples(make_tokenizer(lang, punctuation), docs)
         cut = sum(inside(sample, entity) for sample in samples for entity in sample.extraction.entities)
         fits.append((-cut, sum(sample.words == sample.tokens for sample in samples)))
     return fits[1] > fits[0]
@@ -110,7 +113,7 @@ def base_config(
     symmetric: list[str],
     punctuation: bool,
 ) -> Config:
-    """What differs from spaCy's defaults and the component's, but for the settings that are measured."""
+    """What differs from the defaults of spaCy and the component, without the settings that are measured."""
     steps = math.ceil(len(docs) / BATCH)
     epochs = max(plan.epochs, min(math.ceil(plan.steps / steps), MOST_EPOCHS))
     if encoder is None:
@@ -127,7 +130,7 @@ def base_config(
         "max_epochs": epochs,
         "max_steps": 0,
         "patience": 0,
-        # a little less than an epoch: spaCy looks at the last step only if it is a multiple
+        # slightly less than an epoch: spaCy evaluates the last step only if it is a multiple
         "eval_frequency": max((steps * epochs - 1) // epochs, 1),
         "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": BATCH},
         "optimizer": {
@@ -153,20 +156,20 @@ def base_config(
 
 
 def vocabulary(docs: Sequence[Doc]) -> int:
-    """How many wordpieces to learn: as many as words are frequent, in whole hundreds."""
+    """How many wordpieces to learn: as many as there are frequent words, rounded up to hundreds."""
     words = Counter(token.text for doc in docs for token in doc)
     least, most = VOCABULARY
-    frequent = sum(count >= SELDOM for count in words.values())
+    frequent = sum(count >= FREQUENT for count in words.values())
     return min(max(math.ceil(frequent / 100) * 100, least), most)
 
 
 def fit(config: Config, docs: Sequence[Doc]) -> Config:
-    """The config with what the encoder and the corpus ask for, and every other setting by its default.
+    """The config with the settings that suit the encoder and the corpus, and the defaults of all others.
 
     Raises ValueError if the corpus has no relations, a symmetric label is unknown or the encoder unreadable.
     """
     # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
-    from .preparing import apply, examine
+    from spacy_bispn.cli.preparing import apply, examine
 
     nlp = util.load_model_from_config(config, auto_fill=True)
     diagnosis = examine(nlp, NAME, docs, [])
@@ -182,7 +185,7 @@ def fit(config: Config, docs: Sequence[Doc]) -> Config:
 
 
 def decoder_sizes(encoder: Encoder) -> dict[str, int]:
-    """Heads as in the encoder, and a feed-forward layer of eight thirds of its width."""
+    """As many heads as the encoder, and a feed-forward layer 8/3 as wide as it, rounded up to 64."""
     shape: Any = encoder.model.config
     return {
         "heads": shape.num_attention_heads,

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..converters.jsonl import to_item
-from ..records import AnnotatedText, Entity
-from .texts import Source
+from spacy_bispn.cli.texts import Source
+from spacy_bispn.converters.formats.jsonl import to_item
+from spacy_bispn.records import AnnotatedText, Entity
+from spacy_bispn.settings import SettingError, Shown
 
 Write = Callable[[int, AnnotatedText], None]
 
@@ -68,13 +69,12 @@ def unfinished(path: Path) -> Path:
 def parquet_output(path: Path, append: bool) -> AbstractContextManager[Write]:
     """The rows of `to_rows`. The file is there when it is whole; until then, see `unfinished`.
 
-    Raises ValueError where pyarrow is missing.
+    Raises SettingError where pyarrow is missing.
     """
     if find_spec("pyarrow") is None:
-        raise ValueError(
-            f"{path}: found no pyarrow, which writes Parquet, expected it to be installed: "
-            f"pip install 'spacy-bispn[parquet]', or write .jsonl or .csv."
-        )
+        shown = Shown("one of Parquet, but there is no pyarrow")
+        advice = "pip install 'spacy-bispn[parquet]', or write .jsonl or .csv"
+        raise SettingError(str(path), shown, "it to be installed", advice)
     return _parquet(path, append)
 
 
@@ -124,11 +124,11 @@ FORMS: dict[str, Callable[[Path, bool], AbstractContextManager[Write]]] = {
 
 
 def open_output(path: Path, append: bool) -> AbstractContextManager[Write]:
-    """The output whose form the suffix names. Raises ValueError for a suffix without one."""
+    """The output whose form the suffix names. Raises SettingError for a suffix without one."""
     if path.suffix not in FORMS:
-        raise ValueError(
-            f"{path}: found the suffix {path.suffix!r}, expected one of {', '.join(FORMS)}: "
-            f"the suffix chooses what is written."
+        expected = f"one of {', '.join(FORMS)}"
+        raise SettingError(
+            f"the suffix of {path}", path.suffix, expected, "name another, the suffix chooses what is written"
         )
     return FORMS[path.suffix](path, append)
 
@@ -146,8 +146,8 @@ def to_rows(position: int, text: AnnotatedText) -> Iterator[dict[str, Any]]:
 
     for entity in text.extraction.entities:
         words = text.text[entity.start : entity.end]
-        place = {"text": words, "start": entity.start, "end": entity.end}
-        yield common("entity", entity.label, entity.score) | place
+        span_of = {"text": words, "start": entity.start, "end": entity.end}
+        yield common("entity", entity.label, entity.score) | span_of
     for relation in text.extraction.relations:
         ends = span("head", relation.head) | span("tail", relation.tail)
         yield common("relation", relation.label, relation.score) | ends
@@ -221,8 +221,8 @@ def _whole_lines(path: Path, failed: set[int]) -> tuple[int, Source | None]:
     if not last:
         return position, None
     item = json.loads(last)
-    place = max(at for at in range(position) if at not in failed)
-    return position, Source(place, item["id"], item["text"])
+    at = max(one for one in range(position) if one not in failed)
+    return position, Source(at, item["id"], item["text"])
 
 
 def _whole_rows(path: Path, failed: set[int]) -> tuple[int, Source | None]:

@@ -12,14 +12,13 @@ from spacy.training import Example
 from spacy.util import load_model
 from wasabi import msg
 
-from .. import annotations
-from ..drawing.svg import to_svg
-from ..errors import CORRECT, Case, compare_entities, compare_relations, describe
-from ..files import save
-from ..records import Entity, Relation
-from .options import GPU
-from .render import VIEWPORT
-from .sources import predict_docs, symmetric_labels
+from spacy_bispn import annotations
+from spacy_bispn.cli.render import VIEWPORT
+from spacy_bispn.cli.sources import GPU, predict_docs, symmetric_labels
+from spacy_bispn.drawing.svg import to_svg
+from spacy_bispn.evaluation.error_analysis import CORRECT, Case, compare_entities, compare_relations, describe
+from spacy_bispn.files import save
+from spacy_bispn.records import Entity, Relation
 
 WIDTH = 560  # of a drawing in pixels, two of which stand side by side
 

@@ -1,4 +1,4 @@
-"""What `debug-data` and `init-config` share: from a pipeline and its corpora to a diagnosis."""
+"""Shared by `debug-data` and `init-config`: from a pipeline and its corpora to a diagnosis."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import dot_to_object, resolve_dot_names
 
-from ..annotations import has_relations, read
-from ..bridge import NetworkShim
-from ..component import BiSPN
-from ..diagnose import Diagnosis, Fixed, Settings, diagnose
-from ..findings import Offsets, Sample
-from ..pieces import Piecer
+from spacy_bispn.annotations import has_relations, read
+from spacy_bispn.component import BiSPN
+from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
+from spacy_bispn.diagnosis.diagnose import Constraints, CorpusSettings, Diagnosis, diagnose
+from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
+from spacy_bispn.settings import SettingError
 
-LONGEST_LISTENER = 512  # a window over token vectors has no limit of its own
+LONGEST_LISTENER = 512  # positions: nothing limits a window over the vectors of a shared tok2vec
 
 
 def component_of(nlp: Language) -> str:
-    """The name of the first `bispn` component. Raises ValueError if there is none."""
+    """The name of the first `bispn` component. Raises SettingError if there is none."""
     for name in nlp.pipe_names:
         if nlp.get_pipe_meta(name).factory == "bispn":
             return str(name)
-    raise ValueError(
-        f"the pipeline has the components {', '.join(nlp.pipe_names) or '(none)'}, expected one with "
-        f'factory = "bispn": add it to the config, or write a config with `spacy bispn init-config`.'
-    )
+    raise SettingError(
+        "nlp.pipeline", nlp.pipe_names, 'a component with factory = "bispn" among them',
+        "add one to the config, or write a config with `spacy bispn init-config`",
+    )  # fmt: skip
 
 
 def read_corpora(nlp: Language) -> tuple[list[Doc], list[Doc]]:
     """The training and development Docs that the pipeline's config names.
 
-    Raises ValueError if a corpus is not in the config, cannot be read or has no Docs.
+    Raises SettingError if a corpus is not in the config, ValueError if it cannot be read or has no Docs.
     """
     config = nlp.config.interpolate()
     docs: list[list[Doc]] = []
@@ -44,10 +44,10 @@ def read_corpora(nlp: Language) -> tuple[list[Doc], list[Doc]]:
             dot_to_object(config, str(name))
         except KeyError as error:
             corpora = ", ".join(f"corpora.{corpus}" for corpus in config["corpora"])
-            raise ValueError(
-                f"training.{setting} is {name!r}, expected a corpus of the config ({corpora}): correct the "
-                f"setting or add the section."
-            ) from error
+            raise SettingError(
+                f"training.{setting}", name, f"a corpus of the config ({corpora})",
+                "correct the setting or add the section",
+            ) from error  # fmt: skip
         (reader,) = resolve_dot_names(config, [name])
         docs.append([example.reference for example in reader(nlp)])
         if not docs[-1]:
@@ -56,45 +56,43 @@ def read_corpora(nlp: Language) -> tuple[list[Doc], list[Doc]]:
 
 
 def load_encoder(pipe: BiSPN, texts: Iterable[str]) -> None:
-    """Give an untrained component its encoder, to cut texts with; a random one learns its vocabulary."""
+    """Load the encoder of an untrained component, to cut texts with; a random one learns its vocabulary."""
     source = pipe.model.attrs["source"]
     if pipe.shim.encoder is None and source is not None:
         pipe.shim.encoder = source.load(texts)
 
 
 def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) -> Diagnosis:
-    """Hold the component `name` against its corpora; the encoder is loaded, nothing is trained.
+    """Diagnose the component `name` with its corpora; the encoder is loaded, nothing is trained.
 
     Raises ValueError if the training texts have no relations or the encoder cannot be loaded.
     """
     pipe: BiSPN = nlp.get_pipe(name)
     load_encoder(pipe, (doc.text for doc in train))
     shim = pipe.shim
-    settings = Settings(
-        entity_queries=pipe.model.attrs["entity_queries"],
-        relation_queries=pipe.model.attrs["relation_queries"],
-        window=shim.cut[0],
-        overlap=shim.cut[1],
+    settings = CorpusSettings(
+        entity_queries=pipe.model.attrs["settings"].entity_queries,
+        relation_queries=pipe.model.attrs["settings"].relation_queries,
+        window=shim.windowing.window,
+        overlap=shim.windowing.overlap,
         longest_span=pipe.cfg["longest_span"],
     )
 
-    def cutter(window: int, overlap: int) -> Piecer:
-        other = NetworkShim(shim.build, shim.precision, (window, overlap))
-        other.encoder = shim.encoder
-        return other.piecer()
+    def cutter(window: int, overlap: int) -> WindowTokenizer:
+        return shim.window_tokenizer(WindowSettings(window, overlap))
 
     model = nlp.config.interpolate()["components"][name]["model"]
-    fixed = Fixed(
+    constraints = Constraints(
         cutter,
         longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
         symmetric=tuple(pipe.cfg["symmetric_labels"]),
         proposed=model["queries"] == "proposed",
     )
-    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, fixed)
+    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints)
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
-    """Docs with gold, beside the tokens that the pipeline makes of their texts."""
+    """Docs with gold, with the tokens that the pipeline makes of their texts."""
     return [
         Sample(doc.text, offsets(doc), offsets(nlp.make_doc(doc.text)), read(doc), not has_relations(doc))
         for doc in docs
@@ -106,17 +104,18 @@ def offsets(doc: Doc) -> Offsets:
     return tuple((token.idx, token.idx + len(token)) for token in doc)
 
 
-def apply(config: dict[str, Any], name: str, settings: Settings) -> None:
+def apply(config: dict[str, Any], name: str, settings: CorpusSettings) -> None:
     """Write settings into the block of the component `name`.
 
-    Raises ValueError if the config takes the component from a trained pipeline.
+    Raises SettingError if the config takes the component from a trained pipeline.
     """
     block = config.get("components", {}).get(name, {})
     if "factory" not in block:
-        raise ValueError(
-            f"the component {name!r} comes from the trained pipeline {block.get('source')!r}, which has its "
-            f"settings: leave out --write, or train a component of your own."
-        )
+        raise SettingError(
+            f"components.{name}.source", block.get("source"),
+            "a factory, as the settings of a trained component are fixed",
+            "leave out --write, or train a new component",
+        )  # fmt: skip
     values = asdict(settings)
     block["longest_span"] = values.pop("longest_span")
     block["model"] = {**block.get("model", {}), **values}

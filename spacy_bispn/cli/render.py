@@ -13,9 +13,11 @@ from spacy.cli._util import setup_gpu
 from spacy.util import load_model
 from wasabi import msg
 
-from ..drawing import Drawing, draw
-from ..files import save
-from .texts import SUFFIXES, stream_texts
+from spacy_bispn.cli.sources import GPU
+from spacy_bispn.cli.texts import SUFFIXES, stream_texts
+from spacy_bispn.drawing import Drawing, render
+from spacy_bispn.files import save
+from spacy_bispn.settings import SettingError, Shown
 
 # without it telephones show a page as wide as a desk, and small
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -28,26 +30,24 @@ def render_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help=".html or .svg; without, HTML is printed")
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")] = -1,
+    gpu_id: GPU = -1,
 ) -> None:
     """Draw entities and relations of a text; a file's texts go onto one page."""
     try:
         texts = read_texts(text)
         if output is not None and output.suffix not in (".html", ".svg"):
-            raise ValueError(
-                f"{output}: found the suffix {output.suffix!r}, expected .html or .svg: "
-                f"the suffix chooses what is written."
+            name = f"the suffix of {output}"
+            raise SettingError(
+                name, output.suffix, ".html or .svg", "name another, the suffix chooses what is written"
             )
         if output is not None and output.suffix == ".svg" and len(texts) != 1:
-            raise ValueError(
-                f"{output}: found {len(texts)} texts for one image, expected one: "
-                f"write .html, which holds many."
-            )
+            shown = Shown(f"for {len(texts)} texts")
+            raise SettingError(str(output), shown, "one text for an image", "write .html, which holds many")
     except ValueError as error:
         msg.fail("The text cannot be drawn", str(error), exits=1)
     setup_gpu(gpu_id, silent=True)
     nlp = load_model(model)
-    drawings = [draw(doc) for doc in nlp.pipe(texts)]
+    drawings = [render(doc) for doc in nlp.pipe(texts)]
     if output is None:
         typer.echo(to_page(drawings, nlp.meta["name"]), nl=False)
         return
@@ -60,7 +60,7 @@ def read_texts(text: str) -> list[str]:
     """The text, or the texts of the file that it names. Raises ValueError where there are none to read."""
     if not os.path.isfile(text):  # unlike Path's, at ease with names of any length
         if text.endswith(SUFFIXES) and not any(map(str.isspace, text)):
-            raise ValueError(f"{text}: found no file, expected one with texts: check the path.")
+            raise SettingError(text, Shown("no file"), "one with texts", "check the path")
         return [text]
     sources = list(stream_texts(Path(text)))
     for source in sources:

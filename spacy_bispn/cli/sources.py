@@ -1,165 +1,89 @@
-"""What the commands share: which corpus, in which format, which part of it, and what is predicted."""
+"""What the commands share: tokenizers, the part of a corpus that is held out, and what is predicted."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Annotated
 
 import spacy
+import typer
 from spacy.language import Language
 from spacy.training import Example
 
-from ..converters import FORMATS, Conversion, ConversionError, Level, Rules, check_choice, detect, get_format
-from ..converters.spert import read_fold
-from ..corpora import bare, create_reader, starts_in, to_doc
-from ..records import AnnotatedText
-from .options import AUTO, OWNERS
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.corpus import bare, create_reader, to_doc
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError
 
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
-SENTENCES = ("dygie",)  # formats whose texts are sentences of documents
-
-
-def find_format(path: Path, form: str) -> str:
-    """The format named; for "auto" the one that the content fits, or `DOCS` where there are `.spacy` files.
-
-    Raises ConversionError unless exactly one format fits.
-    """
-    if form != AUTO:
-        return form
-    if path.suffix == DOCS:
-        return DOCS
-    check_regular(path, "--format auto")
-    try:
-        return detect(path)
-    except ConversionError:
-        if path.is_dir() and any(path.glob(f"**/*{DOCS}")):
-            return DOCS
-        raise
-
-
-def check_options(form: str, **options: object) -> None:
-    """Raise ValueError for an option that was given and that the format does not know."""
-    for option, value in options.items():
-        owners = OWNERS.get(option, (form,))
-        if value and form not in owners:
-            expected = "the file of a corpus" if owners == FORMATS else " or ".join(map(repr, owners))
-            raise ValueError(
-                f"--{option} was given with the format {form!r}, expected {expected}: leave out --{option}."
-            )
-
-
-def check_needed(needed: str, given: object, **options: object) -> None:
-    """Raise ValueError for options that were given without the one that they need."""
-    alone = [f"--{name}" for name, value in options.items() if value is not None]
-    if given is None and alone:
-        raise ValueError(f"{alone[0]} was given without {needed}, expected both or neither: add {needed}.")
-
-
-def check_regular(path: Path, option: str) -> None:
-    """Raise ValueError for a pipe, which can be read once, where an option needs to read twice."""
-    if not path.is_file() and not path.is_dir():
-        raise ValueError(
-            f"{path} is a pipe, expected a file or a folder, as {option} reads it twice: save it as a file, "
-            f"or leave out {option} and name the format."
-        )
+GPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
 
 
 def make_tokenizer(lang: str, punctuation: bool = False) -> Language:
     """A pipeline that only makes tokens, of texts of any length: its parser and models are elsewhere.
 
-    Raises ValueError for a language that spaCy does not have, or not without a package of its own.
+    Raises SettingError for a language that spaCy does not have, or not without a package of its own.
     """
     config = {"nlp": {"tokenizer": {"@tokenizers": PUNCTUATION}}} if punctuation else {}
     try:
         nlp = spacy.blank(lang, config=config)
     except ImportError as error:
-        raise ValueError(
-            f"--lang is {lang!r}, expected the code of a language that spaCy has here: correct it, or "
-            f"install what it asks for ({error})."
-        ) from error
+        advice = f"correct it, or install what it asks for ({error})"
+        raise SettingError("--lang", lang, "the code of a language that spaCy has here", advice) from error
     nlp.max_length = sys.maxsize
     return nlp
 
 
-def read_source(
-    path: Path,
-    form: str,
-    splits: Path | None = None,
-    fold: int | None = None,
-    part: str = "train",
-    symmetric: Sequence[str] | None = None,
-    negative: Sequence[str] | None = None,
-    lenient: bool = False,
-    take: Callable[[AnnotatedText], object] | None = None,
-    level: str | None = None,
-    lang: str = "en",
-    **settings: str | None,
-) -> Conversion:
-    """Read a corpus file; with `splits`, one part ("train" or "test") of one of its folds.
-
-    level: whether a text is a sentence or a document; lang: by whose rules sentences are found;
-    symmetric, negative, lenient, take: see `Conversion`; settings: what only some formats know, see `OWNERS`.
-
-    Raises ValueError for an unknown format, part or setting, ConversionError for malformed input and
-    where no text is left.
-    """
-    read = get_format(form)
-    check_options(form, splits=splits, **settings)
-    if part not in ("train", "test"):
-        raise ValueError(f"the part is {part!r}, expected 'train' or 'test': correct --part.")
-    # Only what was asked for: a format has negative labels of its own.
-    rules = Rules(lenient=lenient)
-    if symmetric:
-        rules["symmetric"] = tuple(symmetric)
-    if negative:
-        rules["negative"] = tuple(negative)
-    if take is not None:
-        rules["take"] = take
-    if level is not None:
-        check_choice("level", level, get_args(Level))
-    if form in SENTENCES:
-        settings["level"] = level
-    elif level == "sentence":
-        rules["starts"] = partial(starts_in, make_tokenizer(lang))
-    if splits is not None:
-        conversion = read_fold(path, splits, fold or 0, "train" if part == "train" else "test", **rules)
-    else:
-        given = {name: value for name, value in settings.items() if value is not None}
-        conversion = read(path, **given, **rules)
-    if not conversion.report.texts:
-        first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
-        raise ValueError(f"{path}: {conversion.report}; expected at least one text.{first}")
-    return conversion
-
-
 class Documents:
-    """Numbers the documents of a corpus, counted from 0; `by_sentences`: each text is a sentence of one."""
+    """Numbers the documents of a corpus, counted from 0: those with the same words have the same number.
+
+    by_sentences: each text is a sentence of a document. The texts come in the order of the file, all of them
+    through `add`, then all again through `number`.
+    """
 
     def __init__(self, by_sentences: bool) -> None:
-        self.by_sentences = by_sentences
-        self.count = 0
+        self._by_sentences = by_sentences
+        self._words: list[int] = []  # a hash for each document
+        self._numbers: list[int] = []
+        self._passed = 0
+
+    def add(self, text: AnnotatedText) -> None:
+        """Take note of a text."""
+        words = " ".join(text.text.split())
+        if self._begins(text):
+            self._words.append(hash(words))
+        else:
+            self._words[-1] = hash((self._words[-1], words))
+
+    @property
+    def count(self) -> int:
+        """How many different documents there are."""
+        first: dict[int, int] = {}
+        self._numbers = [first.setdefault(words, len(first)) for words in self._words]
+        return len(first)
 
     def number(self, text: AnnotatedText) -> int:
-        """Whose text this is; texts come in the order of the file."""
-        if not self.by_sentences or text.id.endswith(":0"):
-            self.count += 1
-        return self.count - 1
+        """The number of the document that this is, or is a sentence of."""
+        self._passed += self._begins(text)
+        return self._numbers[self._passed - 1]
+
+    def _begins(self, text: AnnotatedText) -> bool:
+        return not self._by_sentences or text.id.endswith(":0")
 
 
 def held_out(total: int, share: float, seed: int) -> frozenset[int]:
     """The numbers, from 0, of a random share of texts to choose models by, or to test them on.
 
-    Raises ValueError unless the share lies between 0 and 1, and for less than two texts.
+    Raises SettingError unless the share lies between 0 and 1, ConversionError for less than two texts.
     """
     if not 0 < share < 1:
-        raise ValueError(f"the share held out is {share}, expected one between 0 and 1: 0.1 is usual.")
+        raise SettingError("--share", share, "a number between 0 and 1", "0.1 is usual")
     if total < 2:
-        raise ValueError(f"there is {total} text, expected at least 2 to hold one out: leave out --dev.")
+        raise ConversionError(f"there is {total} text, expected at least 2 to hold one out: leave out --dev.")
     count = min(max(round(share * total), 1), total - 1)  # at least one for each side
     return frozenset(random.Random(seed).sample(range(total), count))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from ..errors import CORRECT
-from ..scoring import ANY
+from spacy_bispn.evaluation.error_analysis import CORRECT
+from spacy_bispn.evaluation.scoring import ANY
 
 SCORE_HEADER = ("Convention", "Of", "Label", "P", "R", "F", "95 %", "Gold", "Predicted")
 ERROR_HEADER = ("Of", "Class", "Count")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ..converters import ConversionError, Place, show
+from spacy_bispn.converters import ConversionError, FilePosition, short_repr
+from spacy_bispn.settings import SettingError
 
 SUFFIXES = (".txt", ".jsonl")
 
@@ -28,15 +29,15 @@ def stream_texts(path: Path, first: int = 0) -> Iterator[Source]:
 
     A text without an id has its position as its id. A line that cannot be read is a Source with an error.
 
-    Raises ValueError for another suffix.
+    Raises SettingError for another suffix.
     """
     if path.suffix not in SUFFIXES:
-        raise ValueError(
-            f"{path}: found the suffix {path.suffix!r}, expected {' or '.join(SUFFIXES)}. Write one text a "
-            f'line in a .txt file, or one object with the key "text" a line in a .jsonl file.'
+        advice = (
+            'write one text a line in a .txt file, or one object with the key "text" a line in a .jsonl file'
         )
+        raise SettingError(f"the suffix of {path}", path.suffix, " or ".join(SUFFIXES), advice)
     for position, (number, line) in islice(enumerate(_lines(path)), first, None):
-        yield _read(Place(path, f"line {number}"), line, position)
+        yield _to_source(FilePosition(path, f"line {number}"), line, position)
 
 
 def count_texts(path: Path) -> int:
@@ -53,20 +54,20 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, content.rstrip(b"\r\n")
 
 
-def _read(place: Place, line: bytes, position: int) -> Source:
+def _to_source(at: FilePosition, line: bytes, position: int) -> Source:
     try:
         content = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        wrong = place.error(f"undecodable bytes ({error})", "UTF-8 text", "Save the file as UTF-8.")
+        wrong = at.error(f"undecodable bytes ({error})", "UTF-8 text", "Save the file as UTF-8.")
         return Source(position, str(position), "", str(wrong))
-    if place.path.suffix == ".txt":
+    if at.path.suffix == ".txt":
         return Source(position, str(position), content)
     try:
-        item = place.parse(content)
-        text = place.get(item, "text", str)
+        item = at.parse(content)
+        text = at.get(item, "text", str)
         name = item.get("id", position)
         if type(name) not in (str, int):
-            raise place.error(f"'id': {show(name)}", "a string or a whole number", "Change the id.")
+            raise at.error(f"'id': {short_repr(name)}", "a string or a whole number", "Change the id.")
     except ConversionError as error:
         return Source(position, str(position), "", str(error))
     return Source(position, str(name), text)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, Self, TypedDict
 
 from spacy_bispn.converters.cutting import cut
-from spacy_bispn.converters.reading import ConversionError, Place
-from spacy_bispn.places import Places
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
+from spacy_bispn.converters.file_reading import ConversionError
+from spacy_bispn.converters.offsets import Unit
+from spacy_bispn.converters.parsed_item import Counts, ParsedItem
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.span_index import SpanIndex
 
 DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
 ACROSS = "relations across sentences"  # dropped
+CONTRADICTING = "texts annotated otherwise than an earlier copy of them"  # noted
 
-Level = Literal["sentence", "document"]
+Level = Annotated[Literal["sentence", "document"], "What a text is"]
+
+
+P = ParamSpec("P")
 
 
 class Rules(TypedDict, total=False):
@@ -30,8 +34,8 @@ class Rules(TypedDict, total=False):
 
 
 @dataclass
-class Report:
-    """What a conversion kept and what it dropped; `problems` holds (text id, what) pairs."""
+class Report(Counts):
+    """What a conversion kept and what it dropped."""
 
     texts: int = 0
     entities: int = 0
@@ -40,9 +44,6 @@ class Report:
     self_relations: int = 0  # head and tail are the same entity
     duplicate_entities: int = 0  # dropped
     duplicate_relations: int = 0  # dropped
-    dropped: Counter[str] = field(default_factory=Counter)  # whatever else, in words
-    noted: Counter[str] = field(default_factory=Counter)  # kept, but worth knowing, in words
-    problems: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)  # one for each item that a lenient reader skipped
 
     def __str__(self) -> str:
@@ -85,6 +86,7 @@ class Conversion:
 
     symmetric: the relation labels without a direction; their head is the earlier entity.
     negative: labels that say that there is no relation; such relations are dropped and counted.
+    offsets: what the offsets of the file count, where these are not tokens.
     lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
     starts: says where the sentences of a text begin, which then are the texts; without it a text is what
         the format has.
@@ -97,72 +99,52 @@ class Conversion:
     lenient: bool = False
     starts: Callable[[AnnotatedText], Sequence[int]] | None = None
     take: Callable[[AnnotatedText], object] | None = None
+    offsets: Unit = "characters"
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     _ids: set[str] = field(default_factory=set, repr=False)
-    # of the item that is being read: texts, with their own sentences where the file has some
-    _read: list[tuple[AnnotatedText, Sequence[int]]] = field(default_factory=list, repr=False)
+    _annotated: dict[int, int] = field(default_factory=dict, repr=False)  # hashes: of texts, of their gold
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """The reading of one item, which is kept whole or not at all.
+    def add_item(
+        self, parse: Callable[Concatenate[ParsedItem, P], None], *args: P.args, **named: P.kwargs
+    ) -> None:
+        """Keep what a function reads of one item; of its error, a lenient conversion takes note and goes on.
 
-        Of its errors, a lenient conversion takes note and goes on.
+        parse: fills a ParsedItem, its first argument, from the others; raises ConversionError.
         """
-        report = self.report
-        dropped, noted, problems = report.dropped.copy(), report.noted.copy(), len(report.problems)
+        item = ParsedItem(offsets=self.offsets)
         try:
-            yield
+            parse(item, *args, **named)
         except ConversionError as error:
             if not self.lenient:
                 raise
-            report.errors.append(str(error))
-            # What is counted of an item that is skipped would be counted twice.
-            report.dropped, report.noted = dropped, noted
-            del report.problems[problems:]
-            self._read = []
-        read, self._read = self._read, []
-        for given, own in read:
+            self.report.errors.append(str(error))
+            return
+        self.report.dropped += item.dropped
+        self.report.noted += item.noted
+        self.report.problems += item.problems
+        for given, own in item.texts:
             text = self._distinct(given)
+            self._compare(text)
             starts = self.starts and (own or self.starts(text))
             sentences, lost = ([text], 0) if starts is None else cut(text, starts)
-            self.drop({ACROSS: lost})
+            self.report.drop(ACROSS, lost)
             for sentence in sentences:
                 self._keep(sentence)
 
-    def add(
-        self,
-        place: Place,
-        text_id: str,
-        text: str,
-        entities: Sequence[Entity],
-        relations: Sequence[Relation[Entity]],
-        words: Sequence[str] | None = None,
-        sentences: Sequence[int] = (),
-    ) -> None:
-        """Add a text to the item that is being read (see `attempt`), once its parts are checked.
+    def add_items(self, parse: Callable[..., None], items: Iterable[tuple[Any, ...]], *same: Any) -> Self:
+        """Add items one by one: each has its arguments of `parse`, which the `same` ones follow."""
+        for item in items:
+            self.add_item(parse, *item, *same)
+        return self
 
-        sentences: where those of the file begin, if it says so: they go before what `starts` says.
-
-        Raises ConversionError for an entity outside the text, a blank label, an empty word and words that do
-        not spell the text.
-        """
-        for entity in entities:
-            place.check_span(entity.start, entity.end, len(text), "characters")
-        for label in [*(entity.label for entity in entities), *(relation.label for relation in relations)]:
-            if not label.strip():
-                advice = "Name it, or leave out what has no label."
-                raise place.error(f"the label {label!r}", "a label that is not blank", advice)
-        if words is not None and "" in words:
-            found = f"an empty word, number {words.index('')} of {len(words)} counted from 0"
-            raise place.error(found, "words of at least one character", "Leave it out, and count without it.")
-        if words is not None and spaces_after(text, words) is None:
-            expected = "the text in words, with at most one space after each"
-            advice = "Correct the text or its words."
-            raise place.error("words that do not give the text", expected, advice)
-        extraction = Extraction(tuple(entities), tuple(relations))
-        prescribed = None if words is None else tuple(words)
-        self._read.append((AnnotatedText(text_id, text, extraction, prescribed), sentences))
+    def _compare(self, text: AnnotatedText) -> None:
+        """Count a text that stands in the file already, with other gold."""
+        entities, relations = text.extraction.entities, text.extraction.relations
+        gold = hash((frozenset(entities), frozenset(relations)))
+        if text.text.strip() and self._annotated.setdefault(hash(text.text), gold) != gold:
+            self.report.note(CONTRADICTING)
+            self.report.problem(text.id, "an earlier text has the same words and other annotations")
 
     def _distinct(self, text: AnnotatedText) -> AnnotatedText:
         """A text without duplicates and negatives, which are counted."""
@@ -172,7 +154,7 @@ class Conversion:
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
         self.report.duplicate_entities += len(entities) - len(kept_entities)
         self.report.duplicate_relations += len(positive) - len(kept_relations)
-        self.drop({"negative relations": len(relations) - len(positive)})
+        self.report.drop("negative relations", len(relations) - len(positive))
         return replace(text, extraction=Extraction(kept_entities, kept_relations))
 
     def _keep(self, text: AnnotatedText) -> None:
@@ -187,19 +169,8 @@ class Conversion:
         report.nested += _count_nested(entities)
         report.self_relations += sum(relation.head == relation.tail for relation in relations)
         if text.id in self._ids:
-            self.problem(text.id, "an earlier text has the same id")
+            report.problem(text.id, "an earlier text has the same id")
         self._ids.add(text.id)
-
-    def drop(self, counts: Mapping[str, int]) -> None:
-        """Count what a reader left out, in words: what it was, and how many."""
-        self.report.dropped += Counter(counts)
-
-    def note(self, counts: Mapping[str, int]) -> None:
-        """Count what a reader kept and a user should know of, in words: what it is, and how many."""
-        self.report.noted += Counter(counts)
-
-    def problem(self, text_id: str, what: str) -> None:
-        self.report.problems.append((text_id, what))
 
     def _orient(self, relation: Relation[Entity]) -> Relation[Entity]:
         if relation.label in self.symmetric and relation.tail < relation.head:
@@ -209,8 +180,8 @@ class Conversion:
 
 def _count_nested(entities: Sequence[Entity]) -> int:
     spans = {Entity(entity.start, entity.end, "") for entity in entities}
-    places = Places(spans)
+    index = SpanIndex(spans)
     return sum(
         outer.start <= inner.start and inner.end <= outer.end
-        for outer in spans for inner in places.overlapping(outer.start, outer.end) if inner != outer
+        for outer in spans for inner in index.overlapping(outer.start, outer.end) if inner != outer
     )  # fmt: skip

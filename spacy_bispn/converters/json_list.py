@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 BLANKS = " \t\n\r"  # of JSON
@@ -43,6 +44,53 @@ def parse_list(chunks: Iterable[str]) -> Iterator[tuple[int, Any]]:
     text = _Unread(iter(chunks))
     if text.next_character() != "[":
         raise NoList(text.small_value())
+    yield from _items(text)
+    text.demand("", "nothing behind the list")
+
+
+def parse_objects(chunks: Iterable[str], lists: Collection[str] = ()) -> Iterator[tuple[int, Any]]:
+    """The items of the list in a file, or the objects that stand in it one after the other.
+
+    lists: keys of lists whose items are wanted in place of the object that they stand in.
+
+    Raises what `parse_list` raises.
+    """
+    text = _Unread(iter(chunks))
+    if text.next_character() == "[":
+        yield from _items(text)
+        text.demand("", "nothing behind the list")
+        return
+    if text.next_character() != "{":
+        raise NoList(text.small_value())
+    while text.next_character():
+        line, listed, members = text.line(), False, list[tuple[str, Any]]()
+        for key in _keys(text):
+            if key in lists and text.next_character() == "[":
+                listed = True
+                yield from _items(text)
+            else:
+                members.append((key, text.value()))
+        if not listed:
+            yield line, unique_keys(members)
+
+
+def parse_beginning(chunks: Iterable[str]) -> dict[str, Any]:
+    """The members of the object in a file up to its first list, and of that the first item.
+
+    Raises ValueError for what is no JSON.
+    """
+    text = _Unread(iter(chunks))
+    members: list[tuple[str, Any]] = []
+    for key in _keys(text):
+        if text.next_character() == "[":
+            members.append((key, [item for _, item in islice(_items(text), 1)]))
+            break
+        members.append((key, text.value()))
+    return unique_keys(members)
+
+
+def _items(text: _Unread) -> Iterator[tuple[int, Any]]:
+    """The items of the list that is next, with the line each begins in."""
     text.step()
     if text.next_character() != "]":
         yield text.line(), text.value()
@@ -51,7 +99,24 @@ def parse_list(chunks: Iterable[str]) -> Iterator[tuple[int, Any]]:
             yield text.line(), text.value()
         text.demand("]", "',' or ']'")
     text.step()
-    text.demand("", "nothing behind the list")
+
+
+def _keys(text: _Unread) -> Iterator[str]:
+    """The keys of the object that is next; the value of each is to be taken before the next key."""
+    text.demand("{", "'{'")
+    text.step()
+    more = text.next_character() != "}"
+    while more:
+        text.demand('"', "a key")
+        key = text.value()
+        text.demand(":", "':'")
+        text.step()
+        yield key
+        more = text.next_character() == ","
+        if more:
+            text.step()
+    text.demand("}", "',' or '}'")
+    text.step()
 
 
 def check_encodable(value: Any, content: str) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from spacy_bispn.converters import ConversionError, Place, read_chunks, show
+from spacy_bispn.converters import ConversionError, FilePosition, read_chunks, short_repr
 
 
 @dataclass
 class Element:
     """One element; `text` is what stands before its first child."""
 
-    place: Place
+    position: FilePosition
     tag: str
     attributes: dict[str, str]
     children: list[Element] = field(default_factory=list)
@@ -27,14 +27,14 @@ class Element:
         found = self.all(tag)
         if len(found) != 1:
             expected, advice = f"one <{tag}> in <{self.tag}>", "Correct it, or check the file's format."
-            raise self.place.error(str(len(found)), expected, advice)
+            raise self.position.error(str(len(found)), expected, advice)
         return found[0]
 
     def attribute(self, name: str) -> str:
         if name not in self.attributes:
             found = ", ".join(map(repr, self.attributes)) or "none"
             expected = f"the attribute {name!r} of <{self.tag}>"
-            raise self.place.error(f"the attributes {found}", expected, "Add it.")
+            raise self.position.error(f"the attributes {found}", expected, "Add it.")
         return self.attributes[name]
 
 
@@ -48,17 +48,17 @@ def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -
     grow without bounds, are refused, and so are entities of the text that only the DTD could explain.
     Attributes are those that stand in the elements, not what a DTD would add.
     """
-    place = Place(path, "whole file")
+    position = FilePosition(path, "whole file")
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.specified_attributes = True
-    top = Element(place, "", {})
+    top = Element(position, "", {})
     stack = [top]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        element = Element(Place(path, f"line {parser.CurrentLineNumber}"), tag, attributes)
+        element = Element(FilePosition(path, f"line {parser.CurrentLineNumber}"), tag, attributes)
         if stack == [top] and tag != parts[0]:
-            raise element.place.error(f"<{tag}>", f"<{parts[0]}>", "Check the file's format.")
+            raise element.position.error(f"<{tag}>", f"<{parts[0]}>", "Check the file's format.")
         stack[-1].children.append(element)
         stack.append(element)
 
@@ -73,12 +73,12 @@ def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -
         if not stack[-1].children:
             stack[-1].text += text
         elif text.strip():  # white space behind a child is layout
-            here = Place(path, f"line {parser.CurrentLineNumber}")
-            found, expected = f"{show(text.strip())} beside an element", "either text or elements"
+            here = FilePosition(path, f"line {parser.CurrentLineNumber}")
+            found, expected = f"{short_repr(text.strip())} beside an element", "either text or elements"
             raise here.error(found, expected, f"Remove the elements in <{stack[-1].tag}>, or the text.")
 
     def refuse(name: str, *details: object) -> None:
-        here = Place(path, f"line {parser.CurrentLineNumber}")
+        here = FilePosition(path, f"line {parser.CurrentLineNumber}")
         expected = "characters, or one of the five entities of XML itself"
         raise here.error(f"the entity {name!r}", expected, "Replace it by the characters it stands for.")
 
@@ -95,5 +95,5 @@ def parse(path: Path, parts: tuple[str, str], take: Callable[[Element], None]) -
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: unknown encodings
         advice = "Check the file's format; fetch it again if it is cut off, or save it as UTF-8."
-        raise place.error(f"invalid XML ({error})", "XML", advice) from error
+        raise position.error(f"invalid XML ({error})", "XML", advice) from error
     return top.children[0]

@@ -11,17 +11,22 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 from os import SEEK_END
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from spacy_bispn.converters import Conversion, Place, show
+from spacy_bispn.converters import FilePosition, ParsedItem, short_repr
 from spacy_bispn.converters.conversion import DISCONTIGUOUS
+from spacy_bispn.converters.offsets import gather
+from spacy_bispn.converters.spelling import is_respelt, is_similar
 from spacy_bispn.records import Entity, Relation
 
-Pairs = Literal["all", "nearest"]
-Discontiguous = Literal["drop", "cover"]
-Claim = tuple[Place, str, str]  # where it stands, what is marked, what is said to be marked
+Pairs = Annotated[Literal["all", "nearest"], "mentions of related concepts"]
+Discontiguous = Annotated[Literal["drop", "cover"], "mentions in several parts"]
+Claim = tuple[FilePosition, str, str]  # where it stands, what is marked, what is said to be marked
 
 NO_CONCEPT = ("", "-", "-1")
+UNCHECKED = "mentions whose offsets nothing checks, as no text stands behind them"
+EDGES = "mentions whose own text has white space at an edge, which is cut off"
+RESPELT = "mentions whose own text is spelt otherwise than what they mark"
 CUT_OFF = "files whose last line has no end, as if they were cut off"
 
 
@@ -34,15 +39,15 @@ def ends_with_line(path: Path) -> bool:
         return file.read() == b"\n"
 
 
-def read_number(place: Place, value: str) -> int:
+def read_number(position: FilePosition, value: str) -> int:
     """An offset or a length."""
     if not re.fullmatch(r"[0-9]{1,12}", value.strip()):
-        raise place.error(show(value), "a whole number", "Check the columns and the offsets.")
+        raise position.error(short_repr(value), "a whole number", "Check the columns and the offsets.")
     return int(value)
 
 
 def single_span(
-    conversion: Conversion, text: str, fragments: Sequence[tuple[int, int]], discontiguous: Discontiguous
+    parsed: ParsedItem, text: str, fragments: Sequence[tuple[int, int]], discontiguous: Discontiguous
 ) -> tuple[int, int] | None:
     """One span in place of the fragments of a mention, or None if the mention is to be dropped.
 
@@ -52,40 +57,56 @@ def single_span(
     ordered = sorted(fragments)
     if any(text[end:start].strip() for (_, end), (start, _) in pairwise(ordered)):
         if discontiguous == "drop":
-            conversion.drop({DISCONTIGUOUS[0]: 1})
+            parsed.drop(DISCONTIGUOUS[0])
             return None
-        conversion.note({DISCONTIGUOUS[1]: 1})
+        parsed.note(DISCONTIGUOUS[1])
     return ordered[0][0], max(end for _, end in ordered)
 
 
 def marked_text(text: str, fragments: Sequence[tuple[int, int]]) -> str:
     """What a mention marks; the fragments of a discontiguous one in their order, joined by a space."""
-    return " ".join(text[start:end] for start, end in fragments)
+    return gather(" ".join(text[start:end] for start, end in fragments))
 
 
 def check_claims(
-    conversion: Conversion, text_id: str, claims: Sequence[Claim], spaces: bool = True
+    parsed: ParsedItem, text_id: str, claims: Sequence[Claim], spaces: bool = True, all_of_them: bool = False
 ) -> None:
     """Compare what annotations mark with what they say they mark: (place, marked, claimed).
 
-    White space may differ in kind and number, without `spaces` also in its place. Claims that differ are
-    problems; if several and more than half of a text's claims do, its offsets were made for another text:
+    White space may differ in kind and number, without `spaces` also in its place. Noted: claims with nothing
+    in them, with white space at an edge that is not marked, and other spellings of what is marked, which are
+    problems too where they only resemble it. Claims of other words are problems; if several and more than
+    half of a text's claims are (`all_of_them`: if one is), its offsets were made for another text:
     ConversionError.
     """
     between = " " if spaces else ""
-    wrong = [claim for claim in claims if _plain(claim[1], between) != _plain(claim[2], between)]
-    if len(wrong) > 1 and 2 * len(wrong) > len(claims):
-        place, marked, claimed = wrong[0]
-        raise place.error(
-            f"{len(wrong)} of the {len(claims)} mentions in {text_id!r} elsewhere than their offsets say "
-            f"(here {show(marked)} instead of {show(claimed)})",
+    wrong: list[Claim] = []
+    for claim in claims:
+        position, *words = claim
+        marked, claimed = (_plain(word, between) for word in words)
+        said = f"{position.item}: the mention {short_repr(claim[2])} marks {short_repr(claim[1])}"
+        if not claimed.strip():
+            parsed.note(UNCHECKED)
+        elif marked.strip() == claimed.strip():
+            parsed.note(EDGES, marked == marked.strip() != claimed)
+        elif is_respelt(marked.strip(), claimed.strip()):
+            parsed.note(RESPELT)
+        elif is_similar(marked, claimed):
+            parsed.note(RESPELT)
+            parsed.problem(text_id, said)
+        else:
+            wrong.append(claim)
+            parsed.problem(text_id, said)
+    checked = sum(bool(claimed.strip()) for _, _, claimed in claims)
+    if (len(wrong) > 1 and 2 * len(wrong) > checked) or (wrong and all_of_them):
+        position, marked, claimed = wrong[0]
+        raise position.error(
+            f"{len(wrong)} of the {checked} mentions in {text_id!r} elsewhere than their offsets say "
+            f"(here {short_repr(marked)} instead of {short_repr(claimed)})",
             "offsets in characters of the text as it stands",
             "Check that text and annotations belong together, and that no line ends, byte order mark or "
-            "encoding were changed after the annotation.",
+            "encoding were changed after the annotation. Pass --offsets utf-16 if its tool counts so.",
         )
-    for place, marked, claimed in wrong:
-        said = f"the mention {show(claimed)} marks {show(marked)}"
-        conversion.problem(text_id, f"{place.item}: {said}")
 
 
 def concept_names(label: str, ids: str) -> set[str]:
@@ -99,8 +120,8 @@ def concept_names(label: str, ids: str) -> set[str]:
 
 
 def relate_concepts(
-    conversion: Conversion,
-    place: Place,
+    parsed: ParsedItem,
+    position: FilePosition,
     text_id: str,
     relation: tuple[str, str, str],
     mentions: Mapping[str, Sequence[Entity]],
@@ -120,12 +141,13 @@ def relate_concepts(
     if not couples:
         absent = [name for name in (head, tail) if not mentions.get(name)]
         why = f"no mention of {' and '.join(map(repr, absent))}" if absent else "one mention for both ends"
-        conversion.drop({"relations between concepts without a pair of mentions": 1})
-        conversion.problem(text_id, f"{place.item}: a {label!r} relation was dropped, {why}")
+        parsed.drop("relations between concepts without a pair of mentions")
+        parsed.problem(text_id, f"{position.item}: a {label!r} relation was dropped, {why}")
         return []
     if pairs == "nearest":
         couples = [min(couples, key=_distance)]
-    conversion.note({"relations between concepts": 1, "pairs of mentions made of them": len(couples)})
+    parsed.note("relations between concepts")
+    parsed.note("pairs of mentions made of them", len(couples))
     return [Relation(one, other, label) for one, other in couples]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spacy_bispn.converters.reading import ConversionError
+from spacy_bispn.converters.file_reading import ConversionError
 from spacy_bispn.records import AnnotatedText, Entity, Relation, spaces_after
 
 
@@ -60,4 +60,3 @@ def word_ranges(text: AnnotatedText) -> list[tuple[int, int]]:
                 f"{entity.start} to {entity.end}, expected whole words. Split the words or move its ends."
             )
     return [(firsts[entity.start], lasts[entity.end] + 1) for entity in text.extraction.entities]
-

@@ -1,4 +1,4 @@
-"""Drawings of what stands on a Doc: entities as bars under the text, relations as arcs above it."""
+"""Drawings of a Doc as SVG: entities as bars under the text, relations as arcs above it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
-from ..annotations import read
-from .svg import to_svg
+from spacy_bispn.annotations import read
+from spacy_bispn.drawing.svg import to_svg
+from spacy_bispn.settings import SettingError, Shown, Values
 
 WIDTH = 800
-NARROWEST = 100
+WIDTHS = Values(least=100)  # pixels; a narrower line holds no words
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,17 @@ class Drawing:
         return f'<div style="overflow-x: auto">{self.svg}</div>'
 
 
-def draw(doc: Doc, width: float = WIDTH) -> Drawing:
-    """What `spacy_bispn.render` returns. Raises ValueError for no Doc and for lines that hold no words."""
+def render(doc: Doc, *, width: float = WIDTH) -> Drawing:
+    """Draw a Doc's entities as bars and its relations as arcs, gold or predicted.
+
+    doc: a Doc with `doc.spans["bispn"]` and `doc._.relations`; without them only its `doc.ents` are drawn.
+    width: the longest line, in pixels.
+
+    Raises ValueError if `doc` is not a Doc, or if the width is below 100.
+    """
     if not isinstance(doc, Doc):
-        raise ValueError(f"render was given {doc!r:.60}, expected a Doc: pass nlp(text), one Doc at a time.")
-    if width < NARROWEST:
-        raise ValueError(
-            f"the width is {width}, expected at least {NARROWEST} pixels: {WIDTH} fits most pages."
-        )
+        advice = "pass nlp(text), one Doc at a time"
+        raise SettingError("what is to be rendered", Shown(f"{doc!r:.60}"), "a Doc", advice)
+    if not WIDTHS.permit(width):
+        raise SettingError("width", width, f"pixels as {WIDTHS.expected}", f"{WIDTH} suits most pages")
     return Drawing(to_svg(doc.text, read(doc), width))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from ..records import Entity, Relation
-from .bars import GAP, LEAST, Bar, lanes, lanes_by_line
-from .words import LABEL_SIZE, measure
+from spacy_bispn.drawing.bars import GAP, LEAST, Bar, lanes, lanes_by_line
+from spacy_bispn.drawing.words import LABEL_SIZE, measure
+from spacy_bispn.records import Entity, Relation
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Arc:
-    """The way of one relation, given by its index: one stretch from head to tail in their line, or two
+    """The arc of one relation, given by its index: one stretch from head to tail in their line, or two
     stretches, the head's first, that meet in a channel of the margin on `side` ("left" or "right").
     """
 
@@ -94,7 +94,7 @@ def _distance(one: Bar, other: Bar) -> float:
 
 
 def _free(bar: Bar, bars: Sequence[Bar]) -> tuple[float, float]:
-    """The widest part of a bar that no shorter one shares, where there is one: nested entities apart."""
+    """The widest part of a bar that no shorter bar covers, if any: it keeps nested entities apart."""
     inner = [
         (other.left, other.right)
         for other in bars
@@ -109,7 +109,7 @@ def _free(bar: Bar, bars: Sequence[Bar]) -> tuple[float, float]:
 
 
 def _feet(joins: Sequence[_Join], width: float) -> dict[tuple[int, int], float]:
-    """Where each arc stands, by (relation, 0 for its head or 1 for its tail).
+    """The pixel at which each end of an arc is, by (relation, 0 for the head or 1 for the tail).
 
     Feet above the same room are spread over it. In their order arcs to the left come first, then loops,
     then arcs to the right; among those of one direction the order keeps them from crossing each other.

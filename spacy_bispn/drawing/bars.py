@@ -1,4 +1,4 @@
-"""Bars under entities, in levels: whatever shares a level of a line does not overlap."""
+"""Bars under entities, in levels: bars on the same level of a line do not overlap."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ..records import Entity
-from .words import LABEL_SIZE, Lines, measure
+from spacy_bispn.drawing.words import LABEL_SIZE, Lines, measure
+from spacy_bispn.records import Entity
 
-GAP = 4.0  # kept free beside whatever shares a level or a lane
-LEAST = 8.0  # of a bar and of a loop, so that they can be seen
+GAP = 4.0  # pixels between neighbours in a level or a lane
+LEAST = 8.0  # pixels: the width of the shortest bar or loop that is visible
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..records import Entity, Extraction
-from .arcs import Arc, make_arcs
-from .bars import GAP, LEAST, Bar, make_bars
-from .words import LABEL_SIZE, Lines, break_lines, measure
+from spacy_bispn.drawing.arcs import Arc, make_arcs
+from spacy_bispn.drawing.bars import GAP, LEAST, Bar, make_bars
+from spacy_bispn.drawing.words import LABEL_SIZE, Lines, break_lines, measure
+from spacy_bispn.records import Entity, Extraction
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from html import escape
 from itertools import accumulate, pairwise
 from zlib import crc32
 
-from ..records import Entity, Extraction, Relation
-from .arcs import Arc, Stretch
-from .layout import Layout, lay_out
-from .words import LABEL_SIZE, TEXT_SIZE, measure
+from spacy_bispn.drawing.arcs import Arc, Stretch
+from spacy_bispn.drawing.layout import Layout, lay_out
+from spacy_bispn.drawing.words import LABEL_SIZE, TEXT_SIZE, measure
+from spacy_bispn.records import Entity, Extraction, Relation
 
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 EDGE = 6.0  # around everything
@@ -32,9 +32,9 @@ Marks = Mapping[Entity | Relation[Entity], str]
 
 
 def to_svg(text: str, extraction: Extraction, width: float, marks: Marks | None = None) -> str:
-    """The drawing of a text: an `svg` element that can stand in HTML or, as it is, in a file.
+    """The drawing of a text: an `svg` element, for HTML or for a file of its own.
 
-    marks: "wrong" or "missed" for what is to be dashed and in that mark's colour, also its class.
+    marks: "wrong" or "missed" for items to be dashed, in the colour of the mark, which is also their class.
     """
     marks = marks or {}
     layout = lay_out(text, extraction, width)
@@ -67,17 +67,17 @@ def color(label: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text as XML may hold it: what it may not is replaced, character by character; escaped."""
+    """The text escaped for XML; characters that XML does not permit are replaced, one by one."""
     printable = UNPRINTABLE.sub(lambda match: " " if match[0] in "\t\r\n" else "\ufffd", text)
     return escape(printable)
 
 
 def _words(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:
     for word in layout.lines.words:
-        # Text that reads to the left is placed by its right end, where it begins.
+        # Right-to-left text is positioned by its right end, where it begins.
         at = word.left + word.width if word.rtl else word.left
         direction = ' direction="rtl"' if word.rtl else ""
-        # Whatever the font, the word fills its place.
+        # A word has its measured width in any font.
         fit = f' textLength="{_n(word.width)}" lengthAdjust="spacingAndGlyphs"' if word.width else ""
         words = clean(text[word.start : word.end])
         yield f'<text x="{_n(at)}" y="{_n(bases[word.line])}"{direction}{fit}>{words}</text>'
@@ -101,7 +101,7 @@ def _bars(text: str, layout: Layout, bases: Sequence[float], marks: Marks) -> It
 def _arcs(
     text: str, extraction: Extraction, layout: Layout, bases: Sequence[float], marks: Marks
 ) -> Iterator[str]:
-    # Labels come last, on white: they interrupt whatever line passes below them.
+    # Labels come last, on white: they interrupt the lines that pass below them.
     labels: list[str] = []
     for arc in layout.arcs:
         relation = extraction.relations[arc.relation]
@@ -150,7 +150,7 @@ def _height(stretch: Stretch, bases: Sequence[float], size: float) -> float:
 
 
 def _middle(stretch: Stretch, bases: Sequence[float]) -> float:
-    """The middle of a lane, where labels stand."""
+    """The middle of a lane, where the labels are."""
     return bases[stretch.line] - ASCENT - (stretch.lane + 0.9) * LANE
 
 

@@ -1,6 +1,6 @@
-"""A text in lines: where each word and each character stands.
+"""A text in lines: the position of each word and each character.
 
-Across, places are pixels from the left edge of the text; downwards they are numbers of lines.
+Horizontal positions are pixels from the left edge of the text, vertical ones are numbers of lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNIT = re.compile(rf"\s|[{CJK}][{MARKS}]*|[^\s{CJK}]+")
 
 @dataclass(frozen=True)
 class Spot:
-    """The place of a character."""
+    """The position of a character."""
 
     line: int
     left: float
@@ -55,7 +55,7 @@ def break_lines(text: str, width: float, least: float) -> Lines:
     """The text in lines of at most `width` pixels; as wide as the longest, and at least `least`."""
     rtl = reads_left(text)
     lines, advance = _wrap(text, width)
-    spots, words = _place(text, lines, advance, rtl)
+    spots, words = _positions(text, lines, advance, rtl)
     full = max([least, *(spot.right for spot in spots)])
     if rtl:  # so far everything was measured from where lines begin
         spots = [Spot(spot.line, full - spot.right, full - spot.left) for spot in spots]
@@ -81,7 +81,7 @@ def _advance(character: str) -> float:
 
 
 def _wrap(text: str, width: float) -> tuple[list[list[range]], list[float]]:
-    """Lines of units (words, blanks, characters that stand alone), and the width of every character."""
+    """Lines of units (words, blanks, single characters), and the width of every character."""
     advance = [_advance(character) * TEXT_SIZE for character in text]
     lines: list[list[range]] = [[]]
     at = 0.0
@@ -112,10 +112,10 @@ def _units(text: str, advance: Sequence[float], width: float) -> Iterator[range]
         yield range(start, match.end())
 
 
-def _place(
+def _positions(
     text: str, lines: Sequence[Sequence[range]], advance: Sequence[float], rtl: bool
 ) -> tuple[list[Spot], list[Word]]:
-    """The place of every character and of the words, measured from where lines begin."""
+    """The positions of all characters and words, measured from where lines begin."""
     spots = [Spot(0, 0.0, 0.0)] * len(text)
     words: list[Word] = []
     for line, units in enumerate(lines):

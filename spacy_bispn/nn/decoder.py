@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .attention import Attention, FeedForward, OneWayAttention, Rows, averaged
-from .dropout import Dropout
+from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, PackedRows, averaged
+from spacy_bispn.nn.dropout import Dropout
 
 
 class SharedBlock(nn.Module):
@@ -31,20 +31,20 @@ class SharedBlock(nn.Module):
     def forward(
         self,
         tokens: Tensor,
-        token_rows: Rows,
+        token_rows: PackedRows,
         queries: Tensor,
-        rows: Rows,
+        rows: PackedRows,
         position: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Shape: tokens (T, d), queries and position (R, d) -> tokens, queries."""
         states = torch.cat([tokens, queries])
-        where = states if position is None else torch.cat([tokens, averaged(queries, position)])
-        states = states + self.dropout(self.one_way(self.one_way_norm(where), token_rows, rows))
+        placed = states if position is None else torch.cat([tokens, averaged(queries, position)])
+        states = states + self.dropout(self.one_way(self.one_way_norm(placed), token_rows, rows))
         states = states + self.dropout(self.feed(self.feed_norm(states)))
         tokens, queries = states.split([len(tokens), len(queries)])
-        value = self.among_norm(queries)
-        where = averaged(value, position)
-        queries = queries + self.dropout(self.among.within(where, value, rows))
+        content = self.among_norm(queries)
+        attended = self.among.within(averaged(content, position), content, rows)
+        queries = queries + self.dropout(attended)
         queries = queries + self.dropout(self.query_feed(self.query_feed_norm(queries)))
         return tokens, queries
 
@@ -62,7 +62,7 @@ class QueryBlock(nn.Module):
         self.feed_norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, queries: Tensor, rows: Rows, view: Tensor, token_rows: Rows) -> Tensor:
+    def forward(self, queries: Tensor, rows: PackedRows, view: Tensor, token_rows: PackedRows) -> Tensor:
         """Shape: queries (R, d), view (T, d) -> (R, d)."""
         queries = queries + self.dropout(self.cross.over(self.cross_norm(queries), rows, view, token_rows))
         normed = self.among_norm(queries)
@@ -81,7 +81,7 @@ class SetDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, queries: Tensor, rows: Rows, tokens: Tensor, token_rows: Rows
+        self, queries: Tensor, rows: PackedRows, tokens: Tensor, token_rows: PackedRows
     ) -> tuple[Tensor, Tensor]:
         """Shape: queries (B, Q, d), tokens (T, d) -> queries (B, Q, d), view (B, P, d)."""
         view = self.view(tokens)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .pairs import SCORERS
-from .shapes import Spans
+from spacy_bispn.nn.pairs import SCORERS
+from spacy_bispn.nn.shapes import Spans
 
 START, END, INSIDE = range(3)
 
@@ -21,9 +21,7 @@ class SpanHead(nn.Module):
         self.entity_type = nn.Linear(width, entity_types + 1)
         self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
 
-    def forward(
-        self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None
-    ) -> Spans:
+    def forward(self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None) -> Spans:
         """Shape: queries (B, Q, d), tokens (B, P, d), pointable (B, P), seed (B, Q, 2) or None.
 
         A seeded query starts from its proposal: the pointers learn what to correct.
@@ -34,10 +32,10 @@ class SpanHead(nn.Module):
             start = start + self.seed_weight[START] * one_hot(seed[..., START], start)
             end = end + self.seed_weight[END] * one_hot(seed[..., END], end)
         return Spans(
-            start=blank(start, pointable),
-            end=blank(end, pointable),
+            start=mask_positions(start, pointable),
+            end=mask_positions(end, pointable),
             type=self.entity_type(queries).float(),
-            inside=blank(scores[:, INSIDE], pointable) if self.inside else None,
+            inside=mask_positions(scores[:, INSIDE], pointable) if self.inside else None,
         )
 
 
@@ -46,7 +44,7 @@ def one_hot(index: Tensor, like: Tensor) -> Tensor:
     return torch.zeros_like(like).scatter_(-1, index[..., None], 1.0)
 
 
-def blank(logits: Tensor, pointable: Tensor) -> Tensor:
+def mask_positions(logits: Tensor, pointable: Tensor) -> Tensor:
     """Rule out positions that cannot be pointed at. Shape: (B, Q, P), (B, P) -> (B, Q, P)."""
     lowest = torch.finfo(logits.dtype).min
     return logits.masked_fill(~pointable[:, None, :], lowest)

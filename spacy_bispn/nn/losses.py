@@ -6,12 +6,15 @@ gradient, and padding adds nothing.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .matching import Match
-from .shapes import NULL, Spans, SpanTargets
+from spacy_bispn.nn.matching import Match
+from spacy_bispn.nn.shapes import NULL, Candidates, Spans, SpanTargets
 
 
 def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
@@ -33,19 +36,22 @@ def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,
 
 
 def _probability(logits: Tensor, index: Tensor) -> Tensor:
+    """Of each query, the probabilities of the gold classes. Shape: (B, Q, C), (B, N) -> (B, Q, N)."""
     wanted = index.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)
     return logits.softmax(-1).gather(-1, wanted)
 
 
-def type_loss(logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: Tensor) -> Tensor:
+def type_loss(
+    logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: Tensor | float
+) -> Tensor:
     """The type part of eq 16 and 17: cross-entropy of every query, null where it is unmatched.
 
-    Shape: logits (B, Q, C), mask (B, Q), gold (B, N), null_weight () -> ().
+    Shape: logits (B, Q, C), mask (B, Q), gold (B, N), null_weight a number or () -> ().
     """
     target = torch.full_like(mask, NULL, dtype=torch.long)
     target[match.text, match.query] = gold[match.text, match.gold]
     each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
-    weight = torch.where(target == NULL, null_weight.to(each), 1.0)
+    weight = torch.where(target == NULL, torch.as_tensor(null_weight).to(each), 1.0)
     return (each * weight * mask).sum()
 
 
@@ -53,16 +59,17 @@ def boundary_loss(spans: Spans, match: Match, gold: SpanTargets, kind: str) -> T
     """The boundary part of eq 16 and 17, over matched queries only.
 
     `kind` is "cross_entropy" (the paper), "binary" (each position by itself) or "both" (their sum).
+    Shape: spans (B, Q, ...), gold (B, N) -> ().
     """
-    total = spans.start.new_zeros(())
+    terms: list[Tensor] = []
     for logits, index in ((spans.start, gold.start), (spans.end, gold.end)):
         chosen = logits[match.text, match.query]
         target = index[match.text, match.gold]
         if kind != "binary":
-            total = total + F.cross_entropy(chosen, target, reduction="sum")
+            terms.append(F.cross_entropy(chosen, target, reduction="sum"))
         if kind != "cross_entropy":
-            total = total + binary(chosen, F.one_hot(target, chosen.shape[-1]).to(chosen))
-    return total
+            terms.append(binary(chosen, F.one_hot(target, chosen.shape[-1]).to(chosen)))
+    return reduce(add, terms)
 
 
 def inside_loss(logits: Tensor, match: Match, gold: SpanTargets) -> Tensor:
@@ -93,7 +100,8 @@ def distributions(spans: Spans) -> Tensor:
     Types range over the same classes for entities, heads and tails; null counts as one of them.
     Shape: spans (B, Q, ...) -> (B, Q, P + P + E + 1).
     """
-    return torch.cat([logits.log_softmax(-1) for logits in spans[:3]], dim=-1).clamp(min=-1e4)
+    parts = (spans.start, spans.end, spans.type)
+    return torch.cat([logits.log_softmax(-1) for logits in parts], dim=-1).clamp(min=-1e4)
 
 
 def divergence(left: Tensor, right: Tensor) -> Tensor:
@@ -138,8 +146,9 @@ def _between(entity: Tensor, arguments: Tensor, reverse: bool) -> Tensor:
 
 def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:
     """Shape: distance (B, N, M), candidates (B, N) bool, weight (B, M) -> (): weighted sum of minima."""
-    usable = distance.masked_fill(~candidates[..., None], torch.inf).amin(dim=1)
-    return (torch.where(usable.isfinite(), usable, 0.0) * weight).sum()
+    nearest = distance.masked_fill(~candidates[..., None], torch.inf).amin(dim=1)
+    # where a text has no candidate the minimum is infinite, and infinity times a weight of 0 is NaN
+    return (torch.where(nearest.isfinite(), nearest, 0.0) * weight).sum()
 
 
 def has_relation_loss(logits: Tensor, mask: Tensor, target: Tensor) -> Tensor:
@@ -162,7 +171,7 @@ def linking_loss(link: Tensor, entity_mask: Tensor, relation_mask: Tensor, targe
     return (each * entity_mask[:, :, None] * relation_mask[:, None, :]).sum()
 
 
-def proposal_loss(logits: Tensor, gold: Tensor, valid: Tensor) -> Tensor:
-    """Binary cross-entropy of the candidates that may seed queries. Any shape (B, ...) -> ()."""
-    each = F.binary_cross_entropy_with_logits(logits, gold.to(logits), reduction="none")
-    return (each * valid).sum()
+def proposal_loss(found: Candidates) -> Tensor:
+    """Binary cross-entropy of the candidates that may seed queries. Shape: (B, C, X, X) -> ()."""
+    each = F.binary_cross_entropy_with_logits(found.logits, found.gold.to(found.logits), reduction="none")
+    return (each * found.valid).sum()

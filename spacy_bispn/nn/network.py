@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .attention import Rows
-from .decoder import SetDecoder, SharedBlock, Split
-from .encoder import OneWayEncoder, TokenPass
-from .heads import SpanHead
-from .queries import LearnedQueries, ProposedQueries, rows
-from .shapes import NULL, Inputs, Outputs, Proposals, Queries, Spans, repeated
+from spacy_bispn.nn.attention import PackedRows
+from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
+from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
+from spacy_bispn.nn.heads import SpanHead
+from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
+from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
 
 
 class Decoded(NamedTuple):
@@ -79,22 +79,33 @@ class Network(nn.Module):
         return self.point(self.decode(tokens, states, queries), queries, pointable), proposals
 
     @torch.inference_mode()
-    def predict(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
-        """Types first; pointers only for the queries whose label is likelier than its threshold."""
+    def forward_pruned(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
+        """Prediction: types first; pointers only for the queries whose label reaches its threshold.
+
+        Shape: of the outputs, Qe and Qr are the most queries that are left in any text.
+        """
         tokens, queries, _ = self.encode(inputs)
         tokens, states = self.share(tokens, queries)
         decoded = self.decode(tokens, states, queries)
         entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
         relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
-        decoded, queries = keep(decoded, queries, *entity, *relation)
+        decoded, queries = prune(decoded, queries, *entity, *relation)
         return self.point(decoded, queries, inputs.pointable, links=False)
 
+    def grow(self, entity_types: int, relation_types: int) -> None:
+        """Make room for more types; the weights of those that are there are kept.
+
+        entity_types, relation_types: the new numbers, without null, at least as large as the present ones.
+        """
+        self.spans.entity_type = widened(self.spans.entity_type, entity_types + 1)
+        self.relation_type = widened(self.relation_type, relation_types + 1)
+
     def encode(self, inputs: Inputs) -> tuple[TokenPass, Queries, Proposals | None]:
-        """Eq 1. Tokens first: no token sees a query, so that queries may come from the text."""
+        """Eq 1. Tokens first: no token attends to a query, so that queries may be made from the text."""
         tokens = self._tokens(inputs)
         queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs.pointable, inputs.gold)
         if self.encoder is not None and self.encoder.query_layer < self.encoder.depth:
-            rows = Rows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
+            rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
             states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
             states = rows.pad(self.encoder.pass_queries(states, rows, tokens))
             entity, relation = states.split([queries.entity.shape[1], queries.relation.shape[1]], dim=1)
@@ -106,7 +117,7 @@ class Network(nn.Module):
             passed: TokenPass = self.encoder(inputs.ids, inputs.mask)
             return passed
         assert inputs.vectors is not None
-        rows = Rows.of(inputs.mask)
+        rows = PackedRows.of(inputs.mask)
         return TokenPass(rows.pack(self.project(inputs.vectors)), rows, {}, {})
 
     @property
@@ -115,25 +126,25 @@ class Network(nn.Module):
         return self.supervised_layers if self.training else 1
 
     def share(self, tokens: TokenPass, queries: Queries) -> tuple[TokenPass, Tensor]:
-        """3.2.2: tokens and queries (B, Q, d) behind the blocks that deliver outputs, those of the last
-        block at the end of the batch.
+        """3.2.2: tokens and queries (B, Q, d) behind the shared blocks. The blocks that deliver outputs are
+        concatenated along the batch, the last one at its end.
         """
         relation, relation_mask = queries.relation, queries.relation_mask
         position: Tensor | None = self.queries.position
         if self.split_before:
             relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
         states = torch.cat([queries.entity, relation], dim=1)
-        rows = Rows.of(torch.cat([queries.entity_mask, relation_mask], dim=1))
+        rows = PackedRows.of(torch.cat([queries.entity_mask, relation_mask], dim=1))
         if position is not None:
             position = rows.pack(self._spread(position, queries).expand_as(states))
-        seen, states = tokens.states, rows.pack(states)
+        token_states, states = tokens.states, rows.pack(states)
         behind = []
         for block in self.shared:
-            seen, states = block(seen, tokens.rows, states, rows, position)
-            behind.append((seen, states))
-        seen, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
+            token_states, states = block(token_states, tokens.rows, states, rows, position)
+            behind.append((token_states, states))
+        token_states, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
         token_rows, rows = (x.repeated(self.delivering) for x in (tokens.rows, rows))
-        return TokenPass(seen, token_rows, {}, {}), rows.pad(states)
+        return TokenPass(token_states, token_rows, {}, {}), rows.pad(states)
 
     def _spread(self, position: Tensor, queries: Queries) -> Tensor:
         """A split relation query's three parts share its position. Shape: (Q, d) -> (Q', d)."""
@@ -145,7 +156,8 @@ class Network(nn.Module):
         entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
         shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
         triple = shared_relation if self.split_before else self.split(shared_relation)
-        entity_rows, triple_rows = Rows.of(queries.entity_mask), Rows.of(queries.relation_mask.repeat(1, 3))
+        entity_rows = PackedRows.of(queries.entity_mask)
+        triple_rows = PackedRows.of(queries.relation_mask.repeat(1, 3))
         entity, entity_view = self.entity_decoder(shared_entity, entity_rows, tokens.states, tokens.rows)
         triple, relation_view = self.relation_decoder(triple, triple_rows, tokens.states, tokens.rows)
         relation, head, tail = triple.split(relation_count, dim=1)
@@ -154,19 +166,18 @@ class Network(nn.Module):
             shared_entity, shared_relation[:, :relation_count],
         )  # fmt: skip
 
-    def point(
-        self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True
-    ) -> Outputs:
+    def point(self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True) -> Outputs:
         """Eq 4-6 for entities, heads and tails alike; eq 13, 19 and 23-26."""
         entity = self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed)
-        seeds = (queries.head_seed, queries.tail_seed)
-        # heads and tails together, so that the tokens are projected once for both
-        arguments = self.spans(
-            torch.cat([decoded.head, decoded.tail], dim=1), decoded.relation_view, pointable,
-            None if seeds[0] is None or seeds[1] is None else torch.cat([seeds[0], seeds[1]], dim=1),
-        )  # fmt: skip
-        halves = [(None, None) if part is None else part.chunk(2, dim=1) for part in arguments]
-        head, tail = (Spans(*side) for side in zip(*halves, strict=True))
+        # heads and tails as one set of queries, so that the tokens are projected once for both
+        states, seeds = (
+            map_tensors(lambda head, tail: torch.cat([head, tail], dim=1), *both)
+            for both in ((decoded.head, decoded.tail), (queries.head_seed, queries.tail_seed))
+        )
+        arguments = self.spans(states, decoded.relation_view, pointable, seeds)
+        count = decoded.head.shape[1]
+        head = map_tensors(lambda part: part[:, :count], arguments)
+        tail = map_tensors(lambda part: part[:, count:], arguments)
         return Outputs(
             entity=entity,
             head=head,
@@ -177,6 +188,21 @@ class Network(nn.Module):
             has_relation=self.has_relation(decoded.entity)[..., 0].float() if links else None,
             link=self.link(decoded.shared_entity, decoded.shared_relation)[:, 0].float() if links else None,
         )
+
+
+def widened(layer: nn.Linear, outputs: int) -> nn.Linear:
+    """A linear layer with more outputs. New rows are 0, so that a new type is never the likeliest untaught.
+
+    Shape: (..., width) -> (..., outputs).
+    """
+    if outputs == layer.out_features:
+        return layer
+    grown = nn.Linear(layer.in_features, outputs).to(layer.weight)
+    with torch.no_grad():
+        for new, old in ((grown.weight, layer.weight), (grown.bias, layer.bias)):
+            new.zero_()
+            new[: len(old)] = old
+    return grown
 
 
 def likely(logits: Tensor, mask: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
@@ -191,19 +217,25 @@ def likely(logits: Tensor, mask: Tensor, threshold: float) -> tuple[Tensor, Tens
     return order[:, :most], wanted.gather(1, order)[:, :most]
 
 
-def keep(
+def prune(
     decoded: Decoded, queries: Queries, entity: Tensor, entity_mask: Tensor, relation: Tensor,
     relation_mask: Tensor,
 ) -> tuple[Decoded, Queries]:  # fmt: skip
     """Only the chosen queries. Shape: indices and masks (B, K)."""
-    chosen = decoded._replace(
-        entity=rows(decoded.entity, entity),
-        **{name: rows(getattr(decoded, name), relation) for name in ("relation", "head", "tail")},
+
+    def taken(states: Tensor | None, index: Tensor) -> Any:
+        return map_tensors(lambda tensor: rows(tensor, index), states)
+
+    decoded = decoded._replace(
+        entity=taken(decoded.entity, entity),
+        relation=taken(decoded.relation, relation),
+        head=taken(decoded.head, relation),
+        tail=taken(decoded.tail, relation),
     )
-    return chosen, queries._replace(
+    return decoded, queries._replace(
         entity_mask=entity_mask,
         relation_mask=relation_mask,
-        entity_seed=None if queries.entity_seed is None else rows(queries.entity_seed, entity),
-        head_seed=None if queries.head_seed is None else rows(queries.head_seed, relation),
-        tail_seed=None if queries.tail_seed is None else rows(queries.tail_seed, relation),
+        entity_seed=taken(queries.entity_seed, entity),
+        head_seed=taken(queries.head_seed, relation),
+        tail_seed=taken(queries.tail_seed, relation),
     )

@@ -1,254 +1,259 @@
-"""From outputs and targets to one number: match, every loss, the weights."""
+"""From outputs and targets to one number: the matching, the table of losses, and their weights.
 
-from dataclasses import dataclass
+A loss is a function under `@loss(weight=...)`; its weight is a setting of `Objective` or a constant. Both are
+applied in one place, `Objective.__call__`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..bounds import within
-from . import losses
-from .matching import Match, match
-from .shapes import NULL, Outputs, Proposals, SpanTargets, Targets, repeated
+from spacy_bispn.nn import losses
+from spacy_bispn.nn.assignment import Assignment, assign
+from spacy_bispn.nn.matching import Match
+from spacy_bispn.nn.shapes import Outputs, Proposals, Targets
+from spacy_bispn.settings import SWITCH, SettingError, Settings, Values, setting, settings_of
 
 BALANCED = "balanced"
 BOUNDARY = ("cross_entropy", "binary", "both")
 CONSISTENT = ("all", "matched")
 HEAVIEST = 1_000_000  # a heavier loss would leave the range of its numbers
-MOST_TARGETS = 4096  # as many as a model may have queries
+WEIGHT = Values(least=0, most=HEAVIEST)
+TARGETS = Values(least=0, most=4096, whole=True)  # at most as many as a model may have queries
 
 
 class Losses(NamedTuple):
-    """The weighted sum, its unweighted parts by name, and how many gold items found no query."""
+    """The weighted sum, its unweighted parts by name, and how many gold items found no query.
+
+    Shape: total and each part ().
+    """
 
     total: Tensor
     parts: dict[str, Tensor]
     surplus: int
 
 
-class Assigned(NamedTuple):
-    """Per query the gold item it answers for, -1 where none. Shape: (B, Qe), (B, Qr) long."""
-
-    entity: Tensor
-    relation: Tensor
-
-
 @dataclass(frozen=True)
-class Objective:
-    """Weights and forms of the losses. Sums over texts and queries throughout, as the paper prints.
+class Objective(Settings):
+    """Weights and forms of the losses: `spacy-bispn.Objective.v1`. Raises SettingError for impossible values.
 
-    alpha, beta: weights of consistency (eq 22) and linking (eq 27).
-    null_weight: weight of the class null in the type losses (eq 16, 17), or "balanced": the number
-        of matched over the number of unmatched queries of the batch.
-    boundary: "cross_entropy" (paper), "binary" or "both".
-    inside: weight of the third pointer; needs a network built with `inside_pointer`.
-    entity_targets, relation_targets: gold is repeated until it fills so many queries; 0 is the paper.
-    consistent_queries: which queries take part in eq 18 and 20, "all" (paper) or "matched".
-    reverse_consistency: swap the arguments of the divergences.
-    proposals: weight of the proposals' own loss, where queries are proposed by the text.
+    Losses are sums over queries and texts throughout, as the paper prints.
     """
 
-    alpha: float = 1e-4
-    beta: float = 1e-4
-    null_weight: float | str = 1.0
-    boundary: str = "cross_entropy"
-    inside: float = 0.0
-    entity_targets: int = 0
-    relation_targets: int = 0
-    consistent_queries: str = "all"
-    reverse_consistency: bool = False
-    proposals: float = 1.0
-
-    def __post_init__(self) -> None:
-        weights = dict.fromkeys(("alpha", "beta", "inside", "proposals"), HEAVIEST)
-        counts = dict.fromkeys(("entity_targets", "relation_targets"), MOST_TARGETS)
-        for name, most in (weights | counts).items():
-            if not within(getattr(self, name), 0):
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at least 0.")
-            if not within(getattr(self, name), 0, most):
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give a number of at most {most}.")
-        if self.boundary not in BOUNDARY:
-            raise ValueError(f"boundary is {self.boundary!r}: choose one of {', '.join(BOUNDARY)}.")
-        if self.consistent_queries not in CONSISTENT:
-            raise ValueError(
-                f"consistent_queries is {self.consistent_queries!r}: choose one of {', '.join(CONSISTENT)}."
-            )
-        if self.null_weight != BALANCED and not within(self.null_weight, 0, HEAVIEST):
-            raise ValueError(
-                f"null_weight is {self.null_weight!r}: give a number of at least 0 and at most {HEAVIEST}, "
-                f'or "{BALANCED}".'
-            )
+    alpha: float = setting(
+        WEIGHT,
+        "Weight of consistency between the two sets; 0 leaves it out. The paper has 0.001 for ADE.",
+        default=1e-4,
+    )
+    beta: float = setting(
+        WEIGHT,
+        "Weight of linking between entity and relation queries; 0 leaves it out. The paper has 0.001 for "
+        "ACE05 and Text2DT.",
+        default=1e-4,
+    )
+    null_weight: float | str = setting(
+        Values(least=0, most=HEAVIEST, choices=(BALANCED,)),
+        'Weight of "nothing here" in the losses of types. Lower finds more. `"balanced"`: matched over '
+        "unmatched queries of each batch, at most 1.",
+        default=1.0,
+    )
+    boundary: str = setting(Values(choices=BOUNDARY), "The loss of starts and ends.", default="cross_entropy")
+    inside: float = setting(
+        WEIGHT,
+        "Weight of the third pointer; above 0 the model needs `inside_pointer = true`.",
+        default=0.0,
+    )
+    entity_targets: int = setting(
+        TARGETS, "Gold entities are repeated until they fill so many queries; 0 repeats none.", default=0
+    )
+    relation_targets: int = setting(TARGETS, "The same for relations.", default=0)
+    consistent_queries: str = setting(
+        Values(choices=CONSISTENT),
+        "Which queries take part in consistency: all, as in the paper, or those that answer for gold.",
+        default="all",
+    )
+    reverse_consistency: bool = setting(
+        SWITCH, "Exchange the arguments of the divergences of consistency.", default=False
+    )
+    proposals: float = setting(
+        WEIGHT,
+        "Weight of the loss of proposed spans and pairs; 0 leaves it out. Without effect on learned queries, "
+        "which the paper has.",
+        default=1.0,
+    )
 
     def __call__(self, out: Outputs, proposals: Proposals | None, targets: Targets) -> Losses:
-        """Match and weigh what every supervised layer says of the texts that `targets` speak of."""
-        layers = len(out.relation) // len(targets.relation)
-        gold: Targets = repeated(targets, layers)
-        originals = (gold.entity.type != NULL).sum(1)
-        queries = (out.entity_mask.sum(1), out.relation_mask.sum(1))
-        gold = fill(gold, self.entity_targets, self.relation_targets, queries)
-        entity, relation = match(*_matching_problem(out, gold))
-        parts = self._parts(out, gold, entity, relation, originals)
-        if proposals is not None:
-            parts["proposals"] = sum(
-                (losses.proposal_loss(*part) for part in (proposals[:3], proposals[3:])),
-                start=torch.zeros(()),
-            )
-        weights = {"consistency": self.alpha, "linking": self.beta,
-                   "inside": self.inside, "proposals": self.proposals}  # fmt: skip
-        total = sum((value * weights.get(name, 1.0) for name, value in parts.items()), start=torch.zeros(()))
-        return Losses(total, parts, (entity.surplus + relation.surplus) // layers)  # the same in each
+        """Match and weigh the outputs of every supervised layer for the texts that `targets` are of.
 
-    def _parts(
-        self, out: Outputs, gold: Targets, entity: Match, relation: Match, originals: Tensor
-    ) -> dict[str, Tensor]:
-        entity_null = self._null_weight(out.entity_mask, entity)
-        relation_null = self._null_weight(out.relation_mask, relation)
-        parts = {
-            "entity_type": losses.type_loss(
-                out.entity.type, out.entity_mask, entity, gold.entity.type, entity_null
-            ),
-            "entity_boundary": losses.boundary_loss(out.entity, entity, gold.entity, self.boundary),
-            "relation_type": losses.type_loss(
-                out.relation, out.relation_mask, relation, gold.relation, relation_null
-            ),
+        out: a batch of (layers * B) texts, as the network has them in training; targets: of B texts.
+        Raises SettingError where a loss has a weight and the network nothing to make it from.
+        """
+        assigned = assign(out, proposals, targets, self.entity_targets, self.relation_targets)
+        weights = {name: weight for name, weight in self.weights.items() if weight}
+        computed = {name: LOSSES[name].compute(self, assigned) for name in weights}
+        parts = {name: value for name, value in computed.items() if value is not None}
+        total = reduce(add, [value * weights[name] for name, value in parts.items()])
+        return Losses(total, parts, assigned.surplus)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss, by its name; a loss of weight 0 is not computed."""
+        return {
+            name: getattr(self, each.weight) if isinstance(each.weight, str) else each.weight
+            for name, each in LOSSES.items()
         }
-        arguments = ((out.head, gold.head), (out.tail, gold.tail))
-        parts["argument_type"] = sum(
-            (
-                # an unmatched relation query still has two real entities as its ends: they are not null
-                losses.type_loss(spans.type, out.relation_mask, relation, target.type, torch.zeros(()))
-                for spans, target in arguments
-            ),
-            start=torch.zeros(()),
-        )
-        parts["argument_boundary"] = sum(
-            (losses.boundary_loss(spans, relation, target, self.boundary) for spans, target in arguments),
-            start=torch.zeros(()),
-        )
-        if self.inside and out.entity.inside is None:
-            raise ValueError(
-                f"inside is {self.inside}, but the network has no third pointer: set the model's "
-                f"inside_pointer = true, or the objective's inside = 0."
-            )
-        if self.inside:
-            parts["inside"] = sum(
-                (
-                    losses.inside_loss(spans.inside, found, target)
-                    for spans, found, target in (
-                        (out.entity, entity, gold.entity),
-                        *((spans, relation, target) for spans, target in arguments),
-                    )
-                    if spans.inside is not None
-                ),
-                start=torch.zeros(()),
-            )
-        return parts | self._coherence(out, gold, entity, relation, originals)
 
-    def _coherence(
-        self, out: Outputs, gold: Targets, entity: Match, relation: Match, originals: Tensor
-    ) -> dict[str, Tensor]:
-        parts: dict[str, Tensor] = {}
-        first_copy = entity._replace(gold=entity.gold % originals[entity.text].clamp(min=1))
-        assigned = Assigned(
-            _assign(out.entity_mask, first_copy), _assign(out.relation_mask, relation)
-        )
-        ends = [_look_up(index, assigned.relation) for index in (gold.head_entity, gold.tail_entity)]
-        # (B, Qe, Qr): the entity query and the relation query answer for an entity and its relation
-        linked = torch.stack(
-            [assigned.entity[:, :, None] == end[:, None] for end in ends]
-        ).any(0) & (assigned.entity >= 0)[:, :, None]
-        if self.alpha and out.has_relation is not None:
-            entity_mask, relation_mask = out.entity_mask, out.relation_mask
-            if self.consistent_queries == "matched":
-                entity_mask = entity_mask & (assigned.entity >= 0)
-                relation_mask = relation_mask & (assigned.relation >= 0)
-            entities = losses.distributions(out.entity)
-            arguments = torch.cat([losses.distributions(side) for side in (out.head, out.tail)], dim=1)
-            masks = (entity_mask, relation_mask.repeat(1, 2))
-            parts["consistency"] = losses.consistency_loss(
-                losses.relation_to_entity_loss(entities, arguments, *masks, self.reverse_consistency),
-                losses.entity_to_relation_loss(
-                    entities, arguments, *masks, out.has_relation, self.reverse_consistency
-                ),
-                losses.has_relation_loss(out.has_relation, out.entity_mask, _related(assigned, gold)),
-            )
-        if self.beta and out.link is not None:
-            parts["linking"] = losses.linking_loss(
-                out.link, out.entity_mask, out.relation_mask, linked
-            )
-        return parts
+    def at_full_weight(self) -> "Objective":
+        """The same losses with a weight of 1 each, so that none is hidden by the others; 0 stays 0."""
+        return _FullWeights(**asdict(self))
 
-    def _null_weight(self, mask: Tensor, found: Match) -> Tensor:
-        if self.null_weight != BALANCED:
-            return torch.tensor(float(self.null_weight), device=mask.device)
+    def weight_of_null(self, mask: Tensor, found: Match) -> Tensor | float:
+        """Weight of the class null among the queries in `mask`. Shape: mask (B, Q) -> a number or ()."""
+        if not isinstance(self.null_weight, str):
+            return float(self.null_weight)
         unmatched = (mask.sum() - len(found.query)).clamp(min=1)
         return (len(found.query) / unmatched).clamp(max=1.0)
 
 
-def _matching_problem(
-    out: Outputs, gold: Targets
-) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    with torch.no_grad():
-        costs = [
-            losses.span_cost(out.entity, gold.entity),
-            losses.relation_cost(out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail),
-        ]
-    return costs, [out.entity_mask, out.relation_mask], [gold.entity.type != NULL, gold.relation != NULL]
+class _FullWeights(Objective):
+    @property
+    def weights(self) -> dict[str, float]:
+        """1 where the settings have a weight above 0."""
+        return {name: float(weight > 0) for name, weight in super().weights.items()}
 
 
-def fill(
-    targets: Targets, entities: int, relations: int, queries: tuple[Tensor, Tensor] | None = None
-) -> Targets:
-    """Repeat the gold items of each text in turn until there are so many; 0 changes nothing.
+Compute = Callable[[Objective, Assignment], Tensor | None]
 
-    `queries` holds each text's numbers of entity and relation queries, (B,) each: copies stop there.
-    `head_entity` and `tail_entity` keep pointing at the first copy of an entity.
+
+class Loss(NamedTuple):
+    """A loss and its weight, a constant or the name of a setting.
+
+    compute: returns the unweighted sum over the batch, None where there is nothing to learn it from.
     """
-    entity = _turns(targets.entity.type, entities, queries and queries[0])
-    relation = _turns(targets.relation, relations, queries and queries[1])
-    return Targets(
-        entity=_take_spans(targets.entity, *entity),
-        head=_take_spans(targets.head, *relation),
-        tail=_take_spans(targets.tail, *relation),
-        relation=_take(targets.relation, *relation, NULL),
-        head_entity=_take(targets.head_entity, *relation, -1),
-        tail_entity=_take(targets.tail_entity, *relation, -1),
+
+    compute: Compute
+    weight: str | float
+
+
+LOSSES: dict[str, Loss] = {}  # by name, in the order in which they are added up
+
+
+def loss(*, weight: str | float) -> Callable[[Compute], Compute]:
+    """Enter a function into `LOSSES` under its own name.
+
+    weight: the name of a setting of `Objective` whose values are `WEIGHT`, or a number above 0.
+    Raises ValueError where it is neither, and for a second loss of one name.
+    """
+    known = [each.name for each in settings_of(Objective) if each.metadata["values"] is WEIGHT]
+
+    def register(function: Compute) -> Compute:
+        name = function.__name__
+        if name in LOSSES:
+            raise ValueError(f"the loss {name} is there already, expected another name: rename one of them.")
+        if weight not in known and not (isinstance(weight, float) and weight > 0):
+            raise ValueError(
+                f"the loss {name} has the weight {weight!r}, expected one of {', '.join(known)} or a number "
+                f"above 0: add a setting with the values WEIGHT to Objective, or give a number."
+            )
+        LOSSES[name] = Loss(function, weight)
+        return function
+
+    return register
+
+
+@loss(weight=1.0)
+def entity_type(objective: Objective, assigned: Assignment) -> Tensor:
+    """Labels of the entity queries (eq 16)."""
+    out, found = assigned.out, assigned.entity
+    null_weight = objective.weight_of_null(out.entity_mask, found)
+    return losses.type_loss(out.entity.type, out.entity_mask, found, assigned.gold.entity.type, null_weight)
+
+
+@loss(weight=1.0)
+def entity_boundary(objective: Objective, assigned: Assignment) -> Tensor:
+    """Starts and ends of the entity queries (eq 16)."""
+    return losses.boundary_loss(
+        assigned.out.entity, assigned.entity, assigned.gold.entity, objective.boundary
     )
 
 
-def _turns(types: Tensor, total: int, queries: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Which gold item stands at each place after repetition, and whether one does: (B, N') each."""
-    size = types.shape[1]
-    count = (types != NULL).sum(1, keepdim=True)
-    place = torch.arange(max(size, total) if size else 0, device=types.device).expand(len(types), -1)
-    wanted = count.clamp(min=total)
-    if queries is not None:
-        wanted = count.maximum(queries[:, None].clamp(max=total))
-    return place % count.clamp(min=1), (place < wanted) & (count > 0)
+@loss(weight=1.0)
+def relation_type(objective: Objective, assigned: Assignment) -> Tensor:
+    """Labels of the relation queries (eq 17)."""
+    out, found = assigned.out, assigned.relation
+    null_weight = objective.weight_of_null(out.relation_mask, found)
+    return losses.type_loss(out.relation, out.relation_mask, found, assigned.gold.relation, null_weight)
 
 
-def _take(values: Tensor, index: Tensor, used: Tensor, empty: int) -> Tensor:
-    return values.gather(1, index).masked_fill(~used, empty)
+@loss(weight=1.0)
+def argument_type(objective: Objective, assigned: Assignment) -> Tensor:
+    """Labels of heads and tails (eq 17)."""
+    mask, found = assigned.out.relation_mask, assigned.relation
+    # an unmatched relation query still has two real entities as its ends: they are not null
+    return reduce(
+        add, (losses.type_loss(x.type, mask, found, gold.type, 0.0) for x, gold in assigned.arguments)
+    )
 
 
-def _take_spans(spans: SpanTargets, index: Tensor, used: Tensor) -> SpanTargets:
-    return SpanTargets(*(_take(x, index, used, e) for x, e in zip(spans, (-1, -1, NULL), strict=True)))
+@loss(weight=1.0)
+def argument_boundary(objective: Objective, assigned: Assignment) -> Tensor:
+    """Starts and ends of heads and tails (eq 17)."""
+    found, kind = assigned.relation, objective.boundary
+    return reduce(add, (losses.boundary_loss(x, found, gold, kind) for x, gold in assigned.arguments))
 
 
-def _assign(mask: Tensor, found: Match) -> Tensor:
-    index = torch.full_like(mask, -1, dtype=torch.long)
-    index[found.text, found.query] = found.gold
-    return index
+@loss(weight="inside")
+def inside(objective: Objective, assigned: Assignment) -> Tensor:
+    """The third pointer of entities, heads and tails."""
+    terms = []
+    pairs = [(assigned.entity, (assigned.out.entity, assigned.gold.entity))]
+    for found, (spans, gold) in [*pairs, *((assigned.relation, x) for x in assigned.arguments)]:
+        if spans.inside is None:
+            raise SettingError(
+                "inside", objective.inside, "0 for a network without a third pointer",
+                "set the model's inside_pointer = true, or the objective's inside = 0",
+            )  # fmt: skip
+        terms.append(losses.inside_loss(spans.inside, found, gold))
+    return reduce(add, terms)
 
 
-def _look_up(values: Tensor, index: Tensor) -> Tensor:
-    """values[b, index[b, q]], or -2 where index is negative. Shape: (B, M), (B, Q) -> (B, Q)."""
-    if not values.shape[1]:
-        return torch.full_like(index, -2)
-    return values.gather(1, index.clamp(min=0)).masked_fill(index < 0, -2)
+@loss(weight="alpha")
+def consistency(objective: Objective, assigned: Assignment) -> Tensor | None:
+    """Both directions between the two sets, and has-relation (eq 22)."""
+    out = assigned.out
+    if out.has_relation is None:
+        return None
+    entity_mask, relation_mask = out.entity_mask, out.relation_mask
+    if objective.consistent_queries == "matched":
+        entity_mask = entity_mask & (assigned.entity_gold >= 0)
+        relation_mask = relation_mask & (assigned.relation_gold >= 0)
+    entities = losses.distributions(out.entity)
+    arguments = torch.cat([losses.distributions(side) for side in (out.head, out.tail)], dim=1)
+    masks, reverse = (entity_mask, relation_mask.repeat(1, 2)), objective.reverse_consistency
+    return losses.consistency_loss(
+        losses.relation_to_entity_loss(entities, arguments, *masks, reverse),
+        losses.entity_to_relation_loss(entities, arguments, *masks, out.has_relation, reverse),
+        losses.has_relation_loss(out.has_relation, out.entity_mask, assigned.related()),
+    )
 
 
-def _related(assigned: Assigned, gold: Targets) -> Tensor:
-    """Whether each entity query answers for an entity that takes part in a relation: (B, Qe) bool."""
-    ends = torch.cat([gold.head_entity, gold.tail_entity], dim=1)
-    return ((assigned.entity[:, :, None] == ends[:, None]) & (assigned.entity >= 0)[:, :, None]).any(-1)
+@loss(weight="beta")
+def linking(objective: Objective, assigned: Assignment) -> Tensor | None:
+    """Which entity is an end of which relation (eq 27)."""
+    out = assigned.out
+    if out.link is None:
+        return None
+    return losses.linking_loss(out.link, out.entity_mask, out.relation_mask, assigned.linked())
+
+
+@loss(weight="proposals")
+def proposals(objective: Objective, assigned: Assignment) -> Tensor | None:
+    """The spans and pairs that may seed queries; learned queries have none."""
+    if assigned.proposals is None:
+        return None
+    return reduce(add, map(losses.proposal_loss, assigned.proposals))

@@ -10,10 +10,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .pairs import Biaffine
-from .shapes import Proposals, Queries, SpanTargets, Targets
+from spacy_bispn.nn.pairs import Biaffine
+from spacy_bispn.nn.shapes import Candidates, Proposals, Queries, SpanTargets, Targets
 
-COPIES = 2  # a span may carry two types and a pair two relations: each candidate has two places
+COPIES = 2  # a span may carry two types and a pair two relations: each candidate exists twice
 WIDTHS = 32  # wider spans share the last width embedding
 PRIOR = 0.002  # a candidate's probability before any training; below any useful floor
 
@@ -94,14 +94,15 @@ class ProposedQueries(nn.Module):
         between = means(running_sum(self.between_score(tokens)), *gap).unflatten(1, (side, side))
         pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
         pair_logits = pair_logits + self.pair_bias[:, None, None] + between.movedim(-1, 1)
+        # A span that was chosen twice, for two types, would seed each of its pairs twice or four times. Its
+        # first copy stands for it; where only the second one was chosen, that one does.
         same = (entity_seed[:, :, None] == entity_seed[:, None]).all(-1)
         has_first = (same & (entity_mask & (copy == 0))[:, None]).any(-1)
         first = entity_mask & ((copy == 0) | ~has_first)
         pair_valid = (first[:, :, None] & first[:, None, :])[:, None].expand_as(pair_logits)
         pair_gold = None if gold is None else count_pairs(gold, entity_seed, pair_valid)
-        chosen, relation_mask = choose(
-            pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit
-        )
+        # gold pairs are found among the spans above, which have the gold spans first
+        chosen, relation_mask = choose(pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit)
         copy, head, tail = unravel(chosen, side)
         context = means(sums, *(x.gather(1, head * side + tail) for x in gap))
         parts = torch.cat([rows(entity, head), rows(entity, tail), context], dim=-1)
@@ -114,10 +115,11 @@ class ProposedQueries(nn.Module):
         if span_gold is None or pair_gold is None:
             return queries, None
         return queries, Proposals(
-            span_logits, span_gold, span_valid, pair_logits, pair_gold, pair_valid
+            Candidates(span_logits, span_gold, span_valid), Candidates(pair_logits, pair_gold, pair_valid)
         )
 
     def _score_spans(self, tokens: Tensor, pointable: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of all spans, and which are possible. Shape: (B, P, d), (B, P) -> (B, C, P, P) each."""
         start, end = self.start(tokens), self.end(tokens)
         logits = self.span(start, end).float()
         logits = logits + self.start_score(start).movedim(-1, 1)[..., :, None]
@@ -128,9 +130,8 @@ class ProposedQueries(nn.Module):
         valid = pointable[:, :, None] & pointable[:, None, :] & (distance >= 0)
         return logits, valid[:, None].expand_as(logits)
 
-    def _span_states(
-        self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor
-    ) -> Tensor:
+    def _span_states(self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """Queries of spans: ends, mean, width and copy. Shape: copy, start, end (B, Q) -> (B, Q, d)."""
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
@@ -146,11 +147,12 @@ def choose(
     Shape: logits, valid, gold (B, C, X, Y) -> flat indices (B, Q) and mask (B, Q), where Q is the
     largest number of candidates of any text, at least 1 and at most `limit`.
     """
+    # detached: which candidates are chosen has no gradient, they learn by their own loss alone
     scores = logits.detach().masked_fill(~valid, -torch.inf)
     wanted = scores > floor
     if gold is not None:
         wanted = wanted | gold
-        scores = scores.masked_fill(gold, torch.inf)
+        scores = scores.masked_fill(gold, torch.inf)  # first in the order, however unlikely
     flat = scores.flatten(1)
     counts = wanted.flatten(1).sum(1).clamp(max=limit)
     most = min(max(int(counts.max()), 1), flat.shape[1])
@@ -200,14 +202,15 @@ def count_spans(gold: SpanTargets, like: Tensor) -> Tensor:
     """
     batch, copies, side, _ = like.shape
     counts = torch.zeros(batch, side * side + 1, dtype=torch.long, device=like.device)
-    place = torch.where(gold.start >= 0, gold.start * side + gold.end, side * side)
-    counts.scatter_add_(1, place, torch.ones_like(place))
+    # padding is counted in one cell behind the square, which is cut off
+    cell = torch.where(gold.start >= 0, gold.start * side + gold.end, side * side)
+    counts.scatter_add_(1, cell, torch.ones_like(cell))
     square = counts[:, :-1].unflatten(1, (side, side))
     return torch.stack([square > copy for copy in range(copies)], dim=1)
 
 
 def count_pairs(gold: Targets, seed: Tensor, valid: Tensor) -> Tensor:
-    """Gold of the pair scores, likewise. Shape: seed (B, K, 2), valid (B, C, K, K) -> (B, C, K, K)."""
+    """Gold of the pair scores, likewise. Shape: seed (B, K, 2), valid (B, C, K, K) -> (B, C, K, K) bool."""
     at_head, at_tail = (
         (seed[:, :, None, 0] == span.start[:, None]) & (seed[:, :, None, 1] == span.end[:, None])
         for span in (gold.head, gold.tail)

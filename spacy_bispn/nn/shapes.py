@@ -1,4 +1,4 @@
-"""The letters of every shape in this package, and the records that carry tensors between rooms.
+"""The letters of every shape in this package, and the records that carry tensors between its parts.
 
 B batch (in training and behind the shared decoder, all texts once for each supervised layer), P positions
 the model points at (wordpieces or tokens), Qe entity queries, Qr relation queries, N gold entities, M gold
@@ -7,6 +7,7 @@ relations, d width, E entity types, R relation types.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -24,7 +25,7 @@ class SpanTargets(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What one batch should say. `head_entity`, `tail_entity` are indices into the gold entities.
+    """The gold of one batch. `head_entity`, `tail_entity` are indices into the gold entities.
 
     Shape: entity (B, N); head, tail, relation, head_entity, tail_entity (B, M).
     """
@@ -66,18 +67,24 @@ class Queries(NamedTuple):
     tail_seed: Tensor | None = None
 
 
-class Proposals(NamedTuple):
-    """Scores of the spans and pairs that may seed queries, and their gold. C copies per candidate.
+class Candidates(NamedTuple):
+    """Scores of what may seed a query, which of it is gold, and which is possible. C copies of each.
 
-    Shape: span logits, gold, valid (B, C, P, P); pair logits, gold, valid (B, C, K, K).
+    Shape: logits (B, C, X, X) float; gold, valid (B, C, X, X) bool.
     """
 
-    span_logits: Tensor
-    span_gold: Tensor
-    span_valid: Tensor
-    pair_logits: Tensor
-    pair_gold: Tensor
-    pair_valid: Tensor
+    logits: Tensor
+    gold: Tensor
+    valid: Tensor
+
+
+class Proposals(NamedTuple):
+    """Candidates for queries. Shape: spans (B, C, P, P) by start and end, pairs (B, C, K, K) by head and tail
+    among the K entity queries.
+    """
+
+    spans: Candidates
+    pairs: Candidates
 
 
 class Spans(NamedTuple):
@@ -90,7 +97,7 @@ class Spans(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """All that the supervised layers say, the last one at the end: it alone speaks at prediction.
+    """Outputs of the supervised layers, along the batch, the last one at its end; in prediction only of that.
 
     Shape: relation (B, Qr, R + 1), has_relation (B, Qe), link (B, Qe, Qr), masks (B, Q) bool.
     `has_relation` and `link` are training signals and None at prediction.
@@ -106,10 +113,19 @@ class Outputs(NamedTuple):
     link: Tensor | None = None
 
 
+def map_tensors(function: Callable[..., Tensor], *records: Any) -> Any:
+    """Apply a function to the corresponding tensors of some records of one kind.
+
+    Returns such a record. A tensor is a record of itself, and None stays None.
+    """
+    first = records[0]
+    if first is None:
+        return None
+    if isinstance(first, Tensor):
+        return function(*records)
+    return type(first)(*(map_tensors(function, *parts) for parts in zip(*records, strict=True)))
+
+
 def repeated(record: Any, times: int) -> Any:
-    """A tensor, or a record of tensors, with its batch so many times one after the other."""
-    if record is None or times == 1:
-        return record
-    if isinstance(record, Tensor):
-        return torch.cat([record] * times)
-    return type(record)(*(repeated(part, times) for part in record))
+    """A record with its batch repeated `times` times. Shape: (B, ...) -> (times * B, ...) of each tensor."""
+    return record if times == 1 else map_tensors(lambda tensor: torch.cat([tensor] * times), record)

@@ -19,6 +19,7 @@ def nlp() -> Language:
 
 @pytest.fixture(scope="module")
 def proposing() -> Language:
-    nlp = make_nlp(tiny())
+    """With a third pointer, so that no loss is without anything to learn from."""
+    nlp = make_nlp(tiny({"inside_pointer": True}))
     initialize(nlp, demo_texts(16))
     return nlp

@@ -16,9 +16,10 @@ from pipelines import demo_texts, make_examples
 from spacy.language import Language
 from spacy.tokens import DocBin
 
-from spacy_bispn.bench.__main__ import measure
+from spacy_bispn.bench.__main__ import run_bench
 from spacy_bispn.bench.checks import bispn_of
-from spacy_bispn.bench.clock import Stopwatch, forget_peak, in_turns, peak_memory, summarize
+from spacy_bispn.bench.clock import Stopwatch, in_turns, peak_memory, reset_peak_memory, summarize
+from spacy_bispn.bench.figures import number, peaks, spread
 from spacy_bispn.bench.measure import (
     all_queries,
     floor,
@@ -27,6 +28,7 @@ from spacy_bispn.bench.measure import (
     read_whole,
     training,
 )
+from spacy_bispn.settings import SettingError
 
 
 def test_medians_stand_beside_their_spread() -> None:
@@ -70,15 +72,41 @@ def test_the_floor_is_the_bare_encoder_in_batches_of_eight(
     assert sizes == [8, 4]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets what was resident")
-def test_peak_memory_is_that_since_it_was_forgotten() -> None:
-    forget_peak()
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux resets the resident peak")
+def test_peak_memory_is_that_since_its_reset() -> None:
+    reset_peak_memory()
     before = peak_memory()["resident"]
     array = np.ones(25_000_000)
     assert peak_memory()["resident"] - before > 190
     del array
-    forget_peak()
+    reset_peak_memory()
     assert peak_memory()["resident"] - before < 10
+
+
+WITHOUT_RESOURCE = """
+import sys
+sys.modules["resource"] = None  # as on Windows
+from spacy_bispn.bench import __main__, soak
+from spacy_bispn.bench.clock import peak_memory, reset_peak_memory
+reset_peak_memory()
+print(peak_memory())
+import pathlib
+soak.STATM = pathlib.Path("none")
+print(soak.resident())
+"""
+
+
+def test_without_the_module_resource_peak_memory_is_unknown() -> None:
+    command = [sys.executable, "-c", WITHOUT_RESOURCE]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["{}", "None"]
+    assert peaks({}) == "resident unknown" and number(None) == "unknown"
+    assert peaks({"resident": 12.3, "allocated": 4.0}) == "resident 12, allocated 4"
+
+
+def test_figures_stand_beside_their_spread() -> None:
+    assert spread(summarize([3.0, 1.0, 2.0]), 1) == "2.0 (1.0 to 3.0)"
+    assert spread(None, 1) == ""
 
 
 def test_every_query_is_used_where_growth_asks_for_it(proposing: Language) -> None:
@@ -112,10 +140,10 @@ def test_loading_is_held_against_the_bare_encoder_and_a_blank_pipeline(proposing
 def test_length_is_that_of_one_window_whatever_the_training_had(proposing: Language) -> None:
     pipe = bispn_of(proposing)
     doc = proposing.make_doc(" ".join(text.text for text in demo_texts(8)))
-    kept = pipe.shim.seen
+    kept = pipe.shim.training_lengths
     with read_whole(pipe):
         assert len(pipe.shim.windows([doc])) < len(demo_texts(8))
-    assert pipe.shim.seen == kept is not None
+    assert pipe.shim.training_lengths == kept is not None
 
 
 @pytest.mark.slow
@@ -134,8 +162,10 @@ def test_learned_queries_do_not_grow(nlp: Language) -> None:
 
 def test_too_few_texts_and_pipelines_without_the_component_are_refused(proposing: Language) -> None:
     docs = [example.reference for example in make_examples(proposing, demo_texts(4))]
-    with pytest.raises(ValueError, match=r"holds 4 texts, expected at least 16: raise --limit"):
-        measure(proposing, docs, 1)
+    with pytest.raises(SettingError, match=r"number of texts is 4, expected at least 16: raise --limit"):
+        run_bench(proposing, docs, 1)
+    with pytest.raises(SettingError, match=r"--rounds is 0, expected at least 1: the default is 5"):
+        run_bench(proposing, docs * 4, 0)
     with pytest.raises(ValueError, match=r"has no component, expected a trained 'bispn' with an encoder"):
         bispn_of(spacy.blank("en"))
 

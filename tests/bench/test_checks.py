@@ -11,12 +11,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bispn.bench.checks import bispn_of, check_answers, check_steps, disagreement
-from spacy_bispn.bridge import Precision
-from spacy_bispn.nn import losses
-from spacy_bispn.nn.attention import Rows
-from spacy_bispn.nn.objective import Objective
+from spacy_bispn.evaluation.scoring import Pair
+from spacy_bispn.model.shim import Precision
+from spacy_bispn.nn.assignment import Assignment
+from spacy_bispn.nn.attention import PackedRows
+from spacy_bispn.nn.objective import LOSSES, Loss, Objective
 from spacy_bispn.records import Entity, Extraction
-from spacy_bispn.scoring import Pair
 
 
 def test_answers_that_depend_on_the_batch_are_refused(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_answers_in_fewer_bits_are_held_against_those_alone_by_f1(
     nlp: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [text.text for text in demo_texts(8)]
-    monkeypatch.setattr(bispn_of(nlp).shim, "precision", Precision(mixed=False, on_cpu="bf16"))
+    monkeypatch.setattr(bispn_of(nlp).shim, "precision", Precision(False, "bf16"))
     check_answers(nlp, texts, 4)
     monkeypatch.setattr(type(nlp), "pipe", lambda self, texts, batch_size: (self.make_doc(t) for t in texts))
     with pytest.raises(ValueError, match=r"in batches of 4 the answers agree .*'ents_f': 0.0.*, expected F1"):
@@ -106,23 +106,27 @@ class Steeper(torch.autograd.Function):
 def test_gradients_that_depend_on_the_batch_are_refused(
     proposing: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pad = Rows.pad
+    pad = PackedRows.pad
     monkeypatch.setattr(
-        Rows, "pad",
+        PackedRows, "pad",
         lambda self, rows: Steeper.apply(pad(self, rows)) if len(self.mask) > 1 else pad(self, rows),
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"a gradient differs by 0\.\d+, expected no more than 0\.001"):
         check_steps(proposing, docs_of(proposing))
 
 
-@pytest.mark.parametrize("name", ["relation_to_entity_loss", "entity_to_relation_loss", "linking_loss"])
-def test_every_loss_is_looked_at(proposing: Language, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    loss = getattr(losses, name)
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_checked(proposing: Language, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each loss of the table, however small its weight, is missed where a batch of several texts lacks it."""
+    kept, pipe = LOSSES[name], bispn_of(proposing)
+    settings = {each.weight for each in LOSSES.values() if isinstance(each.weight, str)}
+    monkeypatch.setattr(pipe, "objective", Objective(**dict.fromkeys(settings, 1e-9)))
 
-    def broken(first: torch.Tensor, *rest: Any) -> torch.Tensor:
-        return loss(first, *rest) * (len(first) == 1)
+    def missing(settings: Objective, assigned: Assignment) -> torch.Tensor:
+        return kept.compute(settings, assigned) * (len(assigned.out.relation) == layers)
 
-    monkeypatch.setattr(losses, name, broken)
+    layers = pipe.shim.require().supervised_layers
+    monkeypatch.setitem(LOSSES, name, Loss(missing, kept.weight))
     with pytest.raises(ValueError, match="a fast path that changes what is learnt"):
         check_steps(proposing, docs_of(proposing))
 
@@ -130,8 +134,10 @@ def test_every_loss_is_looked_at(proposing: Language, monkeypatch: pytest.Monkey
 def test_losses_that_depend_on_the_batch_are_refused(
     proposing: Language, dropout: list[torch.nn.Dropout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pad = Rows.pad
-    monkeypatch.setattr(Rows, "pad", lambda self, rows: pad(self, rows) * (1 + 0.1 * (len(self.mask) > 1)))
+    pad = PackedRows.pad
+    monkeypatch.setattr(
+        PackedRows, "pad", lambda self, rows: pad(self, rows) * (1 + 0.1 * (len(self.mask) > 1))
+    )
     said = r"a batch of 8 has the loss .*, its texts one by one .*, expected no more than 0.001: a fast path"
     with pytest.raises(ValueError, match=said):
         check_steps(proposing, docs_of(proposing))

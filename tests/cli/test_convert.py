@@ -12,12 +12,12 @@ import pytest
 from pipelines import demo_texts
 from samples import BIORELEX, PAIR, SPERT, Run, docs_in, facts, write
 
-from spacy_bispn.converters import jsonl
+from spacy_bispn.converters.formats.jsonl import write_jsonl
 from spacy_bispn.records import AnnotatedText
 
 
 def test_convert_jsonl(run: Run, tmp_path: Path) -> None:
-    jsonl.write(tmp_path / "in.jsonl", [PAIR])
+    write_jsonl(tmp_path / "in.jsonl", [PAIR])
     result = run("convert", tmp_path / "in.jsonl", tmp_path / "new" / "out.spacy")
     assert "1 texts in" in result.output
     (doc,) = docs_in(tmp_path / "new" / "out.spacy")
@@ -71,7 +71,7 @@ def test_convert_a_fold_of_spert(run: Run, tmp_path: Path) -> None:
 
 def test_convert_holds_out_a_share(run: Run, tmp_path: Path) -> None:
     texts = demo_texts(20)
-    jsonl.write(tmp_path / "in.jsonl", texts)
+    write_jsonl(tmp_path / "in.jsonl", texts)
 
     def convert(seed: int) -> tuple[list[str], list[str]]:
         parts = tmp_path / "train.spacy", tmp_path / "dev.spacy"
@@ -87,7 +87,7 @@ def test_convert_holds_out_a_share(run: Run, tmp_path: Path) -> None:
 
 def test_convert_to_folders_for_corpora_that_do_not_fit_in_memory(run: Run, tmp_path: Path) -> None:
     texts = demo_texts(20)
-    jsonl.write(tmp_path / "in.jsonl", texts)
+    write_jsonl(tmp_path / "in.jsonl", texts)
     found = []
     for names in (("train.spacy", "dev.spacy"), ("train", "dev")):
         train, dev = (tmp_path / name for name in names)
@@ -105,7 +105,7 @@ def test_convert_to_folders_for_corpora_that_do_not_fit_in_memory(run: Run, tmp_
 
 
 def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> None:
-    jsonl.write(tmp_path / "in.jsonl", demo_texts(3))
+    write_jsonl(tmp_path / "in.jsonl", demo_texts(3))
     run("convert", tmp_path / "in.jsonl", tmp_path / "train.spacy", "--dev", tmp_path / "dev.spacy")
     assert len(docs_in(tmp_path / "dev.spacy")) == 1
 
@@ -113,32 +113,38 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-f", "conll"], ["'conll'", "bioc, biorelex, brat, doccano, dygie, glirel, jsonl", "Choose one"]),
+        (["-f", "conll"], ["'conll'", "bioc, bioc-json, biorelex, brat", "choose one"]),
         (["-f", "spert"], ["expected a list", "Check the file's format"]),
         (["--splits", "SOURCE"], ["'jsonl'", "expected 'spert'", "leave out --splits"]),
         (
             ["-f", "spert", "--splits", "SOURCE", "--part", "dev"],
-            ["'dev'", "'train' or 'test'", "correct --part"],
+            ["part is 'dev'", "expected train or test", "choose one of these"],
         ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
         (["--dev", "dev.spacy"], ["there is 1 text", "at least 2", "leave out --dev"]),
-        (["--share", "0.2"], ["--share was given without --dev", "both or neither", "add --dev"]),
-        (["--seed", "1"], ["--seed was given without --dev", "both or neither", "add --dev"]),
-        (["--fold", "0"], ["--fold was given without --splits", "both or neither", "add --splits"]),
-        (["--part", "test"], ["--part was given without --splits", "both or neither", "add --splits"]),
+        (["--share", "0.2"], ["--share is 0.2 without --dev", "both or neither", "add --dev"]),
+        (["--seed", "1"], ["--seed is 1 without --dev", "both or neither", "add --dev"]),
+        (["--fold", "0"], ["--fold is 0 without --splits", "both or neither", "add --splits"]),
+        (["--part", "test"], ["--part is test without --splits", "both or neither", "add --splits"]),
         (["--report", "SOURCE"], ["SOURCE and --report are both", "a place for each", "another name"]),
         (["--dev", "OUTPUT"], ["OUTPUT and --dev are both", "a place for each", "another name"]),
         (["--dev", "OUTPUT/dev.spacy"], ["two places side by side", "give one of them another name"]),
         (["--lang", "zz"], ["--lang is 'zz'", "expected the code of a language", "correct it, or install"]),
-        (["--pairs", "nearest"], ["'jsonl'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
-        (["--discontiguous", "drop"], ["'jsonl'", "expected 'bioc' or 'brat'", "leave out --disc"]),
+        (
+            ["--pairs", "nearest"],
+            ["'jsonl'", "expected 'bioc' or 'bioc-json'", "leave out --pairs"],
+        ),
+        (
+            ["--discontiguous", "drop"],
+            ["'jsonl'", "expected 'bioc' or 'bioc-json'", "leave out --disc"],
+        ),
         (["--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
         (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
     ],
 )
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
     source = tmp_path / "in.jsonl"
-    jsonl.write(source, [PAIR])
+    write_jsonl(source, [PAIR])
     places = {"SOURCE": str(source), "OUTPUT": str(tmp_path / "out.spacy")}
     filled = [re.sub("SOURCE|OUTPUT", lambda found: places[found[0]], option) for option in options]
     output = " ".join(run("convert", source, tmp_path / "out.spacy", *filled, code=1).output.split())
@@ -150,14 +156,14 @@ def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str]
 
 def test_convert_takes_texts_of_any_length(run: Run, tmp_path: Path) -> None:
     long = AnnotatedText("0", "Tem2 binds Dal92. " + "x " * 500_000, PAIR.extraction)
-    jsonl.write(tmp_path / "in.jsonl", [long])
+    write_jsonl(tmp_path / "in.jsonl", [long])
     run("convert", tmp_path / "in.jsonl", tmp_path / "out.spacy")
     (doc,) = docs_in(tmp_path / "out.spacy")
     assert len(doc.text) > 1_000_000 and facts(doc) == [("Tem2", "BINDS", "Dal92")]
 
 
 def test_convert_makes_all_of_its_outputs_or_none(run: Run, tmp_path: Path) -> None:
-    jsonl.write(tmp_path / "in.jsonl", demo_texts(3))
+    write_jsonl(tmp_path / "in.jsonl", demo_texts(3))
     below = tmp_path / "in.jsonl" / "out.spacy"
     said = run("convert", tmp_path / "in.jsonl", below, "--dev", tmp_path / "dev.spacy", code=1).output
     assert "File exists" in " ".join(said.split())
@@ -166,7 +172,7 @@ def test_convert_makes_all_of_its_outputs_or_none(run: Run, tmp_path: Path) -> N
 
 def test_convert_reads_a_pipe_of_a_format_that_is_named(run: Run, tmp_path: Path) -> None:
     pipe, content = tmp_path / "pipe", tmp_path / "in.jsonl"
-    jsonl.write(content, [PAIR])
+    write_jsonl(content, [PAIR])
     os.mkfifo(pipe)
     named = ["--format", "jsonl"]
     for options, code in ((named, 0), ([], 1), ([*named, "--dev", tmp_path / "dev.spacy"], 1)):
@@ -282,7 +288,7 @@ def test_convert_relations_between_concepts(run: Run, tmp_path: Path, pairs: lis
 def test_convert_says_which_formats_it_cannot_tell_apart(run: Run, tmp_path: Path) -> None:
     source = write(tmp_path / "in.json", {"words": ["Tem2"]})
     output = " ".join(run("convert", source, tmp_path / "out.spacy", code=1).output.split())
-    for part in ("the keys 'words'", "bioc, biorelex, brat, doccano, dygie", "Pass --format"):
+    for part in ("the keys 'words'", "bioc, bioc-json, biorelex, brat", "Pass --format"):
         assert part in output
 
 

@@ -22,9 +22,10 @@ from typer.testing import CliRunner
 from spacy_bispn.cli import app
 from spacy_bispn.cli.debug_data import show_finding
 from spacy_bispn.cli.preparing import apply
-from spacy_bispn.corpora import to_docbin
-from spacy_bispn.diagnose import Settings
-from spacy_bispn.findings import Finding
+from spacy_bispn.corpus import to_docbin
+from spacy_bispn.diagnosis.corpus_checks import Finding
+from spacy_bispn.diagnosis.diagnose import CorpusSettings
+from spacy_bispn.settings import SettingError
 
 READER = "spacy-bispn.Corpus.v1"
 LOW = {"entity_queries": 1, "relation_queries": 1, "window": 16, "overlap": 4}
@@ -77,10 +78,10 @@ def report(folder: Path) -> Callable[..., dict[str, Any]]:
     return call
 
 
-def test_it_says_what_will_hurt(folder: Path) -> None:
+def test_it_lists_likely_problems(folder: Path) -> None:
     said = " ".join(debug(folder, "config.cfg", code=1).output.split())
-    assert "train: 12 texts" in said and "entities a window" in said and "recommended" in said
-    assert "more gold than entity_queries = 1" in said and "the training stops." in said
+    assert "train: 12 texts" in said and "entities per window" in said and "recommended" in said
+    assert "more gold than entity_queries = 1" in said and "training stops with an error." in said
     assert "dev: 12 of 12 texts are nearly the same as one of train" in said
     assert "The recommended settings repair this." in said
 
@@ -122,8 +123,10 @@ def test_positions_may_be_tokens(folder: Path, report: Callable[..., dict[str, A
 
 def test_a_trained_component_keeps_its_settings() -> None:
     config = {"components": {"bispn": {"source": "model-best"}}}
-    with pytest.raises(ValueError, match=r"'model-best', which has its settings: leave out --write"):
-        apply(config, "bispn", Settings(16, 16, 64, 16, 16))
+    with pytest.raises(
+        SettingError, match=r"bispn\.source is 'model-best', expected a factory, .*: leave out --write"
+    ):
+        apply(config, "bispn", CorpusSettings(16, 16, 64, 16, 16))
 
 
 def test_a_long_list_of_labels_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,9 +146,22 @@ def test_settings_are_overridden_as_in_spacy(folder: Path, report: Callable[...,
 @pytest.mark.parametrize(
     ("words", "dev", "said"),
     [
-        (["--component.bispn.longest_span", "3"], "dev", ["--component.bispn", "components", "correct"]),
+        (
+            ["--component.bispn.longest_span", "3"],
+            "dev",
+            [
+                "--component.bispn.longest_span is 3",
+                "expected a setting in a section",
+                "components",
+                "correct",
+            ],
+        ),
         (["--paths.train", "bare.spacy"], "dev", ["none of the 1 training texts", "expected", "convert"]),
-        (["--training.dev_corpus", "corpora.test"], "dev", ["corpora.test", "corpora.dev", "correct"]),
+        (
+            ["--training.dev_corpus", "corpora.test"],
+            "dev",
+            ["training.dev_corpus is 'corpora.test'", "corpora.dev", "correct"],
+        ),
         ([], "none", ["none.spacy", "expected a .spacy file", "convert"]),
     ],
 )
@@ -154,7 +170,7 @@ def test_bad_input(folder: Path, words: list[str], dev: str, said: list[str]) ->
     output = " ".join(
         debug(folder, "config.cfg", *given, "--write", folder / "w.cfg", code=1, dev=dev).output.split()
     )
-    assert "cannot be looked at" in output
+    assert "cannot be checked" in output
     for part in said:
         assert part in output
     assert not (folder / "w.cfg").exists()
@@ -165,4 +181,4 @@ def test_bad_configs(folder: Path) -> None:
     assert "none.cfg" in output and "expected a file" in output and "init-config" in output
     write(folder / "other.cfg", {"sentencizer": {"factory": "sentencizer"}})
     output = " ".join(debug(folder, "other.cfg", code=1).output.split())
-    assert "sentencizer" in output and 'expected one with factory = "bispn"' in output
+    assert "sentencizer" in output and 'expected a component with factory = "bispn"' in output

@@ -12,7 +12,7 @@ from samples import docs_in
 from spacy_bispn.annotations import read
 from spacy_bispn.cli import docfiles
 from spacy_bispn.cli.docfiles import DocFiles
-from spacy_bispn.corpora import create_reader, to_docbin
+from spacy_bispn.corpus import create_reader, to_docbin
 
 TEXTS = demo_texts(20)
 

@@ -16,8 +16,8 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.sources import symmetric_labels
-from spacy_bispn.converters import jsonl
-from spacy_bispn.corpora import to_docbin
+from spacy_bispn.converters.formats.jsonl import read_jsonl, write_jsonl
+from spacy_bispn.corpus import to_docbin
 from spacy_bispn.records import Extraction
 
 OTHER = "Kel moves Zem."
@@ -101,7 +101,7 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
 
 
 def test_corpus_files_are_judged_in_their_own_offsets(run: Run, tmp_path: Path, known: Path) -> None:
-    jsonl.write(tmp_path / "in.jsonl", GOLD)
+    write_jsonl(tmp_path / "in.jsonl", GOLD)
     output, predictions = tmp_path / "report.json", tmp_path / "new" / "predictions.jsonl"
     run(
         "evaluate", known, tmp_path / "in.jsonl", "-f", "jsonl", "-c", "spert", "--samples", 5,
@@ -112,7 +112,7 @@ def test_corpus_files_are_judged_in_their_own_offsets(run: Run, tmp_path: Path, 
     # P: 1, 3/4, 6/7; C: 0, 0, 0
     assert ratios(report["scores"]["spert"]["entities"]) == pytest.approx((1 / 2, 3 / 8, 3 / 7))
     assert report["errors"]["entities"]["wrong type"]["examples"][0]["id"] == "wrong"
-    found = jsonl.read(predictions).texts
+    found = read_jsonl(predictions).texts
     assert [(text.id, text.text) for text in found] == [("right", PAIR.text), ("wrong", OTHER)]
     assert [set(text.extraction.relations) for text in found] == [
         set(SAID[text.text].relations) for text in found
@@ -186,14 +186,17 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
     [
         (["-f", "dygie"], ["line 1: found", "Check the file's format"]),
         (["--splits", "in.json"], ["expected an object with the key 'folds'", "Check the file's format"]),
-        (["-f", "biorelex", "--level", "sentence"], ["clusters are", "leave out --level"]),
+        (
+            ["-f", "biorelex", "--level", "sentence"],
+            ["'sentence', expected document", "clusters are", "leave out --level"],
+        ),
         (["--level", "word"], ["level is 'word'", "expected sentence or document", "choose one of these"]),
-        (["--pairs", "all"], ["'spert'", "expected 'bioc' or 'pubtator'", "leave out --pairs"]),
+        (["--pairs", "all"], ["'spert'", "expected 'bioc' or 'bioc-json'", "leave out --pairs"]),
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
         (["-f", "spert", "-c", "biorelex"], ["text '0' without clusters", "expected a file", "pass"]),
-        (["-f", "biorelex"], ["expected the key 'id'", "check the file's format"]),
+        (["-f", "biorelex"], ["expected the key 'text'", "check the file's format"]),
         (["--output", "in.json"], ["DATA and --output are both", "a place for each", "another name"]),
-        (["--part", "train"], ["--part was given without --splits", "both or neither", "add --splits"]),
+        (["--part", "train"], ["--part is train without --splits", "both or neither", "add --splits"]),
     ],
 )
 def test_what_is_wrong_is_said(

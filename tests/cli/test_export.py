@@ -14,14 +14,14 @@ from samples import BIORELEX, PAIR, Run, docs_in, facts, write
 from spacy.tokens import DocBin
 
 from spacy_bispn.annotations import read
-from spacy_bispn.converters import jsonl
-from spacy_bispn.corpora import to_doc
+from spacy_bispn.converters.formats.jsonl import read_jsonl, write_jsonl
+from spacy_bispn.corpus import to_doc
 
 
 @pytest.mark.parametrize("form", ["brat", "jsonl", "prodigy", "spert"])
 def test_export_gives_back_what_was_converted(run: Run, tmp_path: Path, form: str) -> None:
     texts = demo_texts(4)
-    jsonl.write(tmp_path / "in.jsonl", texts)
+    write_jsonl(tmp_path / "in.jsonl", texts)
     made, written, again = (tmp_path / name for name in ("a.spacy", "new/out", "b.spacy"))
     run("convert", tmp_path / "in.jsonl", made, "--punctuation")
     assert f"{len(texts)} texts in" in run("export", made, written, "--format", form).output
@@ -50,7 +50,7 @@ def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> Non
     DocBin(docs=[spacy.blank("en")("Tem2 sleeps")]).to_disk(tmp_path / "a.spacy")
     said = run("export", tmp_path / "a.spacy", tmp_path / "out.jsonl").output
     assert "1 Docs do not say whether they have relations" in " ".join(said.split())
-    assert jsonl.read(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
+    assert read_jsonl(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
 
 
 PACKED = {"number": 5, "keys": {"a": 1}}  # of the kind of a DocBin, and none
@@ -67,7 +67,7 @@ def test_export_does_not_write_over_what_it_reads(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
-        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "Choose one"]),
+        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "choose one"]),
         ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
         ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
         ("number", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),

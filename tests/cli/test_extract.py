@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from spacy_bispn.cli import app, extract
 from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume, unfinished
 from spacy_bispn.cli.texts import Source, count_texts, stream_texts
-from spacy_bispn.converters import jsonl
+from spacy_bispn.converters.formats.jsonl import read_jsonl
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 TEXTS = [f"Tem{number} binds Dal{number * 7}, twice." for number in range(11)]
@@ -82,7 +82,7 @@ def test_jsonl_is_the_packages_own_format_with_scores(model: Path, tmp_path: Pat
     items = [{"text": TEXTS[0], "id": "a"}, {"text": TEXTS[1], "id": 7}, {"text": TEXTS[2]}]
     write(source, [json.dumps(items[0]), "", *map(json.dumps, items[1:])])
     assert "3 texts in" in run(model, source, tmp_path / "new" / "out.jsonl").output
-    texts = jsonl.read(tmp_path / "new" / "out.jsonl").texts
+    texts = read_jsonl(tmp_path / "new" / "out.jsonl").texts
     assert [(text.id, text.text) for text in texts] == [("a", TEXTS[0]), ("7", TEXTS[1]), ("2", TEXTS[2])]
     lines = (tmp_path / "new" / "out.jsonl").read_text("utf8").splitlines()
     for line, text in zip(lines, texts, strict=True):
@@ -98,7 +98,7 @@ def test_csv_has_a_row_for_each_entity_and_relation(model: Path, tmp_path: Path)
     run(model, source, tmp_path / "out.jsonl")
     with (tmp_path / "out.csv").open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
-    texts = jsonl.read(tmp_path / "out.jsonl").texts
+    texts = read_jsonl(tmp_path / "out.jsonl").texts
     found = [x for text in texts for x in text.extraction.entities]
     assert [(row["start"], row["end"], row["label"]) for row in rows if row["kind"] == "entity"] == [
         (str(x.start), str(x.end), x.label) for x in found
@@ -134,7 +134,7 @@ def test_parquet_goes_on_as_if_it_had_never_stopped(model: Path, tmp_path: Path)
     for size in (0, len(rows) // 2, len(rows)):
         unfinished(output).write_bytes(rows[:size])
         said = " ".join(run(model, source, output, "-b", 4, code=1).output.split())
-        assert "out.parquet.part.csv: found a file, expected none: continue it with --resume" in said
+        assert "out.parquet.part.csv, which exists, expected a new file: continue it with --resume" in said
         run(model, source, output, "-b", 4, "--resume")
         assert parquet.read_table(output).equals(whole)
         before = output.stat().st_mtime_ns
@@ -192,7 +192,7 @@ def test_a_text_fails_alone_and_is_named(model: Path, tmp_path: Path) -> None:
     said = " ".join(run(model, source, tmp_path / "out.jsonl", code=1).output.split())
     assert "3 texts in" in said and "6 of 9 texts failed" in said
     found = {x["id"]: x["error"] for x in errors(tmp_path / "out.jsonl")}
-    assert [x.id for x in jsonl.read(tmp_path / "out.jsonl").texts] == ["a", "c", "d"]
+    assert [x.id for x in read_jsonl(tmp_path / "out.jsonl").texts] == ["a", "c", "d"]
     assert found["b"] == "ValueError: cannot answer 'why?'"
     assert "invalid JSON" in found["2"] and "a value of type str" in found["3"]
     assert "expected a string or a whole number" in found["4"]
@@ -215,8 +215,8 @@ def test_a_batch_that_a_component_gives_up_is_tried_text_by_text(
     monkeypatch.setattr(pipe, "predict", careful)
     run(model, source, tmp_path / "out.jsonl", "-b", 4, code=1)
     assert errors(tmp_path / "out.jsonl") == [{"position": 3, "id": "3", "error": "MemoryError: too much"}]
-    whole = jsonl.read(tmp_path / "whole.jsonl").texts
-    assert jsonl.read(tmp_path / "out.jsonl").texts == whole[:3] + whole[4:]
+    whole = read_jsonl(tmp_path / "whole.jsonl").texts
+    assert read_jsonl(tmp_path / "out.jsonl").texts == whole[:3] + whole[4:]
 
 
 # going on
@@ -300,7 +300,7 @@ def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp
     [
         ("in.csv", "out.jsonl", None, [], ["'.csv'", "expected .txt or .jsonl", "one text a line"]),
         ("in.txt", "out.xml", None, [], ["'.xml'", "one of .jsonl, .csv, .parquet", "the suffix chooses"]),
-        ("in.txt", "out.jsonl", "", [], ["found a file", "expected none", "--resume", "--force"]),
+        ("in.txt", "out.jsonl", "", [], ["which exists", "expected a new file", "--resume", "--force"]),
         ("in.txt", "out.jsonl", "a\n", ["-r"], ["cannot be continued", "what this command wrote", "--force"]),
         ("in.txt", "out.csv", "a,b\n1,2\n", ["-r"], ["another header", "what this command wrote", "--force"]),
         (
@@ -310,9 +310,15 @@ def test_a_finished_output_stays_as_it_is_and_force_begins_anew(model: Path, tmp
             ["-r"],
             ["'0' 'z'", "the same input", "--force"],
         ),
-        ("in.txt", "out.parquet", "", [], ["found a file", "expected none", "continue it with --resume"]),
+        (
+            "in.txt",
+            "out.parquet",
+            "",
+            [],
+            ["which exists", "a new file", "continue it with --resume"],
+        ),
         ("in.jsonl", "in.jsonl", "{}", ["-F"], ["SOURCE and OUTPUT", "a place for each", "another name"]),
-        ("in.txt", "out.jsonl", None, ["-m"], ["components none", "factory 'bispn'", "name a pipeline"]),
+        ("in.txt", "out.jsonl", None, ["-m"], ["no components", "factory 'bispn'", "name a pipeline"]),
     ],
 )
 def test_extract_says_what_is_wrong(
@@ -339,7 +345,7 @@ def test_parquet_wants_pyarrow(model: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("spacy_bispn.cli.outputs.find_spec", lambda name: None)
     source = write(tmp_path / "in.txt", TEXTS)
     said = " ".join(run(model, source, tmp_path / "out.parquet", code=1).output.split())
-    assert "found no pyarrow" in said and "pip install 'spacy-bispn[parquet]'" in said
+    assert "there is no pyarrow" in said and "pip install 'spacy-bispn[parquet]'" in said
 
 
 # texts

@@ -10,12 +10,12 @@ from samples import Run, text_of
 from spacy.training import Example
 
 from spacy_bispn.cli.page import mistakes, render_page
-from spacy_bispn.converters import jsonl
+from spacy_bispn.converters.formats.jsonl import write_jsonl
 
 
 def test_page_shows_gold_and_predicted(run: Run, tmp_path: Path, model: Path) -> None:
     texts = demo_texts(4)
-    jsonl.write(tmp_path / "in.jsonl", texts)
+    write_jsonl(tmp_path / "in.jsonl", texts)
     run("convert", tmp_path / "in.jsonl", tmp_path / "in.spacy", "--punctuation")
     page = tmp_path / "new" / "page.html"
     result = run("page", model, tmp_path / "in.spacy", page, "--limit", 3)

@@ -53,12 +53,12 @@ def test_what_is_a_text_and_what_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "output", "words"),
     [
-        (None, "in.txt", "a.html", ["found no file", "expected one with texts", "check the path"]),
+        (None, "in.txt", "a.html", ["is no file", "expected one with texts", "check the path"]),
         ("\n", "in.txt", "a.html", ["an empty file", "at least one text", "check the path"]),
         ("{", "in.jsonl", "a.html", ["line 1", "invalid JSON", "expected JSON", "Check the file's format"]),
         ("a", "in.csv", "a.html", ["'.csv'", "expected .txt or .jsonl", "one text a line"]),
         ("a", "in.txt", "a.png", ["'.png'", "expected .html or .svg", "the suffix chooses"]),
-        ("a\nb", "in.txt", "a.svg", ["2 texts for one image", "expected one", "write .html"]),
+        ("a\nb", "in.txt", "a.svg", ["for 2 texts", "expected one text for an image", "write .html"]),
     ],
 )
 def test_render_says_what_is_wrong(

@@ -15,8 +15,8 @@ import srsly
 from pipelines import PUNCTUATION, demo_texts, tiny
 from thinc.api import Config
 
-from spacy_bispn.corpora import to_docbin
-from spacy_bispn.saved import FILE
+from spacy_bispn.corpus import to_docbin
+from spacy_bispn.serialization import FILE
 
 pytestmark = pytest.mark.slow
 

@@ -21,11 +21,16 @@ from examples import ITEMS, LISTS, TEXT, encode
 SAID = "as all of those say who have looked at it for long enough in more than one kind of cell "
 WORDS = (2 * SAID).split()[:30]
 MORE = " " + " ".join(WORDS)
-IDS = {"dygie": "doc_key", "spert": "orig_id"} | dict.fromkeys(
-    ("bioc", "biorelex", "doccano", "jsonl", "labelstudio", "pubtator"), "id"
+IDS = {"docred": "title", "dygie": "doc_key", "spert": "orig_id", "ubiai": "documentName"} | dict.fromkeys(
+    ("bioc", "bioc-json", "biorelex", "doccano", "jsonl", "labelstudio", "pubtator"), "id"
 )
 NUMBERS = ("doccano", "labelstudio", "spert")  # whose ids are numbers
-TOKENS = {"dygie": ("sentences", 0), "glirel": ("tokenized_text",), "spert": ("tokens",)}
+TOKENS = {
+    "docred": ("sents", 0),
+    "dygie": ("sentences", 0),
+    "glirel": ("tokenized_text",),
+    "spert": ("tokens",),
+}
 LAST = {"bioc": "</collection>\n"} | dict.fromkeys(LISTS, "]\n")
 
 
@@ -41,6 +46,10 @@ def record(form: str, number: int) -> Any:
         words += WORDS
     elif form == "bioc":
         item["inside"] = item["inside"].replace(f"<text>{TEXT}<", f"<text>{TEXT}{MORE}<", 1)
+    elif form == "bioc-json":
+        item["passages"][0]["text"] += MORE
+    elif form == "ubiai":
+        item["document"] += MORE
     elif form == "pubtator":
         item["lines"][1] += MORE
     elif form == "labelstudio":

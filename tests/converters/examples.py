@@ -1,11 +1,13 @@
 """One small item for each format, all of which say the same; and texts for round trips."""
 
 import json
+import re
 from itertools import accumulate
+from pathlib import Path
 
 from hypothesis import strategies as st
 
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, trimmed
 
 TEXT = "ORC binds ATP"
 WORDS = TEXT.split()
@@ -20,8 +22,30 @@ def _annotation(number, label, start, text):
     )
 
 
-# Of brat, a folder, its own tests have examples.
+def _mention(number, label, start, text):
+    location = {"offset": start, "length": len(text)}
+    return {"id": number, "infons": {"type": label}, "text": text, "locations": [location]}
+
+
+# Of brat and chemprot, which are folders, their own tests have examples.
 ITEMS = {
+    "bioc-json": {
+        "id": "a",
+        "passages": [
+            {
+                "offset": 0,
+                "text": TEXT,
+                "annotations": [_mention("1", "protein", 0, "ORC"), _mention("2", "chemical", 10, "ATP")],
+                "relations": [
+                    {
+                        "id": "R",
+                        "infons": {"type": "binds"},
+                        "nodes": [{"refid": "1", "role": ""}, {"refid": "2", "role": ""}],
+                    }
+                ],
+            }
+        ],
+    },
     "bioc": {
         "id": "a",
         "inside": f"<passage><offset>0</offset><text>{TEXT}</text>"
@@ -48,6 +72,15 @@ ITEMS = {
         ],
         "relations": [{"id": 7, "from_id": 7, "to_id": 8, "type": "binds"}],
         "Comments": [],
+    },
+    "docred": {
+        "title": "a",
+        "sents": [WORDS],
+        "vertexSet": [
+            [{"name": "ORC", "sent_id": 0, "pos": [0, 1], "type": "protein"}],
+            [{"name": "ATP", "sent_id": 0, "pos": [2, 3], "type": "chemical"}],
+        ],
+        "labels": [{"h": 0, "t": 1, "r": "binds"}],
     },
     "dygie": {
         "doc_key": "a",
@@ -145,9 +178,84 @@ ITEMS = {
         "relations": [([0, 3, "ORC"], "binds", [10, 13, "ATP"])],
         "entities": [(0, 3, "ORC", "protein"), (10, 13, "ATP", "chemical")],
     },
+    "ubiai": {
+        "documentName": "a",
+        "document": TEXT,
+        "tokens": [
+            {"text": "ORC", "start": 0, "end": 3, "token_start": 0, "token_end": 0, "entityLabel": "protein"},
+            {
+                "text": "ATP",
+                "start": 10,
+                "end": 13,
+                "token_start": 2,
+                "token_end": 2,
+                "entityLabel": "chemical",
+            },
+        ],
+        "relations": [{"head": 0, "child": 2, "relationLabel": "binds"}],
+    },
 }
-LISTS = ("biorelex", "labelstudio", "spert")  # one JSON list
+LISTS = ("bioc-json", "biorelex", "docred", "labelstudio", "spert", "ubiai")  # one JSON list
 LINES = ("doccano", "dygie", "glirel", "jsonl", "prodigy", "text2dt")  # an item a line
+
+# A document a file.
+DOCUMENTS = {
+    "cas-json": json.dumps(
+        {
+            "%TYPES": {},
+            "%VIEWS": {"_InitialView": {"%SOFA": 1, "%MEMBERS": [2, 3, 4]}},
+            "%FEATURE_STRUCTURES": [
+                {"%ID": 1, "%TYPE": "uima.cas.Sofa", "sofaID": "_InitialView", "sofaString": TEXT},
+                {"%ID": 2, "%TYPE": "my.Entity", "@sofa": 1, "begin": 0, "end": 3, "value": "protein"},
+                {"%ID": 3, "%TYPE": "my.Entity", "@sofa": 1, "begin": 10, "end": 13, "value": "chemical"},
+                {
+                    "%ID": 4,
+                    "%TYPE": "my.Relation",
+                    "@sofa": 1,
+                    "begin": 10,
+                    "end": 13,
+                    "value": "binds",
+                    "@Governor": 2,
+                    "@Dependent": 3,
+                },
+            ],
+        },
+        indent=1,
+    )
+    + "\n",
+    "cas-xmi": f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<xmi:XMI xmlns:xmi="http://www.omg.org/XMI" xmlns:cas="http:///uima/cas.ecore" xmlns:my="http:///my.ecore">
+  <my:Entity xmi:id="2" sofa="1" begin="0" end="3" value="protein"/>
+  <my:Entity xmi:id="3" sofa="1" begin="10" end="13" value="chemical"/>
+  <my:Relation xmi:id="4" sofa="1" begin="10" end="13" Governor="2" Dependent="3" value="binds"/>
+  <cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text" sofaString="{TEXT}"/>
+  <cas:View sofa="1" members="2 3 4"/>
+</xmi:XMI>
+""",
+    "webanno": f"""\
+#FORMAT=WebAnno TSV 3.3
+#T_SP=my.Entity|value
+#T_RL=my.Relation|value|BT_my.Entity
+
+
+#Text={TEXT}
+1-1\t0-3\tORC\tprotein\t_\t_\t
+1-2\t4-9\tbinds\t_\t_\t_\t
+1-3\t10-13\tATP\tchemical\tbinds\t1-1\t
+""",
+}
+
+
+def documented():
+    """The sections of docs/formats.md that are named after a format: its example, JSON made one line."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text("utf-8")
+    sections = dict(section.split("\n", 1) for section in page.split("\n## ")[1:])
+    examples = {}
+    for name in (*ITEMS, *DOCUMENTS):
+        kind, example = re.search(r"```(\w+)\n(.*?)```", sections[name], re.S).groups()
+        examples[name] = example if kind in ("text", "xml") else " ".join(example.split())
+    return examples
 
 
 def encode(form, items):
@@ -189,9 +297,11 @@ def spans(length):
 
 @st.composite
 def unworded_texts(draw, labels):
-    """Any text without words, entities anywhere."""
+    """Any text without words, entities anywhere, without white space at their edges."""
     text = draw(st.text(min_size=1))
-    return AnnotatedText(draw(st.text()), text, draw(extractions(spans(len(text)), labels)))
+    places = spans(len(text)).map(lambda span: trimmed(text, *span)).filter(lambda span: span[0] < span[1])
+    gold = draw(extractions(places, labels)) if text.strip() else Extraction()
+    return AnnotatedText(draw(st.text()), text, gold)
 
 
 @st.composite
@@ -205,8 +315,9 @@ def annotated_texts(draw, joined=False):
     spaces[-1] = not joined and spaces[-1]
     starts = [0, *accumulate(len(word) + space for word, space in zip(words, spaces, strict=True))]
     text = "".join(word + " " * space for word, space in zip(words, spaces, strict=True))
-    places = spans(len(words)).map(
-        lambda span: (starts[span[0]], starts[span[1] - 1] + len(words[span[1] - 1]))
-    )
-    extraction = draw(extractions(places, st.text().filter(str.strip)))
+    ranges = [(low, high) for low in range(len(words)) for high in range(low, len(words))]
+    places = [(starts[low], starts[high] + len(words[high])) for low, high in ranges]
+    places = [place for place in places if trimmed(text, *place) == place]
+    labels = st.text().filter(str.strip)
+    extraction = draw(extractions(st.sampled_from(places), labels)) if places else Extraction()
     return AnnotatedText(draw(st.text()), text, extraction, tuple(words))

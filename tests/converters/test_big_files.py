@@ -13,22 +13,22 @@ from spacy_bispn.converters import get_format
 
 READ = (
     "import sys, pathlib; from spacy_bispn.converters import detect, get_format; "
-    "path = pathlib.Path(sys.argv[1]); get_format(detect(path))(path)"
+    "path = pathlib.Path(sys.argv[1]); get_format(detect(path)).read(path)"
 )
 CONVERT = (
-    "import sys, pathlib; from spacy_bispn.cli import convert, docfiles; docfiles.CHARACTERS = 100_000; "
-    "convert.convert_command(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + '_made'))"
+    "import sys; from spacy_bispn.cli import app, docfiles; docfiles.CHARACTERS = 100_000; "
+    "app(['convert', sys.argv[1], sys.argv[1] + '_made'])"
 )
 OTHER = (
     "import sys, pathlib; from spacy_bispn.converters import ConversionError, detect, get_format; "
     "path, form = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
-    "try: get_format(detect(path) if form == 'auto' else form)(path)\n"
+    "try: get_format(detect(path) if form == 'auto' else form).read(path)\n"
     "except ConversionError: print('refused')\n"
     "else: sys.exit('read')"
 )
 MEGABYTES = 10
 # How many times the file's size; words of their own are small objects, and many.
-TIMES = dict.fromkeys(ITEMS, 4.5) | dict.fromkeys(("dygie", "glirel", "prodigy", "spert"), 9.0)
+TIMES = dict.fromkeys(ITEMS, 4.5) | dict.fromkeys(("docred", "dygie", "glirel", "prodigy", "spert"), 9.0)
 
 
 @pytest.mark.slow
@@ -79,6 +79,6 @@ def test_a_large_file_of_another_format_needs_no_memory(
 @pytest.mark.parametrize("form", ITEMS)
 def test_the_records_of_large_files_are_texts_of_their_own(tmp_path: Path, form: str) -> None:
     written = write_big(tmp_path / "big", form, 0.01)
-    conversion = get_format(form)(tmp_path / "big")
+    conversion = get_format(form).read(tmp_path / "big")
     assert len(conversion.texts) == len({text.id for text in conversion.texts}) == written > 1
     assert conversion.report.relations == written and not conversion.report.problems

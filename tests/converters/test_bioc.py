@@ -2,7 +2,8 @@
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, bioc
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.bioc import read_bioc
 from spacy_bispn.records import Entity, Extraction, Relation
 
 DOCTYPE = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n'
@@ -49,7 +50,7 @@ def read(tmp_path):
         if isinstance(content, str):
             content = f"{DOCTYPE}<collection><source/><date/><key/>{content}</collection>".encode()
         path.write_bytes(content)
-        return bioc.read(path, **settings)
+        return read_bioc(path, **settings)
 
     return read_content
 
@@ -228,8 +229,8 @@ def test_a_document_without_text_is_left_out_and_reported(read):
 
 
 def test_a_mention_that_is_not_where_it_should_be_is_a_problem(read):
-    conversion = read(two_passages().replace("<text>Clonidine</text>", "<text>clonidine</text>"))
-    assert conversion.report.problems == [("7", "line 6: the mention 'clonidine' marks 'Clonidine'")]
+    conversion = read(two_passages().replace("<text>Clonidine</text>", "<text>aspirin</text>"))
+    assert conversion.report.problems == [("7", "line 6: the mention 'aspirin' marks 'Clonidine'")]
 
 
 def test_offsets_that_count_bytes_are_an_error(read):
@@ -265,10 +266,9 @@ def test_the_encoding_is_the_one_the_file_declares(read, encode):
         (('<infon key="type">CID', '<infon key="kind">CID'), 7, "none", "the infon 'type' or 'relation'"),
         (('refid="2"', 'refid="9"'), 7, "a node with refid '9'", "the id of an annotation or relation"),
         (('refid="2" ', ""), 7, "the attributes 'role'", "the attribute 'refid'"),
-        (("<offset>25", "<offset>20"), 6, "the offset 20", "24 or more"),
         (("<offset>25", "<offset>x"), 6, "'x'", "a whole number"),
         (("<offset>25</offset>", ""), 6, "0", "one <offset> in <passage>"),
-        (("<id>7</id>", ""), 3, "0", "one <id> in <document>"),
+        (("<id>7</id>", "<id>7</id><id>8</id>"), 3, "2", "one <id> in <document>"),
         (("reverses", "<b>re</b>verses"), 5, "'verses shock.' beside an element", "either text or elements"),
     ],
 )
@@ -355,3 +355,131 @@ def test_deep_nesting_costs_no_more_than_its_length(read):
     depth = 100_000  # where every element is held against all around it, this takes minutes
     with pytest.raises(ConversionError, match="<collection> without a document"):
         read(b"<collection>" + b"<a>" * depth + b"</a>" * depth + b"</collection>")
+
+
+def mention(number, text, offset, label="X", said=None):
+    return (
+        f'<annotation id="{number}"><infon key="type">{label}</infon>'
+        f'<location offset="{offset}" length="{len(text)}"/><text>{text if said is None else said}</text>'
+        "</annotation>"
+    )
+
+
+TITLE = "Borova&apos;s glue &amp; rope."  # 21 characters, 30 with its escapes
+SECOND = Entity(22, 27, "X")
+LAID_OUT = "documents whose passages lie {}, not where their offsets say"
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("said", [None, "ARLEN"])
+@pytest.mark.parametrize(
+    ("declared", "start", "text", "noted"),
+    [
+        (22, 22, "Borova's glue & rope. Arlen makes glue.", None),
+        (31, 31, "Borova's glue & rope. Arlen makes glue.", None),  # both count escapes of the title
+        (31, 22, "Borova's glue & rope. Arlen makes glue.", "one character after each other"),
+        (20, 22, "Borova's glue & rope. Arlen makes glue.", "one character after each other"),
+        (31, 21, "Borova's glue & rope.Arlen makes glue.", "right behind each other"),
+        (22, 23, "Borova's glue & rope. Arlen makes glue.", "two characters after each other"),
+    ],
+)
+def test_passages_lie_where_their_mentions_are_right(read, declared, start, text, noted, said, lenient):
+    second = mention(2, "Arlen", start, said=said) + mention(3, "glue", start + 12)
+    content = document(
+        passage(0, TITLE, mention(1, "rope", 16)), passage(declared, "Arlen makes glue.", second)
+    )
+    conversion = read(content, lenient=lenient)
+    found = conversion.texts[0]
+    assert found.text == text
+    marked = [text[one.start : one.end] for one in found.extraction.entities]
+    assert marked == ["rope", "Arlen", "glue"]
+    expected = {LAID_OUT.format(noted): 1} if noted else {}
+    if said:
+        expected["mentions whose own text is spelt otherwise than what they mark"] = 1
+    assert (conversion.report.noted, conversion.report.problems) == (expected, [])
+
+
+def test_mentions_may_count_from_their_passage_or_sentence(read):
+    sentences = (
+        f"<sentence><offset>30</offset><text>It bends.</text>{mention(2, 'bends', 3)}</sentence>"
+        f"<sentence><offset>40</offset><text>We bend it.</text>{mention(3, 'bend', 3)}</sentence>"
+    )
+    content = document(
+        passage(0, "A rod of steel.", mention(1, "steel", 9)),
+        passage(30, "", sentences),
+        relation('<node refid="1" role=""/><node refid="3" role=""/>'),
+    )
+    conversion = read(content)
+    (text,) = conversion.texts
+    assert text.text == "A rod of steel. It bends. We bend it."
+    assert text.extraction.entities == (Entity(9, 14, "X"), Entity(19, 24, "X"), Entity(29, 33, "X"))
+    assert relations(conversion) == (Relation(Entity(9, 14, "X"), Entity(29, 33, "X"), "CID"),)
+    what = "documents whose annotations count from the beginning of their passage or sentence"
+    assert (conversion.report.noted, conversion.report.problems) == ({what: 1}, [])
+
+
+def test_each_document_has_its_own_layout(read):
+    parts = [
+        document(passage(0, TITLE), passage(offset, "Arlen.", mention(1, "Arlen", 22)), name=str(offset))
+        for offset in (22, 31)
+    ]
+    conversion = read("".join(parts))
+    assert [text.extraction.entities for text in conversion.texts] == [(SECOND,), (SECOND,)]
+    assert conversion.report.noted == {LAID_OUT.format("one character after each other"): 1}
+
+
+def test_passages_that_overlap_are_an_error_if_no_layout_makes_mentions_right(read):
+    wrong = mention(1, "rope", 3) + mention(2, "glue", 5)
+    with pytest.raises(ConversionError) as caught:
+        read(document(passage(0, TITLE, wrong), passage(9, "Arlen makes glue.")))
+    for part in ("found the offset 9", "expected 21 or more, where the text before it ends", "Count offsets"):
+        assert part in str(caught.value)
+    # without a mention no offset matters
+    conversion = read(document(passage(0, TITLE), passage(0, "Arlen.")))
+    assert conversion.texts[0].text == "Borova's glue & rope. Arlen."
+    assert conversion.report.noted == {LAID_OUT.format("one character after each other"): 1}
+
+
+def test_mentions_outside_of_what_they_stand_in_are_problems_or_an_error(read):
+    outside = mention(2, "Borova", 0)
+    content = document(passage(0, TITLE), passage(22, "Arlen makes glue.", mention(3, "Arlen", 22) + outside))
+    conversion = read(content)
+    assert conversion.texts[0].extraction.entities == (SECOND, Entity(0, 6, "X"))
+    assert conversion.report.problems == [("7", "line 6: the mention 'Borova' outside of its <passage>")]
+    # with no words to go by, and sentences that make counting from the passage impossible
+    silent = "".join(mention(number, 19 * "x", number, said="") for number in (0, 1))
+    with pytest.raises(ConversionError) as caught:
+        read(document(passage(0, TITLE), passage(22, "Arlen makes glue.", silent)))
+    for part in ("2 of the 2 mentions in '7' elsewhere than they stand", "outside of its <passage>", "Count"):
+        assert part in str(caught.value)
+
+
+def test_sentences_that_are_not_those_of_their_passage_are_problems(read):
+    sentences = "".join(
+        f"<sentence><offset>{offset}</offset><text>{text}</text></sentence>"
+        for offset, text in ((9, "Arlen."), (16, "Borova."), (16, "It bends."), (0, "Arlen."))
+    )
+    conversion = read(document(passage(9, "Arlen. It bends.", sentences)))
+    assert conversion.texts[0].text == "Arlen. It bends."
+    assert [what for _, what in conversion.report.problems] == [
+        "line 5: the sentence 'Borova.' is not in its passage, where 'It bend' is",
+        "line 5: the sentence 'Arlen.' is not in its passage, where '' is",
+    ]
+
+
+def test_infons_and_elements_that_are_not_read_are_counted(read):
+    label = '<infon key="type">CID</infon><infon key="novel">No</infon><infon key="score"/>'
+    ends = '<infon key="a">D1</infon><infon key="b">D2</infon>'
+    odd = NALOXONE_XML.replace('id="1"', 'id="9"').replace("<text>", "<note>new</note><text>")
+    conversion = read(two_passages(odd, relation(NODES, label), relation(ends, label, "R2")))
+    assert conversion.report.dropped == {
+        "<note> elements in a <annotation>": 1,
+        "infons 'novel' of relations": 2,
+    }
+    assert conversion.report.duplicate_relations == 1
+
+
+def test_a_document_without_an_id_has_its_position(read):
+    parts = [document(passage(0, "Arlen."), name=name) for name in ("a", "b", " ")]
+    content = parts[0] + parts[1].replace("<id>b</id>", "") + parts[2]
+    assert [text.id for text in read(content).texts] == ["a", "1", "2"]

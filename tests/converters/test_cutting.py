@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.converters import Conversion, Place
+from spacy_bispn.converters import Conversion, FilePosition, ParsedItem
 from spacy_bispn.converters.cutting import cut
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
 
 TEXT = "ORC binds ATP.  It also binds MCM2.\n"
 ORC, ATP, IT, MCM2 = Entity(0, 3, "P"), Entity(10, 13, "C"), Entity(16, 18, "P"), Entity(30, 34, "P")
 GOLD = Extraction((ORC, ATP, IT, MCM2), (Relation(ORC, ATP, "binds", 0.5), Relation(MCM2, IT, "binds")))
-PLACE = Place(Path("file"), "line 1")
+START = FilePosition(Path("file"), "line 1")
 DOCUMENT = AnnotatedText("7", TEXT, GOLD)
 
 
@@ -34,8 +34,7 @@ def test_relations_between_sentences_are_lost_and_counted() -> None:
     sentences, lost = cut(crossing, [0, 16])
     assert lost == 1 and not any(sentence.extraction.relations for sentence in sentences)
     conversion = Conversion(starts=lambda text: [0, 16])
-    with conversion.attempt():
-        conversion.add(PLACE, crossing.id, crossing.text, GOLD.entities, crossing.extraction.relations)
+    conversion.add_item(ParsedItem.add, START, "7", TEXT, GOLD.entities, crossing.extraction.relations)
     assert [text.id for text in conversion.texts] == ["7:0", "7:1"]
     assert conversion.report.dropped == {"relations across sentences": 1}
     assert (conversion.report.texts, conversion.report.entities, conversion.report.relations) == (2, 4, 0)
@@ -44,8 +43,7 @@ def test_relations_between_sentences_are_lost_and_counted() -> None:
 def test_sentences_of_the_file_go_before_all_others() -> None:
     for starts, texts in ((None, 1), (lambda text: [0, 4], 3)):
         conversion = Conversion(starts=starts)
-        with conversion.attempt():
-            conversion.add(PLACE, "7", TEXT, (), (), sentences=[0, 10, 16])
+        conversion.add_item(ParsedItem.add, START, "7", TEXT, (), (), sentences=[0, 10, 16])
         assert len(conversion.texts) == texts
 
 

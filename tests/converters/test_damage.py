@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from examples import ITEMS, LINES, LISTS, encode
+from examples import DOCUMENTS, ITEMS, LINES, LISTS, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ def check(form: str, content: bytes, folder: Path, lenient: bool) -> None:
     path = folder / "corpus.data"
     path.write_bytes(content)
     try:
-        conversion = get_format(form)(path, lenient=lenient)
+        conversion = get_format(form).read(path, lenient=lenient)
     except ConversionError as error:
         assert "corpus.data, " in str(error) and "found" in str(error) and "expected" in str(error)
         return
@@ -67,6 +68,20 @@ def test_bytes(folder: Path, form: str, data: st.DataObject, lenient: bool) -> N
     check(form, data.draw(damaged(content)), folder, lenient)
 
 
+@pytest.mark.parametrize("form", sorted(DOCUMENTS))
+@given(st.data(), st.booleans())
+def test_bytes_of_documents(folder: Path, form: str, data: st.DataObject, lenient: bool) -> None:
+    check(form, data.draw(damaged(DOCUMENTS[form].encode())), folder, lenient)
+
+
+@given(st.data(), st.booleans())
+def test_values_of_a_cas(folder: Path, data: st.DataObject, lenient: bool) -> None:
+    item = json.loads(DOCUMENTS["cas-json"])
+    container, key = data.draw(st.sampled_from(list(places(item))))
+    container[key] = data.draw(VALUES)
+    check("cas-json", json.dumps(item).encode("utf8", "replace"), folder, lenient)
+
+
 @pytest.mark.parametrize("form", sorted({*LINES, *LISTS} - {"text2dt"}))
 @given(st.data(), st.booleans())
 def test_values(folder: Path, form: str, data: st.DataObject, lenient: bool) -> None:
@@ -81,7 +96,7 @@ def test_formats_are_found_or_named(folder: Path, content: bytes) -> None:
     path = folder / "unknown.data"
     path.write_bytes(content)
     try:
-        assert detect(path) in ITEMS
+        assert detect(path) in {*ITEMS, *DOCUMENTS, "brat", "chemprot"}
     except ConversionError as error:
         assert "unknown.data" in str(error) and "expected" in str(error)
 
@@ -91,4 +106,4 @@ def test_what_is_no_literal_is_named_without_an_address(folder: Path) -> None:
     path.write_bytes(b"{'text': x}\n")
     said = r"line 1: found no Python literal \(malformed node[^<]*\), expected a Python literal\. Check"
     with pytest.raises(ConversionError, match=said):
-        get_format("text2dt")(path)
+        get_format("text2dt").read(path)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, dygie
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.dygie import SYMMETRIC, read_dygie
 from spacy_bispn.records import Relation
 
 DOCUMENT = {
@@ -21,7 +22,7 @@ def read(tmp_path):
     def read_documents(*documents, **settings):
         path = tmp_path / "scierc.json"
         path.write_text("".join(json.dumps(each) + "\n" for each in documents), encoding="utf-8")
-        return dygie.read(path, **settings)
+        return read_dygie(path, **settings)
 
     return read_documents
 
@@ -56,7 +57,7 @@ def test_a_document_may_be_one_text(read):
 
 
 def test_symmetric_labels_have_to_be_asked_for(read):
-    second = read(DOCUMENT, symmetric=dygie.SYMMETRIC).texts[1]
+    second = read(DOCUMENT, symmetric=SYMMETRIC).texts[1]
     assert said(second)[1] == [("It", "COMPARE", "GPT")]
 
 
@@ -106,7 +107,7 @@ def test_sentences_without_words_or_entities_are_texts(read):
         ),
         ({"sentences": ["BERT", "It"]}, "the sentence 'BERT'", "a list of tokens"),
         ({"sentences": [[1], []]}, "[1]", "a list of [str]"),
-        ({"doc_key": 1}, "'doc_key': 1", "type str"),
+        ({"doc_key": 1.5}, "'doc_key': 1.5", "a string or a whole number"),
         ({"clusters": {}}, "'clusters': {}", "type list"),
     ],
 )
@@ -126,6 +127,89 @@ def test_an_unknown_level_is_named(read):
         read(DOCUMENT, level="line")
 
 
+TWO = {
+    "doc_key": 7,
+    "sentences": [["Acme", "hired", "Bob", "."], ["He", "left", "Rome", "for", "Paris", "."]],
+    "ner": [[[0, 0, "ORG"], [2, 2, "PER"]], [[4, 4, "PER"], [6, 6, "GPE"], [8, 8, "GPE"]]],
+    "relations": [[[0, 0, 2, 2, "hires"]], [[4, 4, 6, 6, "left"]]],
+}
+ELSEWHERE = "rows in another sentence than that of their list"
+
+
+@pytest.mark.parametrize("level", ["sentence", "document"])
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            {
+                "ner": [TWO["ner"][0], [[0, 0, "PER"], [2, 2, "GPE"]]],
+                "relations": [[], [[0, 0, 2, 2, "left"]]],
+            },
+            f"3 of 3 {ELSEWHERE} (here a 'PER' at tokens 0 to 0 in the list of sentence 1, which is 4 to 9)",
+        ),
+        (
+            {
+                "relations": [[[0, 0, 2, 2, "hires"], [4, 4, 6, 6, "left"]], []],
+                "ner": [[*TWO["ner"][0], *TWO["ner"][1]], []],
+            },
+            f"4 of 4 {ELSEWHERE} (here a 'PER' at tokens 4 to 4 in the list of sentence 0, which is 0 to 3)",
+        ),
+        ({"ner": [[[0, 0, "ORG"]], [[0, 0, "PER"]]], "relations": [[], []]}, f"1 of 1 {ELSEWHERE}"),
+    ],
+)
+def test_rows_counted_from_their_sentence_are_an_error(read, change, found, level):
+    with pytest.raises(ConversionError) as caught:
+        read(TWO | change, level=level)
+    for part in (
+        "scierc.json, line 1: found",
+        found,
+        "counted in tokens of the whole document",
+        "Add the number",
+    ):
+        assert part in str(caught.value)
+    conversion = read(TWO | change, TWO | {"doc_key": 8}, level=level, lenient=True)
+    assert {text.id.split(":")[0] for text in conversion.texts} == {"8"}
+    assert found in conversion.report.errors[0]
+
+
+def test_a_row_in_the_list_of_another_sentence_is_a_problem(read):
+    ner = [[*TWO["ner"][0], [8, 8, "GPE"]], TWO["ner"][1][:2]]
+    conversion = read(TWO | {"ner": ner})
+    assert [said(text)[0] for text in conversion.texts] == [["Acme", "Bob"], ["Paris", "He", "Rome"]]
+    what = "line 1: a 'GPE' at tokens 8 to 8 in the list of sentence 0, which is 0 to 3"
+    assert conversion.report.problems == [("7", what)]
+
+
+def test_keys_may_be_numbers_or_missing(read):
+    nameless = {key: value for key, value in TWO.items() if key != "doc_key"}
+    conversion = read(TWO, nameless, nameless | {"doc_key": None}, TWO | {"doc_key": "7"}, level="document")
+    assert [text.id for text in conversion.texts] == ["7", "1", "2", "7"]
+    assert conversion.report.problems == [("7", "an earlier text has the same id")]
+
+
+def test_only_clusters_with_something_in_them_are_counted(read):
+    for clusters, count in (([], {}), ([[]], {}), ([[], [[0, 0], [4, 4]], []], {"coreference clusters": 1})):
+        assert read(TWO | {"clusters": clusters}).report.dropped == count
+
+
+def test_keys_that_are_not_read_are_counted(read):
+    more = {
+        "event_clusters": [[[1, 1]]],
+        "predicted_ner": [[[0, 0, "ORG", 9.5, 0.9]], []],
+        "predicted_relations": [[], []],
+        "dataset": None,
+        "weight": 0,
+        "deep": json.loads("[" * 500 + "]" * 500),
+    }
+    conversion = read(TWO | more, TWO | more | {"doc_key": 8, "event_clusters": [[]]})
+    assert conversion.report.dropped == {
+        "values of the key 'event_clusters' of documents": 1,
+        "values of the key 'predicted_ner' of documents": 2,
+        "values of the key 'weight' of documents": 2,
+    }
+    assert conversion.report.entities == 10
+
+
 PUBLISHED = [
     # part, sentences, documents, entities, relations and duplicates of them, nested pairs, clusters
     ("train", 1861, 350, 5598, 3219, 4, 61),
@@ -140,11 +224,11 @@ def test_published_counts_of_scierc(
     corpora, part, sentences, documents, entities, relations, duplicates, nested
 ):
     path = corpora / "scierc" / f"{part}.json"
-    report = dygie.read(path).report
+    report = read_dygie(path).report
     assert (report.texts, report.entities, report.nested) == (sentences, entities, nested)
     assert (report.relations, report.duplicate_relations) == (relations - duplicates, duplicates)
     assert set(report.dropped) == {"coreference clusters"} and not report.problems
-    whole = dygie.read(path, level="document").report
+    whole = read_dygie(path, level="document").report
     assert (whole.texts, whole.entities) == (documents, entities)
     assert (whole.relations, whole.duplicate_relations) == (relations - duplicates, duplicates)
 
@@ -152,16 +236,14 @@ def test_published_counts_of_scierc(
 def test_symmetric_relations_of_scierc_start_with_the_earlier_entity(corpora):
     path = corpora / "scierc" / "train.json"
     flipped = 0
-    for free, fixed in zip(
-        dygie.read(path).texts, dygie.read(path, symmetric=dygie.SYMMETRIC).texts, strict=True
-    ):
+    for free, fixed in zip(read_dygie(path).texts, read_dygie(path, symmetric=SYMMETRIC).texts, strict=True):
         for relation in free.extraction.relations:
-            later = relation.label in dygie.SYMMETRIC and relation.tail < relation.head
+            later = relation.label in SYMMETRIC and relation.tail < relation.head
             flipped += later
             wanted = Relation(relation.tail, relation.head, relation.label) if later else relation
             assert wanted in fixed.extraction.relations
     assert flipped == 52
-    assert not any("-LRB-" in text.text for text in dygie.read(path).texts)
+    assert not any("-LRB-" in text.text for text in read_dygie(path).texts)
 
 
 def test_a_document_is_kept_whole_or_not_at_all(read):

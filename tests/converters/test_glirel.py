@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, glirel
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.glirel import read_glirel
 from spacy_bispn.records import Entity, Relation
 
 WORDS = ["Godstow", "and", "Binsey", "along", "the", "River", "Thames", "."]
@@ -33,7 +34,7 @@ def read(tmp_path):
     def read_items(*items, **settings):
         path = tmp_path / "glirel.jsonl"
         path.write_text("".join(json.dumps(each) + "\n" for each in items), encoding="utf-8")
-        return glirel.read(path, **settings)
+        return read_glirel(path, **settings)
 
     return read_items
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.converters.json_list import NoList, parse_list
+from spacy_bispn.converters.json_list import NoList, parse_beginning, parse_list, parse_objects
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -100,7 +100,7 @@ def test_an_item_of_many_parts_is_not_parsed_after_each(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('[1,\n\n2 3]', "expecting ',' or ']' in line 3"),
+        ("[1,\n\n2 3]", "expecting ',' or ']' in line 3"),
         ("[1,\n{]", "Expecting property name enclosed in double quotes in line 2"),
         ('[\n\n\n"a', "Unterminated string starting at in line 4"),
         ("[1]\n[2]", "expecting nothing behind the list in line 2"),
@@ -142,3 +142,60 @@ def test_a_key_that_stands_twice_would_be_lost() -> None:
 def test_half_of_a_pair_has_its_line() -> None:
     with pytest.raises(ValueError, match=r"surrogates not allowed in line 2"):
         list(parse_list(['[{},\n"\\ud800"]']))
+
+
+MEMBERS = st.dictionaries(st.text(max_size=3).map("k".__add__), VALUES, max_size=3)
+
+
+@given(items=st.lists(MEMBERS, min_size=1, max_size=4), size=st.integers(1, 9), indent=st.none() | st.just(1))
+def test_objects_one_after_the_other_are_read_in_parts(
+    items: list[dict[str, object]], size: int, indent: int | None
+) -> None:
+    content = "\n".join(json.dumps(item, indent=indent) for item in items)
+    assert [item for _, item in parse_objects(in_parts(f" \n{content}\r\n", size))] == items
+    listed = json.dumps(items, indent=indent)
+    assert [item for _, item in parse_objects(in_parts(listed, size))] == items
+
+
+@given(before=MEMBERS, items=st.lists(VALUES, max_size=4), after=MEMBERS, size=st.integers(1, 9))
+def test_a_list_inside_an_object_is_read_in_its_place(
+    before: dict[str, object], items: list[object], after: dict[str, object], size: int
+) -> None:
+    content = json.dumps({**before, "list": items, **after}) + json.dumps({"list": 1})
+    found = [item for _, item in parse_objects(in_parts(content, size), ["list"])]
+    assert found == [*items, {"list": 1}]
+
+
+@given(content=st.text('{}[]",:.-e1\\ \n', max_size=12), size=st.integers(1, 4))
+def test_what_json_refuses_is_no_object_in_parts_either(content: str, size: int) -> None:
+    try:
+        expected = json.loads(content)
+    except ValueError:
+        expected = None
+    if isinstance(expected, dict):
+        assert [item for _, item in parse_objects(in_parts(content, size))] == [expected]
+    elif not isinstance(expected, list) and not content.lstrip(" \n").startswith("{}"):
+        with pytest.raises(ValueError):
+            list(parse_objects(in_parts(content, size)))
+
+
+@given(before=MEMBERS, items=st.lists(VALUES, max_size=4), size=st.integers(1, 9))
+def test_the_beginning_of_an_object_ends_at_its_first_list(
+    before: dict[str, object], items: list[object], size: int
+) -> None:
+    before = {key: value for key, value in before.items() if not isinstance(value, list)}
+    content = json.dumps({**before, "list": items})[:-1] + ', "broken'
+    assert parse_beginning(in_parts(content, size)) == {**before, "list": items[:1]}
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a" 1}', '{"a": 1', '{"a": 1,}', "{1: 1}", '{"a": 1} x', '{"a": 1, "a": 2}']
+)
+def test_broken_objects_are_refused_with_their_line(content: str) -> None:
+    with pytest.raises(ValueError, match=r"in line 2|twice in one object"):
+        list(parse_objects(["\n" + content]))
+
+
+def test_what_is_neither_object_nor_list_is_shown() -> None:
+    with pytest.raises(NoList, match="17"):
+        list(parse_objects(["17"]))

@@ -7,7 +7,8 @@ from examples import annotated_texts, unworded_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.converters import ConversionError, jsonl
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.jsonl import read_jsonl, write_jsonl
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 LINE = {
@@ -25,14 +26,14 @@ def read(tmp_path):
     def read_content(content):
         path = tmp_path / "corpus.jsonl"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return jsonl.read(path)
+        return read_jsonl(path)
 
     return read_content
 
 
 def test_one_object_per_line(read, tmp_path):
     assert read(json.dumps(LINE)).texts == [TEXT]
-    jsonl.write(tmp_path / "written.jsonl", [TEXT])
+    write_jsonl(tmp_path / "written.jsonl", [TEXT])
     assert json.loads((tmp_path / "written.jsonl").read_text("utf-8")) == LINE
 
 
@@ -101,14 +102,14 @@ def test_malformed_files_are_named(read, content, found):
 def test_a_relation_to_an_entity_that_is_not_listed_cannot_be_written(tmp_path):
     lost = AnnotatedText("a", TEXT.text, Extraction((ORC,), TEXT.extraction.relations))
     with pytest.raises(ConversionError, match=r"text 'a': found a 'binds' relation to .*Add the entity"):
-        jsonl.write(tmp_path / "corpus.jsonl", [lost])
+        write_jsonl(tmp_path / "corpus.jsonl", [lost])
 
 
 @given(st.lists(annotated_texts() | unworded_texts(st.text().filter(str.strip)), min_size=1, max_size=3))
 def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "round-trip.jsonl"
-    jsonl.write(path, texts)
-    assert jsonl.read(path).texts == texts
+    write_jsonl(path, texts)
+    assert read_jsonl(path).texts == texts
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_labels_and_words_are_not_blank(tmp_path, change, found, expected, advic
     item = {"id": "a", "text": "ORC binds ATP.", "entities": [[0, 3, "P"], [10, 13, "C"]], "relations": []}
     (tmp_path / "in.jsonl").write_text(json.dumps(item | change))
     with pytest.raises(ConversionError) as caught:
-        jsonl.read(tmp_path / "in.jsonl")
+        read_jsonl(tmp_path / "in.jsonl")
     for part in ("in.jsonl, line 1", found, expected, advice):
         assert part in str(caught.value)
 
@@ -132,10 +133,10 @@ def test_a_key_that_stands_twice_would_be_lost(tmp_path):
     line = '{"id": "a", "text": "ORC", "entities": [[0, 3, "P"]], "entities": [], "relations": []}\n'
     (tmp_path / "in.jsonl").write_text(line)
     with pytest.raises(ConversionError, match=r"line 1: found invalid JSON \(the key 'entities' twice"):
-        jsonl.read(tmp_path / "in.jsonl")
+        read_jsonl(tmp_path / "in.jsonl")
 
 
 def test_what_is_no_json_is_named_by_its_place_in_the_file(tmp_path):
     (tmp_path / "in.jsonl").write_text('\n{"id": }\n')
     with pytest.raises(ConversionError, match=r"line 2: found invalid JSON \(Expecting value: column 8\)"):
-        jsonl.read(tmp_path / "in.jsonl")
+        read_jsonl(tmp_path / "in.jsonl")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, labelstudio
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.labelstudio import read_labelstudio
 from spacy_bispn.records import Entity, Relation
 
 TEXT = "Google was founded by Larry Page."
@@ -34,7 +35,7 @@ def read(tmp_path):
     def read_tasks(*tasks, **settings):
         path = tmp_path / "export.json"
         path.write_text(json.dumps(tasks), encoding="utf-8")
-        return labelstudio.read(path, **settings)
+        return read_labelstudio(path, **settings)
 
     return read_tasks
 
@@ -117,7 +118,7 @@ def test_offsets_in_utf16_units_are_found_out(read):
 
 def test_a_region_whose_text_stands_elsewhere_is_a_problem(read):
     report = read(task(region("g", 1, 6, "ORG", text="Google"))).report
-    assert report.problems == [("5", "the region 'Google' marks 'oogle' at 1 to 6")]
+    assert report.problems == [("5", "item 0 in line 1: the mention 'Google' marks 'oogle'")]
 
 
 @pytest.mark.parametrize(
@@ -125,11 +126,13 @@ def test_a_region_whose_text_stands_elsewhere_is_a_problem(read):
     [
         (task(region("p", 22, 34, "PER", text="Page.")), "22 to 34", "end <= 33 characters"),
         (task(region("p", 4, 4, "PER")), "4 to 4", "start < end"),
-        (task(G, link()), "region 'p'", "one of the 1 listed"),
         (task(G, region("g", 22, 32, "PER")), "two regions with the id 'g'", "one"),
         (task(G, P, link("up")), "the direction 'up'", "one of right, left, bi"),
         (task(G, P, link(labels=(1,))), "[1]", "a list of [str]"),
-        (task(data={"body": TEXT}), "the keys 'body'", "the key 'text'"),
+        (task(data={"body": TEXT, "title": "A"}), "the keys 'body', 'title' in 'data'", "the key 'text'"),
+        (task(data={"text": 5}), "'text': 5", "a value of type str"),
+        (task(id=[5]), "'id': [5]", "a string or a whole number"),
+        (task(G | {"id": 1.5}), "'id': 1.5", "a string or a whole number"),
         (task(annotations=[1]), "found 1", "an object with the key 'was_cancelled'"),
         (task("x"), "found 'x'", "an object with the key 'type'"),
         (task({"type": "labels", "id": "a", "value": {"start": 1.5}}), "'start': 1.5", "type int"),

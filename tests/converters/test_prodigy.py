@@ -7,7 +7,8 @@ from examples import ITEMS, annotated_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.converters import ConversionError, prodigy
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.prodigy import read_prodigy, write_prodigy
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 TEXT = "Smad-dependent Id1."
@@ -45,7 +46,7 @@ def read(tmp_path):
     def read_tasks(*tasks, **settings):
         path = tmp_path / "annotations.jsonl"
         path.write_text("".join(json.dumps(each) + "\n" for each in tasks), encoding="utf-8")
-        return prodigy.read(path, **settings)
+        return read_prodigy(path, **settings)
 
     return read_tasks
 
@@ -131,7 +132,7 @@ def test_malformed_tasks_are_named(read, change, found, expected):
 
 def test_a_written_task_is_what_prodigy_shows(read, tmp_path):
     texts = read(ITEMS["prodigy"]).texts
-    prodigy.write(tmp_path / "out.jsonl", texts)
+    write_prodigy(tmp_path / "out.jsonl", texts)
     written = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
     assert written.items() >= ITEMS["prodigy"].items()
     assert written["meta"] == {"id": "0"}
@@ -140,20 +141,20 @@ def test_a_written_task_is_what_prodigy_shows(read, tmp_path):
 @given(st.lists(annotated_texts(), min_size=1, max_size=3))
 def test_reading_gives_back_what_was_written(tmp_path_factory, texts):
     path = tmp_path_factory.getbasetemp() / "round-trip.jsonl"
-    prodigy.write(path, texts)
-    assert prodigy.read(path, negative=()).texts == texts
+    write_prodigy(path, texts)
+    assert read_prodigy(path, negative=()).texts == texts
 
 
 def test_published_counts_of_the_sample(corpora, tmp_path):
-    conversion = prodigy.read(corpora / "prodigy" / "annotations.jsonl")
+    conversion = read_prodigy(corpora / "prodigy" / "annotations.jsonl")
     report = conversion.report
     assert (report.texts, report.entities, report.duplicate_entities) == (149, 466, 0)
     assert report.relations + report.duplicate_relations == 267 - 34
     assert report.dropped == {"negative relations": 34} and not report.problems
-    everything = prodigy.read(corpora / "prodigy" / "annotations.jsonl", negative=()).report
+    everything = read_prodigy(corpora / "prodigy" / "annotations.jsonl", negative=()).report
     assert (everything.relations, everything.duplicate_relations) == (263, 4)
-    prodigy.write(tmp_path / "again.jsonl", conversion.texts)
-    assert prodigy.read(tmp_path / "again.jsonl").texts == conversion.texts
+    write_prodigy(tmp_path / "again.jsonl", conversion.texts)
+    assert read_prodigy(tmp_path / "again.jsonl").texts == conversion.texts
 
 
 def test_characters_say_where_a_span_is_and_tokens_that_differ_are_a_problem(read):
@@ -186,5 +187,59 @@ def test_tokens_that_are_elsewhere_are_named(read, change, found, expected):
 
 
 def test_a_text_without_words_can_be_written(tmp_path):
-    prodigy.write(tmp_path / "out.jsonl", [AnnotatedText("0", "", Extraction((), ()), ())])
-    assert prodigy.read(tmp_path / "out.jsonl").texts[0].text == ""
+    write_prodigy(tmp_path / "out.jsonl", [AnnotatedText("0", "", Extraction((), ()), ())])
+    assert read_prodigy(tmp_path / "out.jsonl").texts[0].text == ""
+
+
+def by(*names, first=0, **changes):
+    """A task as several annotators answered it, one span each."""
+    spans = [span(0, 4, 0, 0), span(15, 18, 3, 3)][first : first + 1]
+    keys = ("_session_id", "_annotator_id")
+    return task(spans=spans, relations=[], **dict(zip(keys, names, strict=False)), **changes)
+
+
+def places(conversion):
+    return [[one.start for one in text.extraction.entities] for text in conversion.texts]
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_of_several_annotators_of_a_text_the_first_is_read_or_the_one_named(read, lenient):
+    rejected = by("rel-cy", "cy", answer="reject")
+    tasks = [rejected, by("rel-ann", "ann"), by("rel-bob", "bob", first=1), by("rel-ann", "ann", first=1)]
+    conversion = read(*tasks, lenient=lenient)
+    assert places(conversion) == [[0], [15]]  # ann's, who answered twice
+    assert conversion.report.dropped == {
+        "further annotations of a text": 1,
+        "tasks with the answer 'reject'": 1,
+    }
+    for name in ("bob", "rel-bob"):
+        conversion = read(*tasks, annotator=name, lenient=lenient)
+        assert places(conversion) == [[15]]
+        assert conversion.report.dropped["annotations of other annotators"] == 2
+    with pytest.raises(ConversionError) as error:
+        read(*tasks, annotator="dan", lenient=lenient)
+    for part in ("nothing of the annotator 'dan'", "ann, bob, rel-ann, rel-bob", "Pass --annotator"):
+        assert part in str(error.value)
+
+
+def test_one_text_annotated_twice_without_names_is_kept_and_said(read):
+    conversion = read(by(), by(first=1), by())
+    assert places(conversion) == [[0], [15], [0]]
+    assert conversion.report.noted == {"texts annotated otherwise than an earlier copy of them": 1}
+    assert conversion.report.problems == [("1", "an earlier text has the same words and other annotations")]
+
+
+def test_null_is_no_value(read):
+    conversion = read(task(answer=None, meta={"id": None}), task(tokens=None, meta=None))
+    assert [(text.id, len(text.extraction.relations)) for text in conversion.texts] == [("0", 1), ("1", 1)]
+
+
+def test_tokens_and_spans_may_count_utf16_units(read):
+    token = {"text": "🙂", "start": 0, "end": 2, "id": 0, "ws": False}
+    told = {"text": "Id1", "start": 2, "end": 5, "id": 1, "ws": False}
+    item = task(text="🙂Id1", tokens=[token, told], spans=[span(2, 5, 1, 1)], relations=[])
+    for offsets in ("utf-16", "auto"):
+        (text,) = read(item, offsets=offsets).texts
+        assert (text.words, text.extraction.entities) == (("🙂", "Id1"), (Entity(1, 4, "GGP"),))
+    with pytest.raises(ConversionError, match=r"the token '🙂' at 0 to 2, expected '🙂I', which is there"):
+        read(item)

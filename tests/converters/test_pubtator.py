@@ -2,7 +2,8 @@
 
 import pytest
 
-from spacy_bispn.converters import ConversionError, pubtator
+from spacy_bispn.converters import ConversionError
+from spacy_bispn.converters.formats.pubtator import read_pubtator
 from spacy_bispn.records import Entity, Extraction, Relation
 
 TITLE, ABSTRACT = "Naloxone reverses shock.", "Naloxone or clonidine, in shock or low pressure."
@@ -24,7 +25,7 @@ def read(tmp_path):
     def read_content(content, **settings):
         path = tmp_path / "corpus.txt"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return pubtator.read(path, **settings)
+        return read_pubtator(path, **settings)
 
     return read_content
 
@@ -116,9 +117,85 @@ def test_a_relation_with_a_concept_that_no_mention_has_is_a_problem(read):
     ]
 
 
-def test_columns_behind_those_of_a_relation_are_not_read(read):
-    conversion = read(HEAD + MENTIONS + "7\tAssociation\tD3\tD2\tNovel\n", pairs="nearest")
-    assert relations(conversion) == (Relation(CLONIDINE, SHOCK, "Association"),)
+def test_columns_that_are_not_read_are_counted(read):
+    rows = "7\tAssociation\tD3\tD2\tNovel\n7\tCause\tD3\tD2\t\n"
+    mention = "7\t60\t72\tlow pressure\tDisease\tD4\t\tHypo\n"
+    conversion = read(HEAD + MENTIONS + rows + mention, pairs="nearest")
+    assert relations(conversion) == (
+        Relation(CLONIDINE, SHOCK, "Association"),
+        Relation(CLONIDINE, SHOCK, "Cause"),
+    )
+    dropped = {"values in column 5 of relations": 1, "values in column 8 of mentions": 1}
+    assert conversion.report.dropped == dropped
+
+
+GREEK = "8|t|TNF-α binds IL-1β in T cells.\n8|a|β-catenin costs 5 µm.\n"
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_words_that_are_only_spelt_otherwise_are_no_wrong_offsets(read, lenient):
+    rows = (
+        "8\t0\t5\tTNF-a\tGene\tP1\n8\t12\t17\tIl 1beta\tGene\tP2\n"
+        "8\t30\t39\tbeta catenin\tGene\tP3\n8\t46\t50\t5 um\tX\tP4\n8\tbinds\tP1\tP2\n"
+    )
+    conversion = read(GREEK + rows, lenient=lenient)
+    tnf, il = Entity(0, 5, "Gene"), Entity(12, 17, "Gene")
+    assert conversion.texts[0].extraction.entities == (tnf, il, Entity(30, 39, "Gene"), Entity(46, 50, "X"))
+    assert relations(conversion) == (Relation(tnf, il, "binds"),)
+    assert conversion.report.noted["mentions whose own text is spelt otherwise than what they mark"] == 4
+    assert conversion.report.problems == []
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize(
+    "move",
+    [(1, 1), (-1, -1), (0, -1), (1, 0), (0, -2)],  # the last two: ends that are included, starts from 1
+)
+def test_offsets_that_are_a_character_off_are_still_an_error(read, move, lenient):
+    rows = "".join(
+        f"7\t{start + move[0]}\t{end + move[1]}\t{ABSTRACT[start - 25 : end - 25].upper()}\tX\t-\n"
+        for start, end in ((37, 46), (51, 56), (60, 63))
+    )
+    if lenient:
+        report = read(HEAD + rows, lenient=True).report
+        said, texts = report.errors[0], report.texts
+    else:
+        with pytest.raises(ConversionError) as caught:
+            read(HEAD + rows)
+        said, texts = str(caught.value), 0
+    assert texts == 0 and "found 3 of the 3 mentions in '7' elsewhere than their offsets say" in said
+    assert "offsets in characters of the text as it stands" in said and "encoding were changed" in said
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"), [(0, "right behind each other"), (2, "two characters after each other")]
+)
+def test_title_and_abstract_lie_where_mentions_are_right(read, gap, said):
+    text = TITLE + gap * " " + ABSTRACT
+    start = text.index("clonidine")
+    rows = f"7\t0\t8\tNaloxone\tChemical\tD1\n7\t{start}\t{start + 9}\tclonidine\tChemical\tD3\n"
+    conversion = read(HEAD + rows + HEAD.replace("7|", "8|"))
+    first, second = conversion.texts
+    assert (first.text, second.text) == (text, f"{TITLE} {ABSTRACT}")
+    assert first.extraction.entities == (TITLE_DRUG, Entity(start, start + 9, "Chemical"))
+    assert conversion.report.noted == {f"texts whose title and abstract lie {said}": 1}
+    assert conversion.report.problems == []
+
+
+def test_words_that_resemble_what_is_there_are_noted_and_named(read):
+    conversion = read(HEAD + MENTIONS.replace("\tshock", "\tshack"))
+    assert conversion.report.noted["mentions whose own text is spelt otherwise than what they mark"] == 2
+    assert conversion.report.problems == [
+        ("7", "line 4: the mention 'shack' marks 'shock'"),
+        ("7", "line 7: the mention 'shack' marks 'shock'"),
+    ]
+
+
+def test_mentions_without_words_are_noted_not_wrong(read):
+    rows = "7\t0\t8\t\tChemical\tD1\n7\t18\t23\t \tDisease\tD2\n"
+    report = read(HEAD + rows).report
+    assert report.noted == {"mentions whose offsets nothing checks, as no text stands behind them": 2}
+    assert (report.entities, report.problems) == (2, [])
 
 
 def test_texts_are_separated_by_their_titles(read):
@@ -139,8 +216,8 @@ def test_windows_line_ends_byte_order_marks_and_other_separators_do_no_harm(read
 
 
 def test_a_mention_that_is_not_where_it_should_be_is_a_problem(read):
-    conversion = read(HEAD + MENTIONS.replace("clonidine", "Clonidine"))
-    assert conversion.report.problems == [("7", "line 6: the mention 'Clonidine' marks 'clonidine'")]
+    conversion = read(HEAD + MENTIONS.replace("clonidine", "Naloxone"))
+    assert conversion.report.problems == [("7", "line 6: the mention 'Naloxone' marks 'clonidine'")]
 
 
 def test_offsets_made_for_another_text_are_an_error(read):

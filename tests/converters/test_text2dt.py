@@ -1,8 +1,12 @@
 """Text2DT: Python literals, of which nothing is run, and offsets that count the "@"."""
 
+import warnings
+from contextlib import suppress
+
 import pytest
 
-from spacy_bispn.converters import ConversionError, detect, text2dt
+from spacy_bispn.converters import ConversionError, detect
+from spacy_bispn.converters.formats.text2dt import read_text2dt
 from spacy_bispn.records import Entity, Relation
 
 ITEM = {
@@ -18,7 +22,7 @@ def read(tmp_path):
     def read_lines(*lines, **settings):
         path = tmp_path / "train_dev.txt"
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return text2dt.read(path, **settings)
+        return read_text2dt(path, **settings)
 
     return read_lines
 
@@ -43,9 +47,9 @@ def test_two_labels_of_a_pair_and_unrelated_entities_are_kept(read):
     [
         ({"entities": [(14, 30, "沙", "药物")]}, "14 to 30", "end <= 19 characters"),
         (
-            {"entities": [(13, 17, "沙丁胺醇", "药物")]},
-            "'沙丁胺醇' at 13 to 17",
-            "'用沙丁胺', which is there",
+            {"entities": [(0, 4, "哮喘患者", "病患"), (13, 17, "沙丁胺醇", "药物")], "relations": []},
+            "(here '用沙丁胺' instead of '沙丁胺醇')",
+            "offsets in characters of the text as it stands",
         ),
         ({"entities": [[0, 4, "哮喘患者", "病患"]]}, "[0, 4", "a tuple of [int, int, str, str]"),
         (
@@ -53,7 +57,11 @@ def test_two_labels_of_a_pair_and_unrelated_entities_are_kept(read):
             "the span (5, 7)",
             "one of the 2 listed",
         ),
-        ({"relations": [([0, 4, "患者"], "a", [14, 18, "沙丁胺醇"])]}, "'患者' at 0 to 4", "'哮喘患者'"),
+        (
+            {"relations": [([0, 4, "患者"], "a", [14, 18, "沙丁胺醇"])]},
+            "'哮喘患者' instead of '患者'",
+            "offsets",
+        ),
         ({"relations": [([0, 4], "a", [14, 18])]}, "[0, 4]", "a list of [int, int, str]"),
         ({"text": 1}, "'text': 1", "type str"),
     ],
@@ -75,8 +83,37 @@ def test_what_is_no_literal_is_not_evaluated(read, line):
         read(line)
 
 
+def test_spans_that_are_only_spelt_otherwise_are_noted(read):
+    marked = [([0, 4, "哮喘患者 "], "治疗药物", [14, 20, "5 ug/kg"])]
+    entities = [(0, 4, "哮喘患者 ", "病患"), (14, 20, "5 ug/kg", "用法")]
+    item = ITEM | {"text": ITEM["text"][:14] + "5μg/kg", "relations": marked, "entities": entities}
+    report = read(item).report
+    assert (report.entities, report.relations, report.problems) == (2, 1, [])
+    assert report.noted == {  # an argument that repeats its entity counts once
+        "mentions whose own text has white space at an edge, which is cut off": 1,
+        "mentions whose own text is spelt otherwise than what they mark": 1,
+    }
+
+
+def test_keys_that_are_not_read_are_counted(read):
+    report = read(ITEM | {"tree": [{"role": "C"}], "empty": []}).report
+    assert report.dropped == {"values of the key 'tree' of texts": 1}
+
+
+@pytest.mark.parametrize("action", ["error", "default"])
+def test_python_warns_of_no_literal_and_of_no_line_that_is_none(tmp_path, recwarn, action):
+    warnings.simplefilter(action)
+    literal = r"{'text': 'a \d 3in', 'entities': [], 'relations': [], 'x': 1if 1else 2}"
+    for line in ("7|t|A rod of 3in steel.", "1if 2", literal, ITEM, r"{'text': '\d', 'entities': [()]}"):
+        with suppress(ConversionError):
+            detect(write(tmp_path / "in.txt", f"{line}\n"))
+    assert not list(recwarn)
+    item = read_text2dt(write(tmp_path / "in.txt", r"{'text': '\d', 'entities': [], 'relations': []}")).texts
+    assert [text.text for text in item] == [r"\d"] and not list(recwarn)
+
+
 def test_published_counts_of_text2dt(corpora):
-    conversion = text2dt.read(corpora / "text2dt" / "train_dev.txt")
+    conversion = read_text2dt(corpora / "text2dt" / "train_dev.txt")
     report = conversion.report
     assert report.texts == 400
     assert (report.entities + report.duplicate_entities, report.duplicate_entities) == (3081, 2)
@@ -95,7 +132,7 @@ def test_published_counts_of_text2dt(corpora):
 )
 def test_literals_that_no_text_can_hold_are_named(tmp_path, line, found):
     (tmp_path / "in.json").write_text(f"{line}\n{{'text': 'a', 'entities': [], 'relations': []}}\n")
-    conversion = text2dt.read(tmp_path / "in.json", lenient=True)
+    conversion = read_text2dt(tmp_path / "in.json", lenient=True)
     assert [text.text for text in conversion.texts] == ["a"]
     (error,) = conversion.report.errors
     assert "in.json, line 1" in error and found in error and "Check the file's format" in error

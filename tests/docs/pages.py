@@ -14,7 +14,8 @@ from markdown_it.token import Token
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))]
+ROOT_PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES = [*ROOT_PAGES, *sorted(DOCS.glob("*.md"))]
 PARSER = MarkdownIt("commonmark").enable("table")
 
 Row = dict[str, str]  # a table's row: the cell under each header, as it is written

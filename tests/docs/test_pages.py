@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,20 +14,23 @@ import srsly
 import typer
 from pages import DOCS, PAGES, REPOSITORY, anchors, blocks, inline, quoted, tables
 from spacy.cli._util import app as spacy_app
+from spacy.util import load_model_from_config
 from thinc.api import Config
 
+import spacy_bispn
 from spacy_bispn.bench.__main__ import main as bench
+from spacy_bispn.bench.soak import main as soak
 from spacy_bispn.cli import app
-from spacy_bispn.conventions import CONVENTIONS
-from spacy_bispn.converters import FORMATS
-from spacy_bispn.errors import ENTITY_CLASSES, RELATION_CLASSES
-from spacy_bispn.soak import main as soak
+from spacy_bispn.converters import all_formats
+from spacy_bispn.evaluation.conventions import convention_names
+from spacy_bispn.evaluation.error_analysis import ENTITY_CLASSES, RELATION_CLASSES
 
 SPACY: Any = typer.main.get_command(spacy_app)
 OURS: Any = typer.main.get_command(app)
-MODULES = {"bench": typer.Typer(), "soak": typer.Typer()}
+MODULES = {"bench": typer.Typer(), "bench.soak": typer.Typer()}
 MODULES["bench"].command()(bench)
-MODULES["soak"].command()(soak)
+MODULES["bench.soak"].command()(soak)
+TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
@@ -45,7 +49,7 @@ def calls(path: Path) -> Iterator[Call]:
     for line in lines:
         if found := re.search(r"(?:^|&& )(?:python -m )?spacy (.*)", line):
             yield Call(SPACY, shlex.split(found[1]))
-        elif found := re.search(r"^python -m spacy_bispn\.(\w+)(.*)", line):
+        elif found := re.search(r"^python -m spacy_bispn\.([\w.]+)(.*)", line):
             yield Call(typer.main.get_command(MODULES[found[1]]), shlex.split(found[2]))
         elif (words := line.split()) and words[0] in OURS.commands:
             yield Call(OURS, words)
@@ -75,7 +79,8 @@ def all_options() -> set[str]:
 
 def overrides() -> set[str]:
     """What `--section.name` may name: settings of a config, and variables of the project."""
-    config = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg", interpolate=False)
+    written = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg")
+    config = load_model_from_config(written, auto_fill=True).config
 
     def names(block: dict[str, Any], before: str) -> Iterator[str]:
         for key, value in block.items():
@@ -136,12 +141,49 @@ def test_links_lead_to_a_file_and_a_heading(path: Path) -> None:
 def test_python_compiles(path: Path) -> None:
     for block in blocks(path):
         if block.language == "python":
-            compile(block.content, f"{path.name}, {block.section}", "exec")
+            compile(dedent(block.content), f"{path.name}, {block.section}", "exec")
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = {str(link.attrs["href"]) for link in inline(REPOSITORY / "README.md", "link_open")}
-    assert {f"docs/{path.name}" for path in DOCS.glob("*.md")} <= linked
+    assert {path.relative_to(REPOSITORY).as_posix() for path in PAGES} <= {*linked, "README.md"}
+
+
+def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
+    results = (DOCS / "results.md").read_text("utf-8")
+    rows = tables(REPOSITORY / "README.md")["Results"]
+    figures = [row[column] for row in rows for column in ("entities, F1", "relations, F1")]
+    assert len(figures) > 4
+    assert [figure for figure in figures if f"| {figure} |" not in results] == []
+
+
+@each_page
+def test_files_and_tests_that_are_mentioned_exist(path: Path) -> None:
+    tests = {name for file in TESTS for name in re.findall(r"def (test_\w+)", file.read_text("utf-8"))}
+    for token in inline(path, "code_inline"):
+        if found := re.fullmatch(
+            r"((?:tests|spacy_bispn|project/(?:scripts|configs))/[\w./]+)", token.content
+        ):
+            assert (REPOSITORY / found[1]).exists(), f"{path.name}: there is no {found[1]}"
+        elif token.content.startswith("test_") and "." not in token.content:
+            assert token.content in tests, f"{path.name}: there is no test {token.content}"
+
+
+def test_the_version_to_cite_is_that_of_the_package() -> None:
+    assert srsly.read_yaml(REPOSITORY / "CITATION.cff")["version"] == spacy_bispn.__version__
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    shown = re.findall(r"^::: spacy_bispn\.(\w+)$", (DOCS / "python.md").read_text("utf-8"), re.M)
+    assert sorted(shown) == sorted(set(spacy_bispn.__all__) - {"__version__"})
+
+
+@each_page
+def test_lines_are_short(path: Path) -> None:
+    """Tables, images and generated text aside, no line is longer than 120 characters."""
+    lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
+    long = [number for number, line in lines if len(line) > 120 and not re.match(r"\s*(\||!\[)", line)]
+    assert long == []
 
 
 def test_the_list_of_commands_is_whole() -> None:
@@ -159,11 +201,13 @@ def test_the_options_of_a_command_are_all_there_with_their_defaults(name: str) -
 
 def test_the_list_of_formats_is_whole() -> None:
     rows = tables(DOCS / "formats.md")["Formats"]
-    assert sorted(name for row in rows for name in quoted(row["format"])) == sorted(FORMATS)
+    assert sorted(name for row in rows for name in quoted(row["format"])) == list(all_formats())
 
 
 def test_the_conventions_and_classes_of_errors_are_all_explained() -> None:
     found = tables(DOCS / "reports.md")
-    assert [quoted(row["`--convention`"]) for row in found["Conventions"]] == [[name] for name in CONVENTIONS]
+    assert [quoted(row["`--convention`"]) for row in found["Conventions"]] == [
+        [name] for name in convention_names()
+    ]
     classes = [row[kind] for row in found["Errors"] for kind in ("entities", "relations") if kind in row]
     assert ", ".join(classes) == ", ".join((*ENTITY_CLASSES, *RELATION_CLASSES))

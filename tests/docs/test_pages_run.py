@@ -14,12 +14,13 @@ import srsly
 from pages import DOCS, REPOSITORY, Block, blocks, commands
 from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, tiny
 from running import run_blocks
+from spacy.tokens import DocBin
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 import spacy_bispn
-from spacy_bispn.converters import FORMATS
-from spacy_bispn.corpora import to_docbin
-from spacy_bispn.pretrained import learn_wordpieces
+from spacy_bispn.converters import all_formats
+from spacy_bispn.corpus import to_docbin
+from spacy_bispn.model.encoders import learn_wordpieces
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +70,14 @@ def test_commands_run(folder: Path) -> None:
     assert (folder / "page.html").read_text("utf-8").count("</svg>") == 3
 
 
-def test_the_python_of_the_commands_runs() -> None:
+def test_the_python_page_runs(folder: Path) -> None:
     doc = spacy.blank("en")("ORC binds ATP.")
-    doc.ents = [doc.char_span(0, 3, label="protein"), doc.char_span(10, 13, label="chemical")]
-    names = {"doc": doc}
-    for block in blocks(DOCS / "commands.md"):
-        if block.language == "python":
-            exec(block.content, names)
-    assert str(names["drawing"]) == str(spacy_bispn.render(doc, width=500))
+    names: dict[str, Any] = {"doc": doc, "nlp": spacy.load(folder / "training" / "model-best")}
+    run_blocks([x for x in blocks(DOCS / "python.md") if x.language == "python"], folder, names)
+    assert names["problems"] == []
+    assert str(names["drawing"]) == str(spacy_bispn.render(names["doc"], width=500))
+    (read,) = DocBin().from_disk(folder / "train.spacy").get_docs(names["nlp"].vocab)
+    assert [span.text for span in read.spans["bispn"]] == ["Cdc6", "ORC"]
 
 
 @pytest.mark.slow
@@ -114,33 +115,35 @@ def write_example(form: str, path: Path) -> None:
     """Write a format's example as the file, or the folder, that a command reads."""
     content = examples(form)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if form != "brat":
+    names = {"brat": ("a.txt", "a.ann"), "chemprot": ("abstracts.tsv", "entities.tsv", "relations.tsv")}
+    if form not in names:
         path.write_text(content[0], encoding="utf-8")
         return
     path.mkdir()
-    for suffix, text in zip((".txt", ".ann"), content, strict=True):
-        (path / f"a{suffix}").write_text(text, encoding="utf-8")
+    for name, text in zip(names[form], content, strict=True):
+        (path / name).write_text(text, encoding="utf-8")
 
 
 def write_two(form: str, path: Path) -> None:
-    """Write a format's example twice, for a command that holds a text out."""
+    """Write a format's example and one with another word, for a command that holds a text out."""
     write_example(form, path)
     content = path.read_text("utf-8")
+    other = content.replace("ORC", "OTC")
     if form == "spert":
-        (item,) = json.loads(content)
-        srsly.write_json(path, [item, item | {"orig_id": 84}])
+        (item,), (second,) = json.loads(content), json.loads(other)
+        srsly.write_json(path, [item, second | {"orig_id": 84}])
     else:
-        path.write_text(f"{content}\n{content}\n", encoding="utf-8")
+        path.write_text(f"{content}\n{other}\n", encoding="utf-8")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", all_formats())
 def test_a_format_s_example_is_converted_by_its_command(form: str, folder: Path) -> None:
     found = section("formats.md", form)
     first = next(commands(found[0].content))
     (write_two if "--dev" in found[0].content else write_example)(form, folder / first[2])
     srsly.write_json(folder / "splits.json", {"folds": [{"train": [83, 84], "test": []}]})
-    said = run_blocks(found, folder)
+    said = " ".join(run_blocks(found, folder).split())
     assert re.search(r"[12] texts, \d+ entities", said) and "0 problems" in said
 
 
@@ -168,11 +171,9 @@ def test_the_reports_run(folder: Path) -> None:
     assert "<table>" in (folder / "report.html").read_text("utf-8")
 
 
-@pytest.mark.slow
-def test_the_readme_s_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", [REPOSITORY / "README.md", DOCS / "index.md"], ids=lambda page: page.name)
+def test_the_first_python_runs(page: Path, folder: Path) -> None:
     shutil.copytree(folder / "training", folder / "project" / "training" / "demo")
-    monkeypatch.chdir(folder)
-    block = next(x for x in blocks(REPOSITORY / "README.md") if x.language == "python")
     names: dict[str, Any] = {}
-    exec(block.content, names)
+    run_blocks([next(x for x in blocks(page) if x.language == "python")], folder, names)
     assert names["doc"]._.relations and names["doc"].spans["bispn"].attrs["scores"]

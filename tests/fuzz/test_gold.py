@@ -21,16 +21,22 @@ from spacy.training import Example
 from tries import cases
 
 from spacy_bispn import annotations
-from spacy_bispn.bridge import NO_SPECIAL
-from spacy_bispn.converters import jsonl
-from spacy_bispn.corpora import bare, to_doc, to_docbin
-from spacy_bispn.nn import objective
+from spacy_bispn.converters.formats.jsonl import read_jsonl
+from spacy_bispn.corpus import bare, to_doc, to_docbin
+from spacy_bispn.model.encoders import RandomEncoder
+from spacy_bispn.model.shim import NO_SPECIAL
+from spacy_bispn.model.targets import (
+    CoverageReport,
+    WindowGold,
+    assign_to_windows,
+    make_targets,
+    with_inverses,
+)
+from spacy_bispn.model.windowing import Window, WindowTokenizer
+from spacy_bispn.nn import assignment
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.shapes import NULL
-from spacy_bispn.pieces import Piecer, Window
-from spacy_bispn.pretrained import RandomEncoder
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Labels, Relation
-from spacy_bispn.targets import Placement, WindowGold, make_targets, place, with_inverses
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Labels, Relation, trimmed
 
 NLP = make_nlp()
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -39,7 +45,10 @@ CPU = torch.device("cpu")
 QUERIES = 12
 PIECES = RandomEncoder(width=4, heads=1).load(text.text for text in demo_texts(20))
 # by wordpieces and by tokens, with windows that are shorter than most texts
-PIECERS = (Piecer(PIECES.tokenizer, PIECES.special, 12, 4), Piecer(None, NO_SPECIAL, 8, 2))
+WINDOW_TOKENIZERS = (
+    WindowTokenizer(PIECES.tokenizer, PIECES.special, 12, 4),
+    WindowTokenizer(None, NO_SPECIAL, 8, 2),
+)
 
 TEXTS = st.one_of(
     st.sampled_from(["", " ", "Tem2-Dal92 binds EG-75.", "蛋白质结合。", "a\u0301\u200bb \x00c", "x" * 200]),
@@ -89,7 +98,7 @@ def convert_all(texts: list[AnnotatedText], folder: Path) -> None:
     path = folder / "gold.jsonl"
     items = [as_item(text, number) for number, text in enumerate(texts)]
     path.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf8")
-    conversion = jsonl.read(path, lenient=True)
+    conversion = read_jsonl(path, lenient=True)
     report = conversion.report
     kept = {text.id: text.extraction for text in conversion.texts}
     skipped = [number for number in range(1, len(items) + 1) if str(number - 1) not in kept]
@@ -131,9 +140,19 @@ def test_many_conversions_add_up(folder: Path, texts: list[AnnotatedText]) -> No
 # From records: what the tokens of a Doc cannot hold
 
 
+def without_blanks(text: AnnotatedText) -> Extraction:
+    """The gold of a text without white space at the ends of its entities."""
+
+    def cut(entity: Entity) -> Entity:
+        return replace(entity, start=(ends := trimmed(text.text, entity.start, entity.end))[0], end=ends[1])
+
+    relations = (Relation(cut(x.head), cut(x.tail), x.label) for x in text.extraction.relations)
+    return Extraction(tuple(map(cut, text.extraction.entities)), tuple(relations))
+
+
 def fit_all(text: AnnotatedText) -> Extraction:
     """Each item is on the Doc, or has a line among the problems; a DocBin keeps what is on the Doc."""
-    gold = text.extraction
+    gold = without_blanks(text)
     doc, problems = to_doc(NLP, text)
     said = annotations.read(doc)
     there, linked = set(said.entities), set(said.relations)
@@ -176,20 +195,20 @@ class Placed:
 
     windows: list[Window]
     shares: list[WindowGold]
-    report: Placement
+    report: CoverageReport
 
 
-def place_in(piecer: Piecer, text: str, gold: Extraction) -> Placed:
+def place_in(window_tokenizer: WindowTokenizer, text: str, gold: Extraction) -> Placed:
     doc = NLP.make_doc(text)
-    windows = piecer.windows([text], [[(token.idx, token.idx + len(token)) for token in doc]])
-    return Placed(windows, *place(windows, [gold], KNOWN))
+    windows = window_tokenizer.windows([text], [[(token.idx, token.idx + len(token)) for token in doc]])
+    return Placed(windows, *assign_to_windows(windows, [gold], KNOWN))
 
 
-def place_all(text: AnnotatedText, piecers: Sequence[Piecer] = PIECERS) -> None:
+def place_all(text: AnnotatedText, window_tokenizers: Sequence[WindowTokenizer] = WINDOW_TOKENIZERS) -> None:
     """Distinct items are trained on, unplaced, or of an unknown label; no item is two of these."""
     gold = text.extraction
-    for piecer in piecers:
-        placed = place_in(piecer, text.text, gold)
+    for window_tokenizer in window_tokenizers:
+        placed = place_in(window_tokenizer, text.text, gold)
         report, shares = placed.report, placed.shares
         taught = {entity for share in shares for entity, _ in share.entities}
         linked = {relation for share in shares for relation in share.relations}
@@ -246,7 +265,10 @@ def test_thousands_of_entities_add_up() -> None:
     text = AnnotatedText("made", " ".join(words), Extraction((*entities, *nested), links))
     said = fit_all(text)
     assert len(said.entities) == 3990 and len(said.relations) == len(links)
-    place_all(text, tuple(replace(piecer, window=256, overlap=64) for piecer in PIECERS))
+    place_all(
+        text,
+        tuple(replace(window_tokenizer, window=256, overlap=64) for window_tokenizer in WINDOW_TOKENIZERS),
+    )
 
 
 # Into the network: what finds no query
@@ -268,10 +290,10 @@ def update_all(nlp: Language, texts: list[AnnotatedText]) -> None:
     pipe: Any = nlp.get_pipe("bispn")
     docs = [to_doc(nlp, text)[0] for text in texts]
     windows = pipe.shim.windows(docs, is_train=True)
-    shares, _ = place(windows, [annotations.read(doc) for doc in docs], pipe.label_sets)
+    shares, _ = assign_to_windows(windows, [annotations.read(doc) for doc in docs], pipe.label_sets)
     both = [with_inverses(share.relations, ["s"], 3) for share in shares]
     solved: list[tuple[int, int]] = []
-    solve = objective.match
+    solve = assignment.match
 
     def recorded(costs: Any, queries: Any, gold: Any) -> list[Match]:
         found = solve(costs, queries, gold)
@@ -282,7 +304,7 @@ def update_all(nlp: Language, texts: list[AnnotatedText]) -> None:
 
     losses: dict[str, float] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective, "match", recorded)
+        patch.setattr(assignment, "match", recorded)
         nlp.update([Example(bare(nlp, doc), doc) for doc in docs], sgd=optimizer(), losses=losses)
     wanted = sum(len(share.entities) + len(relations) for share, relations in zip(shares, both, strict=True))
     assert sum(gold for gold, _ in solved) == wanted

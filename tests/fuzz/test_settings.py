@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 import spacy
+from groups import default_block
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pipelines import CNN, ENCODER, demo_texts, initialize, listening, make_nlp, tiny
 from spacy.util import registry
 from tries import cases
 
-from spacy_bispn.decode import Decoding
-from spacy_bispn.defaults import DEFAULTS
-from spacy_bispn.invariants import check_doc
+from spacy_bispn.bench.invariants import check_doc
+from spacy_bispn.model.decoding import Decoding
 
+DEFAULTS = {key: value for key, value in default_block().items() if key != "factory"}
 MODEL = {name: value for name, value in DEFAULTS["model"].items() if name != "encoder"}
 OBJECTIVE, RANDOM = DEFAULTS["objective"], DEFAULTS["model"]["encoder"]
 COMPONENT = {name: value for name, value in DEFAULTS.items() if not isinstance(value, dict)}

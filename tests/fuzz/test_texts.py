@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from tries import cases
 
-from spacy_bispn.invariants import check_bytes, check_doc, check_same
+from spacy_bispn.bench.invariants import check_bytes, check_doc, check_same
 
 # Labels and ends need no probability at all, so that there is a lot to check.
 LOW = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
@@ -147,8 +147,6 @@ TOKENIZER = make_nlp().tokenizer
 def test_half_of_a_surrogate_pair_is_refused_by_the_tokenizer(before: str, half: str, after: str) -> None:
     with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         TOKENIZER(before + half + after)
-
-
 
 
 def test_a_refused_text_leaves_the_pipeline_in_order(nlp: Language) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,20 +11,18 @@ from tokenizers.models import WordPiece
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from spacy_bispn.architectures import build_network
-from spacy_bispn.defaults import DEFAULTS
-from spacy_bispn.nn.heads import blank
+from spacy_bispn.model.architectures import NetworkSettings, build_network
+from spacy_bispn.model.encoders import Encoder
+from spacy_bispn.nn.heads import mask_positions
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.network import Network
-from spacy_bispn.nn.objective import Objective
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Spans, SpanTargets, Targets
-from spacy_bispn.pretrained import Encoder
 
 Gold = tuple[int, int, int]  # an entity: start, end, type; or a relation: head, tail, type
 
 ENTITY_TYPES, RELATION_TYPES = 3, 2
 TINY = {
-    "entity_queries": 5, "relation_queries": 4, "query_layer": 0, "shared_layers": 2, "supervised_layers": 1,
+    "entity_queries": 5, "relation_queries": 4, "shared_layers": 2, "supervised_layers": 1,
     "entity_layers": 1, "relation_layers": 1, "heads": 2, "feedforward": 24, "dropout": 0.0,
 }  # fmt: skip
 
@@ -65,7 +62,12 @@ def random_spans(queries: int, pointable: Tensor, types: int = ENTITY_TYPES) -> 
     batch, positions = pointable.shape
     start, end, inside = (torch.randn(batch, queries, positions, dtype=torch.double) for _ in range(3))
     kind = torch.randn(batch, queries, types + 1, dtype=torch.double)
-    return Spans(blank(start, pointable), blank(end, pointable), kind, blank(inside, pointable))
+    return Spans(
+        mask_positions(start, pointable),
+        mask_positions(end, pointable),
+        kind,
+        mask_positions(inside, pointable),
+    )
 
 
 def random_outputs(entity_mask: Tensor, relation_mask: Tensor, pointable: Tensor) -> Outputs:
@@ -101,19 +103,11 @@ def random_bert(width: int = 16, layers: int = 2) -> BertModel:
 
 def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Network:
     """A tiny network in evaluation mode: the component's defaults, small sizes, then `settings`."""
-    parameters = inspect.signature(build_network).parameters.values()
-    names = [x.name for x in parameters if x.kind == x.KEYWORD_ONLY]
-    defaults = {name: DEFAULTS["model"][name] for name in names}
-    entry = {} if encoder else {"query_layer": -1}
     source = Encoder(random_bert(), Tokenizer(WordPiece()), (1, 2, 0)) if encoder else None
-    settings = defaults | TINY | entry | settings
-    return build_network(source, width, ENTITY_TYPES, RELATION_TYPES, **settings).eval()
-
-
-def default_objective(**settings: Any) -> Objective:
-    """The objective of the component's default config."""
-    values = {name: value for name, value in DEFAULTS["objective"].items() if not name.startswith("@")}
-    return Objective(**values | settings)
+    layer = settings.pop("query_layer", 0 if encoder else -1)
+    network = NetworkSettings(**{**TINY, **settings})
+    types = (ENTITY_TYPES, RELATION_TYPES)
+    return build_network(source, width, *types, network=network, query_layer=layer).eval()
 
 
 def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:

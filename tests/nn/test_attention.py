@@ -12,42 +12,42 @@ from spacy_bispn.nn.attention import (
     Attention,
     FeedForward,
     OneWayAttention,
-    Rows,
+    PackedRows,
     attend,
+    attention_bias,
+    attention_weights,
     averaged,
     by_head,
-    probabilities,
-    together,
-    usable,
+    fused_linear,
 )
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
 QUERIES = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
-ROWS = Rows.of(QUERIES)
-TOKENS = Rows.of(MASK)
+ROWS = PackedRows.of(QUERIES)
+TOKENS = PackedRows.of(MASK)
 
 
 def slow_attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
     out = torch.zeros_like(query)
     width = query.shape[-1] // heads
     for text in range(len(query)):
-        allowed = [k for k in range(key.shape[1]) if mask[text, k]]
+        keys = [k for k in range(key.shape[1]) if mask[text, k]]
         for row in range(query.shape[1]):
             for head in range(heads):
                 part = slice(head * width, (head + 1) * width)
                 scale = query[text, row, part] / math.sqrt(width)
-                scores = [float(scale @ key[text, k, part]) for k in allowed]
+                scores = [float(scale @ key[text, k, part]) for k in keys]
                 total = sum(math.exp(score) for score in scores)
-                for k, score in zip(allowed, scores, strict=True):
+                for k, score in zip(keys, scores, strict=True):
                     out[text, row, part] += math.exp(score) / total * value[text, k, part]
     return out
 
 
 @pytest.mark.parametrize("heads", [1, 2])
-def test_attend_is_a_softmax_over_the_keys_that_are_allowed(heads: int) -> None:
+def test_attend_is_a_softmax_over_the_keys_in_the_mask(heads: int) -> None:
     query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
     expected = slow_attend(query, key, value, MASK, heads)
-    assert torch.allclose(attend(query, key, value, usable(MASK), heads), expected, atol=1e-6)
+    assert torch.allclose(attend(query, key, value, attention_bias(MASK), heads), expected, atol=1e-6)
 
 
 def test_attend_computes_in_64_bits_too() -> None:
@@ -55,31 +55,32 @@ def test_attend_computes_in_64_bits_too() -> None:
     query, key, value = (torch.randn(2, count, 6, dtype=torch.float64) for count in (3, 40, 40))
     mask = torch.arange(40) < torch.tensor([[40], [21]])
     expected = slow_attend(query, key, value, mask, 2)
-    assert torch.allclose(attend(query, key, value, usable(mask), 2), expected, atol=1e-9)
+    assert torch.allclose(attend(query, key, value, attention_bias(mask), 2), expected, atol=1e-9)
 
 
 def test_a_text_without_any_key_gets_finite_states_and_gradients() -> None:
     query, key, value = (torch.randn(2, 4, 6, requires_grad=True) for _ in range(3))
-    found = attend(query, key, value, usable(MASK & torch.tensor([[True], [False]])), heads=2)
+    found = attend(query, key, value, attention_bias(MASK & torch.tensor([[True], [False]])), heads=2)
     found.sum().backward()
     assert found.isfinite().all() and all(x.grad.isfinite().all() for x in (query, key, value))
-    assert torch.allclose(found[0], attend(query, key, value, usable(MASK), heads=2)[0], atol=1e-6)
+    assert torch.allclose(found[0], attend(query, key, value, attention_bias(MASK), heads=2)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("heads", [1, 2])
-def test_probabilities_are_the_weights_by_which_attend_mixes_the_values(heads: int) -> None:
+def test_attention_weights_are_those_by_which_attend_mixes_the_values(heads: int) -> None:
     query, key, value = torch.randn(2, 3, 6), torch.randn(2, 4, 6), torch.randn(2, 4, 6)
-    weights = probabilities(query, key, usable(MASK), heads)
+    weights = attention_weights(query, key, attention_bias(MASK), heads)
     mixed = (weights @ by_head(value, heads)).transpose(1, 2).flatten(2)
-    assert torch.allclose(mixed, attend(query, key, value, usable(MASK), heads), atol=1e-6)
+    assert torch.allclose(mixed, attend(query, key, value, attention_bias(MASK), heads), atol=1e-6)
     assert torch.allclose(weights.sum(-1), torch.ones(2, heads, 3)) and (weights >= 0).all()
     assert not weights[~MASK[:, None, None].expand_as(weights)].any()
 
 
-def test_probabilities_of_a_text_without_any_key_are_spread_over_all() -> None:
+def test_attention_weights_of_a_text_without_any_key_are_spread_over_all() -> None:
     query, key = torch.randn(1, 3, 6), torch.randn(1, 4, 6)
-    nothing, everything = usable(torch.zeros(1, 4).bool()), usable(torch.ones(1, 4).bool())
-    assert torch.equal(probabilities(query, key, nothing, 2), probabilities(query, key, everything, 2))
+    nothing, everything = attention_bias(torch.zeros(1, 4).bool()), attention_bias(torch.ones(1, 4).bool())
+    spread = (attention_weights(query, key, bias, 2) for bias in (nothing, everything))
+    assert torch.equal(*spread)
 
 
 def test_rows_hold_the_real_members_in_order() -> None:
@@ -89,14 +90,14 @@ def test_rows_hold_the_real_members_in_order() -> None:
 
 
 def test_nothing_is_moved_where_nothing_is_padding() -> None:
-    rows, whole = Rows.of(torch.ones(2, 3).bool()), torch.randn(2, 3, 6)
+    rows, whole = PackedRows.of(torch.ones(2, 3).bool()), torch.randn(2, 3, 6)
     packed = rows.pack(whole)
     assert torch.equal(packed, whole.flatten(0, 1)) and torch.equal(rows.pad(packed), whole)
     assert rows.pad(packed).data_ptr() == whole.data_ptr()
 
 
 def test_a_batch_without_any_real_member_has_no_rows() -> None:
-    rows = Rows.of(torch.zeros(2, 3).bool())
+    rows = PackedRows.of(torch.zeros(2, 3).bool())
     assert rows.pack(torch.randn(2, 3, 6)).shape == (0, 6)
     assert rows.pad(torch.zeros(0, 6)).tolist() == torch.zeros(2, 3, 6).tolist()
 
@@ -105,7 +106,7 @@ def test_a_batch_without_any_real_member_has_no_rows() -> None:
 def test_layers_together_make_what_each_makes_alone(wrapped: bool) -> None:
     """What is no `nn.Linear`, as layers in int8 are not, has no weights to lay side by side."""
     layers, states = [torch.nn.Linear(6, 6) for _ in range(3)], torch.randn(5, 6)
-    found = together(states, *(torch.nn.Sequential(x) if wrapped else x for x in layers))
+    found = fused_linear(states, *(torch.nn.Sequential(x) if wrapped else x for x in layers))
     for one, layer in zip(found, layers, strict=True):
         assert torch.allclose(one, layer(states), atol=1e-6)
 
@@ -113,7 +114,7 @@ def test_layers_together_make_what_each_makes_alone(wrapped: bool) -> None:
 def test_layers_together_learn_as_each_does_alone() -> None:
     layers, states = [torch.nn.Linear(6, 6) for _ in range(2)], torch.randn(5, 6)
     gradients = []
-    for results in (together(states, *layers), [layer(states) for layer in layers]):
+    for results in (fused_linear(states, *layers), [layer(states) for layer in layers]):
         for layer in layers:
             layer.zero_grad()
         sum(x.pow(2 + place).sum() for place, x in enumerate(results)).backward()
@@ -125,7 +126,7 @@ def test_layers_together_learn_as_each_does_alone() -> None:
 def project(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """Plain attention with a module's projections, on padded tensors."""
     parts = module.query(query), module.key(key), module.value(key)
-    return module.output(attend(*parts, usable(mask), module.heads))
+    return module.output(attend(*parts, attention_bias(mask), module.heads))
 
 
 def test_queries_attend_to_tokens_and_to_each_other() -> None:
@@ -138,7 +139,7 @@ def test_queries_attend_to_tokens_and_to_each_other() -> None:
 
 
 def one_way(
-    module: OneWayAttention, tokens: Tensor, queries: Tensor, rows: Rows = ROWS
+    module: OneWayAttention, tokens: Tensor, queries: Tensor, rows: PackedRows = ROWS
 ) -> tuple[Tensor, Tensor]:
     """What real tokens and real queries of padded tensors see."""
     states = torch.cat([TOKENS.pack(tokens), rows.pack(queries)])
@@ -149,7 +150,7 @@ def one_way(
 def test_one_way_attention_lets_no_token_see_a_query() -> None:
     module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
-    rows = Rows.of(torch.ones(2, 3).bool())
+    rows = PackedRows.of(torch.ones(2, 3).bool())
     seen, answered = one_way(module, tokens, queries, rows)
     changed = queries.clone()
     changed[:, 1] += 1

@@ -18,9 +18,10 @@ from transformers import (
     XLMRobertaModel,
 )  # fmt: skip
 
-from spacy_bispn.nn.attention import Rows
+from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.dropout import Dropout
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
+from spacy_bispn.settings import SettingError
 
 SIZES = {
     "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
@@ -54,7 +55,7 @@ def some_queries() -> Tensor:
 
 def passed(encoder: OneWayEncoder, tokens: TokenPass, queries: Tensor, there: Tensor = QUERY_MASK) -> Tensor:
     """Padded queries behind the encoder, padded again."""
-    rows = Rows.of(there)
+    rows = PackedRows.of(there)
     return rows.pad(encoder.pass_queries(rows.pack(queries), rows, tokens))
 
 
@@ -151,8 +152,10 @@ def test_an_encoder_that_learns_gets_gradients_from_tokens_and_from_queries_alon
 
 @pytest.mark.parametrize("query_layer", [-2, 3])
 def test_an_impossible_query_layer_is_named_with_what_there_is(query_layer: int) -> None:
-    expected = rf"query_layer is {query_layer},.* 3 layers.*choose 0 .*to 2, or -1"
-    with pytest.raises(ValueError, match=expected):
+    expected = (
+        rf"query_layer is {query_layer}, expected -1 to 2 with an encoder of 3 layers: give 0 as .*or -1"
+    )
+    with pytest.raises(SettingError, match=expected):
         make("bert", query_layer)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spacy_bispn.nn.heads import SpanHead, blank, one_hot
+from spacy_bispn.nn.heads import SpanHead, mask_positions, one_hot
 
 POINTABLE = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]).bool()
 
 
 def test_blank_leaves_pointable_positions_alone_and_no_probability_elsewhere() -> None:
     logits = torch.randn(2, 3, 4)
-    found = blank(logits, POINTABLE)
+    found = mask_positions(logits, POINTABLE)
     there = POINTABLE[:, None].expand_as(logits)
     assert torch.equal(found[there], logits[there])
     probability = found.softmax(-1)

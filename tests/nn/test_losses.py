@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from spacy_bispn.nn import losses
 from spacy_bispn.nn.matching import Match
-from spacy_bispn.nn.shapes import NULL, Outputs, Spans, SpanTargets, Targets
+from spacy_bispn.nn.shapes import NULL, Candidates, Outputs, Spans, SpanTargets, Targets
 
 
 class Case(NamedTuple):
@@ -24,7 +24,7 @@ class Case(NamedTuple):
     gold: Targets
     entity: Match
     relation: Match
-    candidates: tuple[Tensor, Tensor, Tensor]
+    candidates: Candidates
 
 
 NULL_WEIGHT = 0.25
@@ -63,9 +63,9 @@ def no_queries() -> Case:
     return case._replace(out=out, entity=make_match((0, 2, 0), (0, 0, 1)), relation=make_match((0, 1, 0)))
 
 
-def random_candidates(batch: int) -> tuple[Tensor, Tensor, Tensor]:
+def random_candidates(batch: int) -> Candidates:
     logits = torch.randn(batch, 2, 3, 3, dtype=torch.double)
-    return logits, torch.rand_like(logits) < 0.3, torch.rand_like(logits) < 0.7
+    return Candidates(logits, torch.rand_like(logits) < 0.3, torch.rand_like(logits) < 0.7)
 
 
 CASES = [some_gold, no_gold, no_queries]
@@ -268,7 +268,7 @@ LOSSES: dict[str, tuple[Fast, Slow]] = {
         lambda c: slow_linking(c.out, every_third(c.out.link)),
     ),
     "proposals": (
-        lambda c: losses.proposal_loss(*c.candidates),
+        lambda c: losses.proposal_loss(c.candidates),
         lambda c: slow_proposals(*c.candidates),
     ),
 }
@@ -290,7 +290,7 @@ def test_the_case_with_gold_gives_every_loss_something_to_say(name: str) -> None
 @each_loss
 @each_case
 def test_gradients_are_those_of_finite_differences(name: str, case: Case) -> None:
-    out, (candidates, *rest) = case.out, case.candidates
+    out, candidates = case.out, case.candidates.logits
     leaves = [*out.entity, *out.head, *out.tail, out.relation, out.link, candidates]
     if "eq 20" not in name:  # there has-relation is a weight without a gradient
         leaves.append(out.has_relation)
@@ -299,7 +299,7 @@ def test_gradients_are_those_of_finite_differences(name: str, case: Case) -> Non
         spans = {"entity": Spans(*x[0:4]), "head": Spans(*x[4:8]), "tail": Spans(*x[8:12])}
         moved = out._replace(**spans, relation=x[12], link=x[13])
         moved = moved._replace(has_relation=x[15]) if len(x) > 15 else moved
-        return LOSSES[name][0](case._replace(out=moved, candidates=(x[14], *rest)))
+        return LOSSES[name][0](case._replace(out=moved, candidates=case.candidates._replace(logits=x[14])))
 
     assert torch.autograd.gradcheck(loss, [x.clone().requires_grad_() for x in leaves], fast_mode=True)
 
@@ -328,8 +328,10 @@ def padded(case: Case) -> Case:
             *(pad_gold(spans) for spans in gold[:3]), pad(gold.relation, (0, 2), value=NULL),
             *(pad(x, (0, 2), value=-1) for x in gold[4:]),
         ),
-        candidates=tuple(
-            pad(x, (0, 2, 0, 2), value=v) for x, v in zip(case.candidates, (9.0, False, False), strict=True)
+        candidates=Candidates(
+            logits=pad(case.candidates.logits, (0, 2, 0, 2), value=9.0),
+            gold=pad(case.candidates.gold, (0, 2, 0, 2), value=False),
+            valid=pad(case.candidates.valid, (0, 2, 0, 2), value=False),
         ),
     )  # fmt: skip
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from builders import RELATION_TYPES, default_objective, make_inputs, make_network, make_targets, member
+from builders import RELATION_TYPES, make_inputs, make_network, make_targets, member
 from torch import Tensor
 
-from spacy_bispn.nn.attention import Rows
+from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.network import Network, likely
 from spacy_bispn.nn.objective import Objective
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Queries, Spans
@@ -79,7 +79,7 @@ def assert_alike(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 def compute_padding(patch: pytest.MonkeyPatch) -> None:
     """What a GPU does: padding is not left out."""
     everywhere = classmethod(lambda cls, mask: cls(torch.arange(mask.numel()), mask))
-    patch.setattr(Rows, "of", everywhere)
+    patch.setattr(PackedRows, "of", everywhere)
 
 
 @each_network
@@ -93,7 +93,7 @@ def test_a_padded_batch_says_what_its_texts_say_alone(
         compute_padding(monkeypatch)
 
     def run(inputs: Inputs) -> Outputs:
-        return network.predict(inputs, 0.25, 0.3) if predicting else network(inputs)[0]
+        return network.forward_pruned(inputs, 0.25, 0.3) if predicting else network(inputs)[0]
 
     inputs = inputs_of(network)
     together = run(inputs)
@@ -108,7 +108,7 @@ def test_nothing_is_learnt_from_padding(name: str, monkeypatch: pytest.MonkeyPat
 
     def learn() -> dict[str, Tensor]:
         network.zero_grad()
-        default_objective()(*network(inputs_of(network)._replace(gold=gold())), gold()).total.backward()
+        Objective()(*network(inputs_of(network)._replace(gold=gold())), gold()).total.backward()
         return {key: x.grad.clone() for key, x in network.named_parameters() if x.grad is not None}
 
     left_out = learn()
@@ -160,7 +160,7 @@ def test_prediction_keeps_the_likely_queries_and_their_numbers(name: str) -> Non
     sides = list(zip(logits, (everything.entity_mask, everything.relation_mask), strict=True))
     best = [logits.softmax(-1)[..., NULL + 1 :].amax(-1) for logits, _ in sides]
     thresholds = [halfway(values[mask]) for values, (_, mask) in zip(best, sides, strict=True)]
-    kept = network.predict(inputs, *thresholds)
+    kept = network.forward_pruned(inputs, *thresholds)
     assert proposals is None and kept.link is None and kept.has_relation is None
     wanted = [
         (values >= threshold) & mask
@@ -177,7 +177,7 @@ def test_prediction_keeps_the_likely_queries_and_their_numbers(name: str) -> Non
 @each_network
 def test_prediction_may_keep_nothing(name: str) -> None:
     network = make(name)
-    found = network.predict(inputs_of(network), 1.0, 1.0)
+    found = network.forward_pruned(inputs_of(network), 1.0, 1.0)
     assert found.entity.start.shape == (3, 0, 9) and found.relation.shape == (3, 0, RELATION_TYPES + 1)
     assert found.entity_mask.shape == found.relation_mask.shape == (3, 0)
 
@@ -275,9 +275,9 @@ WITHOUT_EFFECT = ("key.bias", "pointer.right.bias")
     [
         (PAPER, Objective()),
         (RELEASED, RELEASED_OBJECTIVE),
-        ({}, default_objective()),
-        ({"query_layer": 0}, default_objective()),
-        ({"encoder": False}, default_objective()),
+        ({}, Objective()),
+        ({"query_layer": 0}, Objective()),
+        ({"encoder": False}, Objective()),
     ],
     ids=["paper", "released code", "default", "default, from layer 0", "default, over vectors"],
 )

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 import torch
 from builders import ENTITY_TYPES, make_targets, random_outputs, sure_spans
+from spacy.util import registry
+from thinc.config import ConfigValidationError
 from torch import Tensor
 
-from spacy_bispn.nn.objective import Losses, Objective, fill
-from spacy_bispn.nn.shapes import NULL, Outputs, Proposals, Spans, Targets
+from spacy_bispn.nn.assignment import Assignment, fill
+from spacy_bispn.nn.objective import LOSSES, WEIGHT, Loss, Losses, Objective, loss
+from spacy_bispn.nn.shapes import NULL, Candidates, Outputs, Proposals, Spans, Targets
+from spacy_bispn.settings import SettingError, default_of, settings_of
 
 TWO_ENTITIES = [(0, 0, 1), (2, 3, 2)]
 POSITIONS = 5
@@ -67,31 +71,40 @@ def relation_takers(objective: Objective, out: Outputs, gold: Targets) -> list[i
 @pytest.mark.parametrize(
     ("setting", "value", "expected"),
     [
-        ("alpha", -1.0, "at least 0"),
-        ("beta", float("nan"), "at least 0"),
-        ("inside", -0.5, "at least 0"),
-        ("entity_targets", -3, "at least 0"),
-        ("relation_targets", -1, "at least 0"),
-        ("proposals", -0.1, "at least 0"),
-        ("null_weight", -1.0, '"balanced"'),
-        ("null_weight", "even", '"balanced"'),
-        ("boundary", "hinge", "cross_entropy, binary, both"),
-        ("consistent_queries", "some", "all, matched"),
+        ("alpha", -1.0, "a number (0 to 1000000)"),
+        ("beta", float("nan"), "a number (0 to 1000000)"),
+        ("inside", -0.5, "a number (0 to 1000000)"),
+        ("entity_targets", -3, "a whole number (0 to 4096)"),
+        ("relation_targets", 1.5, "a whole number (0 to 4096)"),
+        ("proposals", -0.1, "a number (0 to 1000000)"),
+        ("null_weight", -1.0, 'a number (0 to 1000000) or "balanced"'),
+        ("null_weight", "even", 'a number (0 to 1000000) or "balanced"'),
+        ("boundary", "hinge", 'one of "cross_entropy", "binary", "both"'),
+        ("consistent_queries", "some", 'one of "all", "matched"'),
+        ("reverse_consistency", "no", "one of true, false"),
     ],
 )
 def test_an_impossible_setting_is_named_with_its_value_and_a_way_out(
     setting: str, value: object, expected: str
 ) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(SettingError) as error:
         Objective(**{setting: value})
-    message = str(caught.value)
-    assert message.startswith(f"{setting} is {value!r}")  # what was given
-    assert expected in message  # what was expected
-    assert "give" in message or "choose" in message  # what to do
+    assert str(error.value).startswith(f"{setting} is {value!r}, expected {expected}: the default is ")
 
 
 def test_zero_is_a_weight() -> None:
     Objective(alpha=0, beta=0, null_weight=0, inside=0, proposals=0)
+
+
+def test_spacy_fills_in_what_a_config_leaves_out() -> None:
+    block = {"objective": {"@misc": "spacy-bispn.Objective.v1", "beta": 0.5}}
+    filled = registry.fill(block, validate=True)["objective"]
+    defaults = {each.name: default_of(each) for each in settings_of(Objective)}
+    assert filled == {"@misc": "spacy-bispn.Objective.v1", **defaults, "beta": 0.5}
+    assert registry.resolve(block, validate=True)["objective"] == Objective(beta=0.5)
+    wrong = {"objective": {"@misc": "spacy-bispn.Objective.v1", "reverse_consistency": "perhaps"}}
+    with pytest.raises(ConfigValidationError, match="reverse_consistency"):
+        registry.resolve(wrong, validate=True)
 
 
 # Repetition of gold
@@ -179,12 +192,19 @@ def test_unmatched_queries_are_linked_to_nothing() -> None:
 def test_the_total_is_the_weighted_sum_of_its_parts() -> None:
     result = Objective(alpha=0.5, beta=0.25, inside=2.0)(some_outputs(), None, some_targets())
     weights = {"consistency": 0.5, "linking": 0.25, "inside": 2.0}
-    assert set(result.parts) == {
+    assert set(result.parts) >= {
         "entity_type", "entity_boundary", "relation_type", "argument_type", "argument_boundary",
         "consistency", "linking", "inside",
     }  # fmt: skip
-    expected = sum(float(value) * weights.get(name, 1.0) for name, value in result.parts.items())
+    other = {name: weight for name, weight in Objective().weights.items() if name not in weights}
+    expected = sum(float(value) * {**other, **weights}[name] for name, value in result.parts.items())
     assert result.total.item() == pytest.approx(expected)
+
+
+def test_proposals_of_weight_zero_are_left_out() -> None:
+    proposals = Proposals(*[Candidates(torch.randn(2, 2, 3, 3), *[torch.ones(2, 2, 3, 3).bool()] * 2)] * 2)
+    parts = [Objective(proposals=x)(some_outputs(), proposals, some_targets()).parts for x in (1.0, 0.0)]
+    assert parts[0].keys() - parts[1].keys() == {"proposals"}
 
 
 @pytest.mark.parametrize(("weight", "part"), [("alpha", "consistency"), ("beta", "linking")])
@@ -194,6 +214,60 @@ def test_a_weight_of_zero_switches_its_part_off(weight: str, part: str) -> None:
     assert set(with_it.parts) - set(without.parts) == {part}
     expected = with_it.total.item() - 1e-4 * with_it.parts[part].item()
     assert without.total.item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Loss]:
+    """The table of losses, to which a test may add."""
+    copy = dict(LOSSES)
+    monkeypatch.setattr("spacy_bispn.nn.objective.LOSSES", copy)
+    return copy
+
+
+def one_each(settings: Objective, assigned: Assignment) -> Tensor:
+    """A made-up loss: the number of relation queries."""
+    return assigned.out.relation_mask.sum().float()
+
+
+@pytest.mark.parametrize(("weight", "expected"), [("beta", 0.25), (2.5, 2.5)])
+def test_a_loss_in_the_table_is_weighted_and_added(
+    weight: str | float, expected: float, table: dict[str, Loss]
+) -> None:
+    settings = Objective(beta=0.25)
+    before = settings(some_outputs(), None, some_targets())
+    assert loss(weight=weight)(one_each) is one_each
+    after = settings(some_outputs(), None, some_targets())
+    assert after.parts["one_each"].item() == 6 and list(table)[-1] == "one_each"
+    assert after.total.item() == pytest.approx(before.total.item() + 6 * expected)
+
+
+def test_a_loss_without_a_weight_is_an_error_where_it_is_defined(table: dict[str, Loss]) -> None:
+    with pytest.raises(TypeError, match="weight"):
+        loss()  # type: ignore[call-arg]
+    for weight in ("gamma", "boundary", 0.0, None):
+        with pytest.raises(ValueError) as error:
+            loss(weight=weight)(one_each)  # type: ignore[arg-type]
+        assert f"the loss one_each has the weight {weight!r}, expected one of " in str(error.value)
+        assert "alpha, beta, inside, proposals or a number above 0: add a setting" in str(error.value)
+    loss(weight="alpha")(one_each)
+    with pytest.raises(ValueError, match="the loss one_each is there already, expected another name: rename"):
+        loss(weight="alpha")(one_each)
+    assert table.keys() - LOSSES.keys() == {"one_each"}
+
+
+def test_every_weight_of_the_table_can_be_seen_and_every_weight_setting_has_a_loss() -> None:
+    named = {each.weight for each in LOSSES.values() if isinstance(each.weight, str)}
+    assert named == {each.name for each in settings_of(Objective) if each.metadata["values"] is WEIGHT}
+
+
+def test_full_weight_raises_all_weights_but_those_that_are_zero(table: dict[str, Loss]) -> None:
+    loss(weight=1e-6)(one_each)
+    small = Objective(alpha=1e-4, beta=0.0, inside=0.25, proposals=3.0, boundary="both")
+    full = small.at_full_weight()
+    assert full.weights == {name: float(name != "linking") for name in table}
+    assert isinstance(full, Objective) and (full.boundary, full.null_weight) == ("both", 1.0)
+    result = full(some_outputs(), None, some_targets())
+    assert result.total.item() == pytest.approx(sum(float(value) for value in result.parts.values()))
 
 
 def test_every_supervised_layer_is_matched_by_itself_and_adds_its_losses() -> None:
@@ -207,7 +281,7 @@ def test_every_supervised_layer_is_matched_by_itself_and_adds_its_losses() -> No
 def test_proposals_have_a_weight_of_their_own() -> None:
     logits = torch.randn(2, 2, 3, 3)
     gold, valid = logits > 0.5, logits < 1
-    proposals = Proposals(logits, gold, valid, logits, gold, valid)
+    proposals = Proposals(*[Candidates(logits, gold, valid)] * 2)
     without = Objective(proposals=3.0)(some_outputs(), None, some_targets())
     with_them = Objective(proposals=3.0)(some_outputs(), proposals, some_targets())
     expected = without.total.item() + 3 * with_them.parts["proposals"].item()
@@ -351,5 +425,6 @@ def test_copies_never_take_the_query_of_another_gold_item() -> None:
 def test_a_weight_for_a_pointer_that_is_not_there_is_an_error() -> None:
     out = some_outputs()
     without = out._replace(entity=out.entity._replace(inside=None))
-    with pytest.raises(ValueError, match=r"inside is 2.0, .*no third pointer: set .*inside_pointer = true"):
+    expected = r"inside is 2.0, expected 0 for a network without a third pointer: set .*inside_pointer = true"
+    with pytest.raises(SettingError, match=expected):
         Objective(inside=2.0)(without, None, some_targets())

@@ -95,7 +95,7 @@ def test_proposals_are_pointable_spans_that_end_where_they_start_or_later() -> N
 def test_a_text_gets_its_likeliest_spans() -> None:
     module = proposer(entities=3, floor=1e-9)
     _, found = module(tokens(), POINTABLE, make_targets([[], []], [[], []]))
-    scores = found.span_logits.masked_fill(~found.span_valid, -torch.inf)
+    scores = found.spans.logits.masked_fill(~found.spans.valid, -torch.inf)
     best = scores.flatten(1).topk(3).values
     queries = propose(module)
     for text in (0, 1):
@@ -173,7 +173,7 @@ def test_queries_and_scores_are_what_a_loop_over_spans_and_pairs_gives() -> None
             for column, (tail, other) in enumerate(entities):
                 score = module.pair(module.head(one)[None, None], module.tail(other)[None, None])[0, :, 0, 0]
                 score = score + module.pair_bias + module.between_score(between(text, head, tail))
-                scored = found.pair_logits[text, :, row, column]
+                scored = found.pairs.logits[text, :, row, column]
                 torch.testing.assert_close(scored, score, atol=1e-5, rtol=1e-4)
 
 
@@ -215,9 +215,9 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(floor: float, training
 def test_proposals_carry_their_gold_in_training_and_are_absent_at_prediction() -> None:
     gold = make_targets([[(1, 1, 1), (2, 4, 2), (2, 4, 3)], []], [[(0, 0, 1)], []])
     queries, proposals = proposer()(tokens(), POINTABLE, gold)
-    assert proposals.span_gold.nonzero().tolist() == [[0, 0, 1, 1], [0, 0, 2, 4], [0, 1, 2, 4]]
-    assert (proposals.span_valid | ~proposals.span_gold).all()
-    [(text, copy, head, tail)] = proposals.pair_gold.nonzero().tolist()
+    assert proposals.spans.gold.nonzero().tolist() == [[0, 0, 1, 1], [0, 0, 2, 4], [0, 1, 2, 4]]
+    assert (proposals.spans.valid | ~proposals.spans.gold).all()
+    [(text, copy, head, tail)] = proposals.pairs.gold.nonzero().tolist()
     assert (text, copy) == (0, 0) and head == tail
     assert queries.entity_seed[0, head].tolist() == [1, 1]
     _, nothing = proposer()(tokens(), POINTABLE, None)
@@ -227,14 +227,14 @@ def test_proposals_carry_their_gold_in_training_and_are_absent_at_prediction() -
 def test_a_fresh_module_deems_every_candidate_unlikely() -> None:
     gold = make_targets([[], []], [[], []])
     _, found = proposer()(tokens(), POINTABLE, gold)
-    assert found.span_logits.sigmoid()[found.span_valid].mean() < 0.05
+    assert found.spans.logits.sigmoid()[found.spans.valid].mean() < 0.05
 
 
 def test_gold_teaches_the_scores_to_rise() -> None:
     module = proposer()
     gold = make_targets([[(1, 1, 1)], []], [[(0, 0, 1)], []])
     _, found = module(tokens(), POINTABLE, gold)
-    logits = found.span_logits.detach().requires_grad_()
-    proposal_loss(logits, found.span_gold, found.span_valid).backward()
+    logits = found.spans.logits.detach().requires_grad_()
+    proposal_loss(found.spans._replace(logits=logits)).backward()
     assert logits.grad[0, 0, 1, 1] < -0.5 and logits.grad[0, 0, 1, 2] > 0
-    assert not logits.grad[~found.span_valid].any()
+    assert not logits.grad[~found.spans.valid].any()

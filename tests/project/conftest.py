@@ -9,14 +9,14 @@ import pytest
 import srsly
 from pipelines import demo_texts, initialize, make_nlp, tiny
 
-from spacy_bispn.corpora import to_docbin
+from spacy_bispn.corpus import to_docbin
 
 PARTS = ("training", "metrics")
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with the folders of a project."""
     monkeypatch.chdir(tmp_path)
     for name in ("corpus", "metrics", "training"):
@@ -26,11 +26,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as after two trainings, of pipelines that say a lot and are seldom right, and test texts."""
+    """A folder as after two trainings, with pipelines that predict a lot, seldom right, and test texts."""
     folder = tmp_path_factory.mktemp("project")
     small = {"entity_queries": 6, "relation_queries": 4}
-    said = [(text, text.extraction) for text in demo_texts(12)]
-    texts = [text for text, x in said if len(x.entities) <= 6 and len(x.relations) <= 4]
+    texts = [
+        text for text in demo_texts(12)
+        if len(text.extraction.entities) <= 6 and len(text.extraction.relations) <= 4
+    ]  # fmt: skip
     for number, name in enumerate(("as configured", "without consistency")):
         nlp = make_nlp(tiny({"queries": "learned", **small}, **ZERO))
         initialize(nlp, texts)

@@ -1,4 +1,4 @@
-"""Voting: more than half of the models must say an entity or a triple."""
+"""Voting: more than half of the models must predict an entity or relation."""
 
 from __future__ import annotations
 
@@ -55,27 +55,28 @@ def test_ends_of_an_elected_relation_are_elected_entities() -> None:
     assert {end for one in elected.relations for end in (one.head, one.tail)} <= set(elected.entities)
 
 
-def test_the_vote_of_all_runs_is_scored(place: Path, models: Path) -> None:
-    runs = place / "training" / "runs"
+def test_the_vote_of_all_runs_is_scored(workspace: Path, models: Path) -> None:
+    runs = workspace / "training" / "runs"
     runs.mkdir()
     (runs / "demo").symlink_to(models / "training" / "ablation" / "demo")
-    (place / "corpus" / "demo").symlink_to(models)
-    shutil.copytree(models / "metrics" / "ablation" / "demo", place / "metrics" / "runs" / "demo")
-    (place / "metrics/runs/demo/1/variant.json").rename(place / "later.json")
+    (workspace / "corpus" / "demo").symlink_to(models)
+    shutil.copytree(models / "metrics" / "ablation" / "demo", workspace / "metrics" / "runs" / "demo")
+    (workspace / "metrics/runs/demo/1/variant.json").rename(workspace / "later.json")
     ensemble.main("demo")
-    assert not (place / "metrics/runs/demo/ensemble.json").exists()  # the other is not done yet
-    (place / "later.json").rename(place / "metrics/runs/demo/1/variant.json")
+    assert not (workspace / "metrics/runs/demo/ensemble.json").exists()  # the other is not finished yet
+    (workspace / "later.json").rename(workspace / "metrics/runs/demo/1/variant.json")
     ensemble.main("demo")
-    report = srsly.read_json(place / "metrics/runs/demo/ensemble.json")
+    report = srsly.read_json(workspace / "metrics/runs/demo/ensemble.json")
     assert report["voters"] == ["0", "1"]
+    assert report["run"]["machine"] and len(report["run"]["models"]) == 2
     assert set(report["scores"]) == {"strict", "boundaries"}
     counts = report["scores"]["strict"]["entities"]["labels"]
     assert sum(one["tp"] + one["fn"] for one in counts.values()) > 0
 
 
-def test_a_single_model_is_no_election(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_model_is_no_election(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ensemble.main("text2dt")
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     for words in ("training/runs/text2dt has 0 trained models", "expected at least 2", "seeds of 'text2dt'"):
-        assert words in said
-    assert list((place / "metrics").iterdir()) == []
+        assert words in printed
+    assert list((workspace / "metrics").iterdir()) == []

@@ -16,13 +16,13 @@ from pipelines import PUNCTUATION, demo_texts, tiny
 from results import main as write_results
 from thinc.api import Config
 
-from spacy_bispn.corpora import to_docbin
+from spacy_bispn.corpus import to_docbin
 
 SETTINGS = {"encoder": "folder/ENCODER", "config": "small.cfg"}
 
 
 @pytest.fixture
-def steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What would have been prepared, trained and evaluated, in order; a training leaves what spaCy's does."""
     found: list[tuple[Any, ...]] = []
 
@@ -34,6 +34,7 @@ def steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]
         for name in ("model-best", "model-last"):
             (output / name).mkdir(parents=True, exist_ok=True)
         srsly.write_json(output / "model-best" / "meta.json", {"performance": {"ents_f": 0.5}})
+        srsly.write_json(output / "run.json", {"commit": "abc1234"})
 
     def evaluate(
         corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path
@@ -43,7 +44,7 @@ def steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]
         if Path("stop").exists() and Path("stop").read_text() == metrics.name:
             raise KeyboardInterrupt
 
-    (place / "small.cfg").write_text("[training]\nmax_epochs = 3\n")
+    (workspace / "small.cfg").write_text("[training]\nmax_epochs = 3\n")
     monkeypatch.setattr(runs, "prepare", prepare)
     monkeypatch.setattr(variants, "train", train)
     monkeypatch.setattr(variants, "evaluate", evaluate)
@@ -54,7 +55,7 @@ def start(corpus: str = "biorelex", **options: str) -> None:
     runs.main(corpus, Path("assets"), SETTINGS["config"], SETTINGS["encoder"], **options)
 
 
-def test_every_seed_is_trained_on_the_same_data(steps: list[tuple[Any, ...]], place: Path) -> None:
+def test_every_seed_is_trained_on_the_same_data(steps: list[tuple[Any, ...]], workspace: Path) -> None:
     start(seeds="1,2")
     assert steps == [
         ("prepare", "corpus/biorelex", "held-out"),
@@ -63,11 +64,13 @@ def test_every_seed_is_trained_on_the_same_data(steps: list[tuple[Any, ...]], pl
         ("train", "training/runs/biorelex/2", {"system.seed": "2", "training.max_epochs": "3"}),
         ("evaluate", "training/runs/biorelex/2/model-best", 0),
     ]
-    done = srsly.read_json(place / "metrics/runs/biorelex/1/variant.json")
+    done = srsly.read_json(workspace / "metrics/runs/biorelex/1/variant.json")
     assert (done["name"], done["epochs"], done["development"]) == ("seed 1", 3, {"ents_f": 0.5})
     assert (done["encoder"], done["config"]) == ("ENCODER", "small.cfg")
     assert done["changed"] == {"system.seed": "1"}
-    assert [path.name for path in (place / "training/runs/biorelex/1").iterdir()] == ["model-best"]
+    assert done["run"] == {"commit": "abc1234"}, "the run of the training, not that of its scores"
+    left = {path.name for path in (workspace / "training/runs/biorelex/1").iterdir()}
+    assert left == {"model-best", "run.json"}
 
 
 def test_every_fold_has_data_of_its_own(steps: list[tuple[Any, ...]]) -> None:
@@ -83,17 +86,17 @@ def test_how_many_there_are_without_a_word(steps: list[tuple[Any, ...]], corpus:
 
 
 def test_what_is_done_is_not_run_again(
-    steps: list[tuple[Any, ...]], place: Path, capsys: pytest.CaptureFixture[str]
+    steps: list[tuple[Any, ...]], workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (place / "stop").write_text("2")
+    (workspace / "stop").write_text("2")
     with pytest.raises(KeyboardInterrupt):
         start(seeds="1,2,3")
-    (place / "stop").unlink()
+    (workspace / "stop").unlink()
     steps.clear()
     start(seeds="1,2,3")
     printed = " ".join(capsys.readouterr().out.split())
     assert "seed 1 (1 of 3) is done" in printed
-    # those that were done before say how long one takes
+    # the finished ones tell how long one takes
     assert "seed 2 (2 of 3), about 0 minutes left" in printed
     assert "seed 3 (3 of 3), about 0 minutes left" in printed
     trained = [step[1] for step in steps if step[0] == "train"]
@@ -108,9 +111,14 @@ def test_runs_of_other_settings_are_not_taken_for_these(steps: list[tuple[Any, .
     steps.clear()
     with pytest.raises(typer.BadParameter) as error:
         start(seeds="2,1", epochs="8")
-    for words in ("biorelex/1/variant.json", "made with {'epochs': 1}", "expected {'epochs': 8}", "remove"):
+    for words in (
+        "biorelex/1/variant.json",
+        "variant.json is {'epochs': 1}",
+        "expected {'epochs': 8}",
+        "remove",
+    ):
         assert words in str(error.value)
-    assert steps == []  # nothing is run before all is known to fit
+    assert steps == []  # nothing is run before all settings are checked
 
 
 def test_the_released_protocol_keeps_to_itself(steps: list[tuple[Any, ...]]) -> None:
@@ -120,77 +128,80 @@ def test_the_released_protocol_keeps_to_itself(steps: list[tuple[Any, ...]]) -> 
 
 
 def test_numbers() -> None:
-    assert runs.numbers("", (4, 5)) == (4, 5)
-    assert runs.numbers("0,2", ()) == (0, 2)
-    with pytest.raises(ValueError, match=r"the numbers are 'all', expected some with commas.*write 0,1,2"):
-        runs.numbers("all", ())
+    assert runs.parse_numbers("", (4, 5)) == (4, 5)
+    assert runs.parse_numbers("0,2", ()) == (0, 2)
+    with pytest.raises(ValueError, match=r"a list of numbers is 'all', expected integers.*write 0,1,2"):
+        runs.parse_numbers("all", ())
 
 
-def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], place: Path) -> None:
+def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], workspace: Path) -> None:
     ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", epochs="2", variants="0,2")
     assert [step[2] for step in steps if step[0] == "train"] == [
         {"training.max_epochs": "2"},
         {"components.bispn.objective.beta": "0.0", "training.max_epochs": "2"},
     ]
-    done = srsly.read_json(place / "metrics/ablation/biorelex/2/variant.json")
+    done = srsly.read_json(workspace / "metrics/ablation/biorelex/2/variant.json")
     assert done["name"] == "without linking"
-    with pytest.raises(typer.BadParameter, match=r"the variant is 40, expected a number from 0 to 9: see"):
+    with pytest.raises(typer.BadParameter, match=r"--variants is 40, expected a number from 0 to 9: see"):
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
 
 
-def test_an_ablation_may_have_several_seeds(steps: list[tuple[Any, ...]], place: Path) -> None:
-    Config({"system": {"seed": 7}, "training": {"max_epochs": 2}}).to_disk(place / "small.cfg")
+def test_an_ablation_may_have_several_seeds(steps: list[tuple[Any, ...]], workspace: Path) -> None:
+    Config({"system": {"seed": 7}, "training": {"max_epochs": 2}}).to_disk(workspace / "small.cfg")
     ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="0,2", seeds="7,8")
     changed = [step[2].get("system.seed") for step in steps if step[0] == "train"]
     assert changed == [None, None, "8", "8"], "the config's own seed is that of a run without --seeds"
-    made = sorted(path.name for path in (place / "metrics/ablation/biorelex").iterdir())
+    made = sorted(path.name for path in (workspace / "metrics/ablation/biorelex").iterdir())
     assert made == ["0", "0-8", "2", "2-8"]
 
 
 @pytest.mark.parametrize(("encoder", "last"), [({"layers": 3}, 8), ({"layers": 4}, 9), ({"name": "NAME"}, 9)])
 def test_an_ablation_leaves_out_layers_that_the_encoder_does_not_have(
-    encoder: dict[str, Any], last: int, place: Path, capsys: pytest.CaptureFixture[str]
+    encoder: dict[str, Any], last: int, workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Config({"components": {"bispn": {"model": {"encoder": encoder}}}}).to_disk(place / "sized.cfg")
-    assert ablation.usual("sized.cfg") == tuple(range(last + 1))
+    Config({"components": {"bispn": {"model": {"encoder": encoder}}}}).to_disk(workspace / "sized.cfg")
+    assert ablation.default_variants("sized.cfg") == tuple(range(last + 1))
     warning = "sized.cfg has an encoder of 3 layers: without the variants [9]"
     assert (warning in " ".join(capsys.readouterr().out.split())) == (last == 8)
 
 
 def test_another_fold_is_not_taken_for_the_one_that_was_run(steps: list[tuple[Any, ...]]) -> None:
     ablation.main("ade", Path("assets"), "small.cfg", "ENCODER", variants="0", fold=0)
-    with pytest.raises(typer.BadParameter, match=r"made with \{'fold': 0\}, expected \{'fold': 1\}: ask for"):
+    with pytest.raises(typer.BadParameter, match=r"json is \{'fold': 0\}, expected \{'fold': 1\}: repeat"):
         ablation.main("ade", Path("assets"), "small.cfg", "ENCODER", variants="0", fold=1)
 
 
 def test_a_model_is_called_as_its_variant_or_its_folder(trained: str) -> None:
-    assert list(variants.named(trained)) == ["as configured", "without consistency"]
+    assert list(variants.best_models(trained)) == ["as configured", "without consistency"]
     assert variants.name_of(Path("training/demo")) == "demo"
     assert variants.name_of(Path("elsewhere/model")) == "elsewhere/model"
     one = trained.split(",")[0]
-    with pytest.raises(ValueError, match=r"names as configured, as configured, expected different ones"):
-        variants.named(f"{one},{one}")
+    with pytest.raises(
+        ValueError,
+        match=r"expected trainings with different names, not as configured, as configured: compare",
+    ):
+        variants.best_models(f"{one},{one}")
 
 
 @pytest.mark.slow
-def test_two_seeds_are_trained_stopped_and_gone_on_with(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+def test_two_seeds_are_trained_stopped_and_continued(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "prepare", lambda *words: None)  # a smaller corpus lies there already
+    monkeypatch.setattr(runs, "prepare", lambda *words: None)  # a smaller corpus is there already
     nlp = spacy.blank("en", config=PUNCTUATION)
     for part, texts in (("train", demo_texts(24)), ("dev", demo_texts(4)), ("test", demo_texts(4))):
-        (place / "corpus/demo").mkdir(exist_ok=True)
-        to_docbin(nlp, texts)[0].to_disk(place / f"corpus/demo/{part}.spacy")
+        (workspace / "corpus/demo").mkdir(exist_ok=True)
+        to_docbin(nlp, texts)[0].to_disk(workspace / f"corpus/demo/{part}.spacy")
     config = Config().from_disk(Path(__file__).parents[2] / "project/configs/demo.cfg", interpolate=False)
     config.merge({"components": {"bispn": tiny()}, "training": {"eval_frequency": 2}}).to_disk("small.cfg")
     start("demo", seeds="1", epochs="1")
-    first = place / "metrics/runs/demo/1/variant.json"
+    first = workspace / "metrics/runs/demo/1/variant.json"
     made = first.stat().st_mtime_ns
     start("demo", seeds="1,2", epochs="1")
     assert first.stat().st_mtime_ns == made
-    (place / "results.md").write_text("<!-- demo runs -->\n<!-- /demo runs -->\n")
-    write_results(place / "results.md", "demo")
-    lines = (place / "results.md").read_text("utf8").splitlines()
+    (workspace / "results.md").write_text("<!-- demo runs -->\n<!-- /demo runs -->\n")
+    write_results(workspace / "results.md", "demo")
+    lines = (workspace / "results.md").read_text("utf8").splitlines()
     rows = [line.split(" | ")[0] for line in lines if "|" in line]
     assert rows == ["| run", "| ---", "| seed 1", "| seed 2", "| mean of 2", "| standard deviation"]
     # the models differ by their seeds only

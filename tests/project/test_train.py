@@ -1,4 +1,4 @@
-"""A training takes the place of an earlier one when it has come to its end, and not before."""
+"""A training replaces an earlier one once it is finished, and not before."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import spacy
 import train as train_module
 from pipelines import demo_texts
 from thinc.api import Config
-from train import exchange, time_left, train
+from train import replace_folder, time_left, train
 
-from spacy_bispn.corpora import to_docbin
+from spacy_bispn.corpus import to_docbin
 
 
 def folder(path: Path, content: str) -> Path:
@@ -23,9 +23,9 @@ def folder(path: Path, content: str) -> Path:
     return path
 
 
-def test_a_finished_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+def test_a_finished_folder_replaces_another(tmp_path: Path) -> None:
     for content in ("first", "second"):
-        exchange(folder(tmp_path / "new", content), tmp_path / "there")
+        replace_folder(folder(tmp_path / "new", content), tmp_path / "there")
         assert (tmp_path / "there" / "model").read_text() == content
         assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
@@ -46,12 +46,14 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
 
     monkeypatch.setattr(subprocess, "run", spacy_train)
     monkeypatch.setattr(train_module, "time_left", lambda *words, **overrides: {})
+    monkeypatch.setattr(train_module, "this_run", lambda gpu: {"commit": "abc1234"})
     if killed:
         with pytest.raises(subprocess.CalledProcessError):
             train("demo.cfg", tmp_path, "", "-1", there)
     else:
         train("demo.cfg", tmp_path, "", "-1", there)
     assert (there / "model").read_text() == ("earlier" if killed else "whole")
+    assert (there / "run.json").exists() != killed
 
 
 SETTINGS = {"max_epochs": 2, "max_steps": 0, "batcher": {"size": 8}, "logger": {"progress_bar": "eval"}}

@@ -1,0 +1,227 @@
+"""The rows of all tables of figures, made from the files in metrics/ and the logs of trainings.
+
+Strict scores and those by the conventions of a corpus's publishers are in tables of their own.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+import speed
+import srsly
+from formatting import (
+    STRICT,
+    Columns,
+    Figures,
+    Rows,
+    Table,
+    cell,
+    markdown,
+    percent,
+    percents,
+    ratios,
+    read,
+    run_in_words,
+)
+from provenance import METRICS, TRAINING, read_run
+
+PUBLISHED = {
+    "biorelex": {"official mentions": "biorelex entities", "official relations": "biorelex relations"},
+    "ade": {"entities, macro": "spert entities", "relations, macro": "spert relations"},
+    "text2dt": {"relations by their words": "text2dt relations"},
+    "scierc": {"relations, symmetric ones twice": "symmetric-twice relations"},
+    "ace05": {"relations, symmetric ones twice": "symmetric-twice relations"},
+}
+# the keys of the strict scores in a report of `spacy bispn evaluate`
+REPORTED = dict(
+    zip(
+        ("strict entities", "boundaries entities", "strict relations", "boundaries relations"),
+        STRICT.values(), strict=True,
+    )
+)  # fmt: skip
+DEVELOPMENT = {"development: entities": "ents_f", "development: relations": "rel_micro_f"}
+MARKS = {"right": "✓", "wrong": "✗", "missing": "○"}
+
+
+def make_tables(corpus: str) -> dict[str, Table]:
+    """All tables with figures of a corpus, and those that all corpora share, by name."""
+    found = {f"{corpus} curve": curve(corpus), "speed": speed.speed()}
+    for kind, columns in (("", STRICT), ("published-", PUBLISHED.get(corpus, {}))):
+        found[f"{corpus} {kind}scores"] = scores(corpus, columns)
+        found[f"{corpus} {kind}ablation"] = ablation(corpus, columns)
+        for study in (corpus, f"{corpus}-released"):
+            found[f"{study} {kind}runs"] = runs(study, corpus, columns)
+    for kind, (file, make) in FROM_FILE.items():
+        for device in ("", "_gpu"):
+            figures = read(METRICS / f"{corpus}_{file}{device}.json")
+            if figures:
+                found[f"{corpus} {kind}{device}"] = Table(make(figures), [figures.get("run", {})])
+    return {name: table for name, table in found.items() if table.rows}
+
+
+def scores_in(folder: Path, corpus: str, suffix: str = "") -> dict[str, float]:
+    """F1 of a test file, strict and by the published conventions, under the keys of STRICT and PUBLISHED."""
+    published = {} if suffix else by_convention(folder / f"{corpus}_published.json")
+    return {**published, **ratios(read(folder / f"{corpus}{suffix}.json"))}
+
+
+def by_convention(path: Path) -> dict[str, float]:
+    """F1 in a report of `spacy bispn evaluate`, under the names of convention and part."""
+    conventions = read(path).get("scores", {})
+    return {
+        f"{name} {part}": found["f"]
+        for name, parts in conventions.items() for part, found in parts.items() if found
+    }  # fmt: skip
+
+
+def has_any(scores: Mapping[str, float], columns: Columns) -> bool:
+    return any(key in scores for key in columns.values())
+
+
+def scores(corpus: str, columns: Columns) -> Table:
+    """The scores on the test files."""
+    parts = {"test": "", "unseen": "_unseen"}
+    found = {name: scores_in(METRICS, corpus, suffix) for name, suffix in parts.items()}
+    rows = [[name, *percents(one, columns)] for name, one in found.items() if has_any(one, columns)]
+    files = [read(METRICS / f"{corpus}{suffix}.json") for suffix in parts.values()]
+    made = [file.get("run", {}) for file in files if file]
+    return Table(markdown(["test set", *columns], rows), made)
+
+
+def curve(corpus: str) -> Table:
+    """Strict scores on the development set during training; the log has percentages."""
+    log = TRAINING / corpus / "log.jsonl"
+    lines = list(srsly.read_jsonl(log)) if log.exists() else []
+    rows = [
+        [str(line["epoch"]), str(line["step"]), *(f"{line['scores'][key]:.1f}" for key in STRICT.values())]
+        for line in lines if line["step"]
+    ]  # fmt: skip
+    return Table(markdown(["epoch", "steps", *STRICT], rows), [read_run(TRAINING / corpus)])
+
+
+def finished(study: Path) -> list[tuple[Path, Figures]]:
+    """The metrics folders of the finished trainings of a study with their variants, ordered by number."""
+    files = (METRICS / study).glob("*/variant.json")
+    ordered = sorted(files, key=lambda file: tuple(map(int, file.parent.name.split("-"))))
+    return [(file.parent, read(file)) for file in ordered]
+
+
+def ablation(corpus: str, columns: Columns) -> Table:
+    """Each variant on the development set (if strict) and the test file, with mean and deviation of seeds."""
+    development = DEVELOPMENT if columns is STRICT else {}
+    found: dict[str, list[tuple[Figures, list[float | None]]]] = defaultdict(list)
+    for folder, variant in finished(Path("ablation", corpus)):
+        tested = scores_in(folder, corpus)
+        if has_any(tested, columns):
+            values = map(variant["development"].get, development.values())
+            found[variant["name"]].append((variant, [*values, *map(tested.get, columns.values())]))
+    rows = []
+    for name, seeds in found.items():
+        trained = [variant for variant, _ in seeds]
+        rows.append([
+            name, *map(of_seeds, zip(*(values for _, values in seeds), strict=True)),
+            f"{mean(variant['minutes'] for variant in trained):.0f}",
+            "; ".join(dict.fromkeys(run_in_words(variant.get("run", {})) for variant in trained)),
+        ])  # fmt: skip
+    header = ["variant", *development, *(f"test: {name}" for name in columns), "minutes", "run"]
+    made = [variant.get("run", {}) for seeds in found.values() for variant, _ in seeds]
+    return Table(markdown(header, rows), made)
+
+
+def of_seeds(scores: Sequence[float | None]) -> str:
+    """A score, or the mean of several with their standard deviation; nothing if one is missing."""
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        return ""
+    return percent(mean(known)) + (f" ({percent(stdev(known))})" if len(known) > 1 else "")
+
+
+def runs(study: str, corpus: str, columns: Columns) -> Table:
+    """Each seed or fold on its test file, their mean and standard deviation, and their vote."""
+    folder = Path("runs", study)
+    found = [
+        (variant, tested) for path, variant in finished(folder)
+        if has_any(tested := scores_in(path, corpus), columns)
+    ]  # fmt: skip
+    rows = [
+        [variant["name"], *percents(tested, columns), str(variant["epochs"]), f"{variant['minutes']:.0f}"]
+        for variant, tested in found
+    ]
+    if len(found) > 1:
+        values = [[tested.get(key) for _, tested in found] for key in columns.values()]
+        for name, statistic in {f"mean of {len(found)}": mean, "standard deviation": stdev}.items():
+            complete = [None if None in column else statistic(column) for column in values]  # type: ignore[type-var]
+            rows.append([name, *map(percent, complete), "", ""])
+    made = [variant.get("run", {}) for variant, _ in found]
+    vote = METRICS / folder / "ensemble.json"
+    if rows and vote.exists():
+        reported = by_convention(vote)
+        elected = reported | {REPORTED[key]: f1 for key, f1 in reported.items() if key in REPORTED}
+        rows.append([f"vote of {len(read(vote)['voters'])}", *percents(elected, columns), "", ""])
+        made.append(read(vote).get("run", {}))
+    return Table(markdown(["run", *columns, "epochs", "minutes"], rows), made)
+
+
+def scored(first: str, found: Mapping[str, Figures]) -> Rows:
+    """Strict scores by name."""
+    return markdown([first, *STRICT], [[name, *percents(one, STRICT)] for name, one in found.items()])
+
+
+def density(found: Figures) -> Rows:
+    """Strict scores on the texts with a minimum number of gold relations."""
+    rows = [[name, str(one["texts"]), *percents(one, STRICT)] for name, one in found["minima"].items()]
+    return markdown(["gold relations, at least", "texts", *STRICT], rows)
+
+
+def attention(found: Figures) -> Rows:
+    """Mean attention between queries that belong together, and between all others."""
+    rows = [
+        [
+            name, f"{len(one['entities'])} and {len(one['relations'])}",
+            *("" if one[key] is None else f"{one[key]:.3f}" for key in ("joined", "others")),
+        ]
+        for name, one in found["models"].items()
+    ]  # fmt: skip
+    header = ["model", "entity and relation queries", "entity is an end of the relation", "others"]
+    return markdown(header, rows)
+
+
+def cases(found: Figures) -> Rows:
+    """What each model predicts for some sentences, marked, with the missing gold relations."""
+    texts = found["texts"]
+    rows = [
+        [cell([text["text"]]), *(cell(tally(relations)) for relations in text["found"].values())]
+        for text in texts
+    ]
+    return markdown(["sentence", *(texts[0]["found"] if texts else ())], rows)
+
+
+def tally(relations: Sequence[dict[str, str]]) -> list[str]:
+    """A line for all mentions of a relation in the same words: how many are right, wrong and missing."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in relations:
+        counts[one["relation"]][one["mark"]] += 1
+    return [f"{signs(marks)} {words}" for words, marks in sorted(counts.items())]
+
+
+def signs(marks: Mapping[str, int]) -> str:
+    """How often each mark was given, as "✓3 ○"."""
+    given = [(sign, marks[mark]) for mark, sign in MARKS.items() if mark in marks]
+    return " ".join(sign if count == 1 else f"{sign}{count}" for sign, count in given)
+
+
+# a kind of table: the kind of file that it is made from, and its rows
+FROM_FILE: dict[str, tuple[str, Callable[[Figures], Rows]]] = {
+    "decoding": ("decoding", lambda found: scored("setting", found["settings"])),
+    "long": ("long", lambda found: scored("test texts", found["readings"])),
+    "density": ("density", density),
+    "attention": ("attention", attention),
+    "cases": ("cases", cases),
+    "trade": ("trade", speed.trade),
+    "bench": ("bench", speed.bench),
+    "prediction-parts": ("bench", lambda found: speed.shares(found["infer"])),
+    "training-parts": ("bench", lambda found: speed.shares(found["train"])),
+    "growth": ("bench", speed.growth),
+    "size": ("size", speed.size),
+}

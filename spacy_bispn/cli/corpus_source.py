@@ -1,0 +1,181 @@
+"""Where a corpus comes from: an argument and options that are the same for every command that reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from spacy_bispn.cli.sources import DOCS, make_tokenizer
+from spacy_bispn.converters import (
+    Conversion,
+    ConversionError,
+    Level,
+    Option,
+    Rules,
+    all_formats,
+    detect,
+    format_options,
+    get_format,
+)
+from spacy_bispn.corpus import starts_in
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError, Shown
+
+AUTO = "auto"
+LEVEL = Option.of("level", Level)
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """A corpus and how it is read. The fields from `format` to `level` are options of the commands.
+
+    symmetric, negative, lenient: see `Conversion`. level: whether a text is a sentence or a document.
+    lang: by whose rules sentences are found.
+    settings: options that only some formats know, those that were given.
+    """
+
+    path: Path
+    format: Annotated[
+        str, typer.Option("--format", "-f", help=f"{AUTO}: by the content; or {', '.join(all_formats())}")
+    ] = AUTO
+    symmetric: Annotated[
+        list[str] | None, typer.Option("--symmetric", help="Relation label without a direction (repeatable)")
+    ] = None
+    negative: Annotated[
+        list[str] | None,
+        typer.Option("--negative", help="Relation label that says there is none (repeatable)"),
+    ] = None
+    level: Annotated[str | None, typer.Option("--level", help=f"{LEVEL}; else as in the file")] = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    lang: str = "en"
+    lenient: bool = False
+
+    def resolve(self) -> CorpusSource:
+        """The same with the format named, `DOCS` for `.spacy` files, and every option checked.
+
+        Raises SettingError for an unknown format or level and for an option that the format does not know,
+        ConversionError for "auto" unless exactly one format fits.
+        """
+        needing = {name: self.settings.get(name) for name in ("fold", "part")}
+        check_needed("--splits", self.settings.get("splits"), needing)
+        if self.level is not None:
+            LEVEL.check(self.level)
+        found = replace(self, format=self._find_format() if self.format == AUTO else self.format)
+        given = dict(self.settings)
+        known = {} if found.format == DOCS else get_format(found.format).options
+        if found.format == DOCS:
+            given |= {name: value for name in ("negative", "level") if (value := getattr(self, name))}
+        for name in given.keys() - known.keys():
+            owners = format_options()[name][1] if name in self.settings else ()
+            shown = Shown(f"{given[name]} with the format {found.format!r}")
+            expected = " or ".join(map(repr, owners)) or "the file of a corpus"
+            flag = f"--{name.replace('_', '-')}"
+            raise SettingError(flag, shown, expected, f"leave out {flag}")
+        return found
+
+    def _find_format(self) -> str:
+        if self.path.suffix == DOCS:
+            return DOCS
+        check_regular(self.path, "--format auto")
+        try:
+            return detect(self.path)
+        except ConversionError:
+            if self.path.is_dir() and any(self.path.glob(f"**/*{DOCS}")):
+                return DOCS
+            raise
+
+    @property
+    def cuts_documents(self) -> bool:
+        """Whether texts are sentences that are cut from documents here, not by the reader of the format."""
+        return self.level == "sentence" and "level" not in get_format(self.format).options
+
+    def read(self, take: Callable[[AnnotatedText], object] | None = None) -> Conversion:
+        """Read the corpus, whose format must be named; for `take` see `Conversion`.
+
+        Raises SettingError for what the format does not permit, ConversionError for malformed input and
+        where no text is left.
+        """
+        # Only what was asked for: a format has negative labels of its own.
+        rules = Rules(lenient=self.lenient)
+        if self.symmetric:
+            rules["symmetric"] = tuple(self.symmetric)
+        if self.negative:
+            rules["negative"] = tuple(self.negative)
+        if take is not None:
+            rules["take"] = take
+        if self.cuts_documents:
+            rules["starts"] = partial(starts_in, make_tokenizer(self.lang))
+        form, settings = get_format(self.format), dict(self.settings)
+        if self.level is not None and "level" in form.options:
+            settings["level"] = self.level
+        conversion = form.read(self.path, **settings, **rules)
+        if not conversion.report.texts:
+            first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
+            raise ConversionError(f"{self.path}: {conversion.report}; expected at least one text.{first}")
+        return conversion
+
+
+def takes_corpus(argument: str, about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the argument and the options that make its parameter `corpus: CorpusSource`.
+
+    An option of a format is left out where the command itself has a parameter of that name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = signature(command, eval_str=True).parameters
+        shared = list(_shared_options())
+        taken = {*own, *(each.name for each in shared)}
+        special = [each for each in _format_options() if each.name not in taken]
+        path = Annotated[Path, typer.Argument(help=about, exists=True)]
+        source = [Parameter(argument, Parameter.KEYWORD_ONLY, annotation=path), *shared, *special]
+        parameters: list[Parameter] = []
+        for name, each in own.items():
+            parameters += source if name == "corpus" else [each.replace(kind=Parameter.KEYWORD_ONLY)]
+
+        @wraps(command)
+        def call(**given: Any) -> None:
+            found = {each.name: given.pop(each.name) for each in source}
+            settings = {each.name: value for each in special if (value := found.pop(each.name)) is not None}
+            command(corpus=CorpusSource(found.pop(argument), **found, settings=settings), **given)
+
+        call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def _shared_options() -> Iterator[Parameter]:
+    hints = get_type_hints(CorpusSource, include_extras=True)
+    for each in fields(CorpusSource):
+        if hasattr(hints[each.name], "__metadata__"):
+            kind = Parameter.KEYWORD_ONLY
+            yield Parameter(each.name, kind, default=each.default, annotation=hints[each.name])
+
+
+def _format_options() -> Iterator[Parameter]:
+    for name, (option, owners) in format_options().items():
+        shown = typer.Option(option.flag, help=f"{', '.join(owners)}: {option}")
+        annotation = Annotated[option.kind | None, shown]  # type: ignore[name-defined]
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def check_needed(needed: str, given: object, options: Mapping[str, object]) -> None:
+    """Raise SettingError for options that were given without the one that they need."""
+    for name, value in options.items():
+        if given is None and value is not None:
+            shown = Shown(f"{value} without {needed}")
+            raise SettingError(f"--{name}", shown, "both or neither", f"add {needed}")
+
+
+def check_regular(path: Path, option: str) -> None:
+    """Raise SettingError for a pipe, which can be read once, where an option needs to read twice."""
+    if not path.is_file() and not path.is_dir():
+        expected = f"a file or a folder, as {option} reads it twice"
+        advice = f"save it as a file, or leave out {option} and name the format"
+        raise SettingError(str(path), Shown("a pipe"), expected, advice)

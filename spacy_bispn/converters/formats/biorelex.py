@@ -1,0 +1,152 @@
+"""BioRelEx 1.0 (Khachatrian et al., 2019): its JSON format, in both directions.
+
+Entities are clusters of names, each name with its mentions; interactions join clusters. Here every
+mention is an entity, and an interaction is a relation between every mention of the one cluster and
+every mention of the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, Unpack
+
+from spacy_bispn.converters import (
+    Conversion,
+    ConversionError,
+    FilePosition,
+    ParsedItem,
+    Rules,
+    argument_indices,
+    corpus_format,
+    read_items,
+)
+from spacy_bispn.converters.standoff import Claim, check_claims
+from spacy_bispn.files import save
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+
+LABELS = {1: "binds", -1: "not_binds", 0: "may_bind"}
+SYMMETRIC = tuple(LABELS.values())
+
+KNOWN = ("id", "text", "entities", "interactions")
+SOURCE = ("paperid", "url", "_line_")  # where a sentence comes from: no annotation
+
+Sentence = dict[str, Any]  # one object of the JSON list
+
+
+def is_biorelex(item: Any) -> bool:
+    return isinstance(item, dict) and {"text", "entities", "interactions"} <= item.keys()
+
+
+def write_biorelex(path: Path, texts: Iterable[AnnotatedText]) -> None:
+    """Write a list that the official script scores; `read_biorelex` gives the same texts back, without words.
+
+    Raises ConversionError where `to_official` does.
+    """
+    sentences = to_official((text.id, text.text, text.extraction) for text in texts)
+    save(path, json.dumps(sentences, ensure_ascii=False))
+
+
+@corpus_format("biorelex", about="BioRelEx 1.0", recognizes=is_biorelex, write=write_biorelex)
+def read_biorelex(path: Path, **rules: Unpack[Rules]) -> Conversion:
+    """Read a published file. Raises ConversionError on malformed input.
+
+    An interaction of a cluster with itself also relates each of its mentions to itself.
+    Reported as problems: names without a mention, and names that differ from the text they mark; if most of
+    a sentence's do, that is an error.
+    """
+    rules["symmetric"] = (*SYMMETRIC, *rules.get("symmetric", ()))
+    numbered = ((*item, number) for number, item in enumerate(read_items(path)))
+    return Conversion(**rules).add_items(_parse, numbered)
+
+
+def to_official(predictions: Iterable[tuple[str, str, Extraction]]) -> list[Sentence]:
+    """Predictions, as (id, text, extraction), in the format that the official script scores.
+
+    Every mention becomes a cluster of its own. The script skips sentences it does not find, so give
+    it all of them, those with an empty extraction too. Raises ConversionError for a relation label
+    that BioRelEx does not have, or a relation whose head or tail is not among the entities.
+    """
+    return [_to_sentence(text_id, text, extraction) for text_id, text, extraction in predictions]
+
+
+def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -> None:
+    text_id, text = position.get_id(item, "id", number), position.get(item, "text", str)
+    parsed.drop_keys(item, (*KNOWN, *SOURCE), "sentences")
+    clusters = []
+    claims: list[Claim] = []
+    for cluster in position.get(item, "entities", list):
+        names = _mentions_by_name(position, cluster)
+        parsed.drop_keys(cluster, ("label", "names", "is_mentioned"), "entities")
+        clusters.append([mention for mentions in names.values() for mention in mentions])
+        for name, mentions in names.items():
+            if not mentions:
+                parsed.problem(text_id, f"the name {name!r} has no mention in the text")
+            for mention in mentions:
+                position.check_span(mention.start, mention.end, len(text), "characters")
+                claims.append((position, text[mention.start : mention.end], name))
+    check_claims(parsed, text_id, claims)
+    entities = [entity for cluster in clusters for entity in cluster]
+    interactions = position.get(item, "interactions", list)
+    for interaction in interactions:
+        parsed.drop_keys(interaction, ("participants", "label", "type"), "interactions")
+    joined = [list(_relations(position, interaction, clusters)) for interaction in interactions]
+    relations = [relation for found in joined for relation in found]
+    parsed.drop("interactions of a cluster without a mention", joined.count([]))
+    parsed.add(position, text_id, text, entities, relations)
+
+
+def _mentions_by_name(position: FilePosition, cluster: Any) -> dict[str, list[Entity]]:
+    label = position.get(cluster, "label", str)
+    spans = {
+        name: [position.row(span, int, int) for span in position.get(details, "mentions", list)]
+        for name, details in position.get(cluster, "names", dict).items()
+    }
+    return {name: [Entity(start, end, label) for start, end in found] for name, found in spans.items()}
+
+
+def _relations(
+    position: FilePosition, interaction: Any, clusters: list[list[Entity]]
+) -> Iterator[Relation[Entity]]:
+    first, second = position.row(position.get(interaction, "participants", list), int, int)
+    label = position.get(interaction, "label", int)
+    if label not in LABELS:
+        expected = f"one of {', '.join(map(str, LABELS))}"
+        raise position.error(f"the interaction label {label}", expected, "Correct the label.")
+    arguments = position.pick(clusters, first, "cluster"), position.pick(clusters, second, "cluster")
+    # Within one cluster this gives both directions of a pair; the second is dropped as a duplicate.
+    for head, tail in product(*arguments):
+        yield Relation(head, tail, LABELS[label])
+
+
+def _to_sentence(text_id: str, text: str, extraction: Extraction) -> Sentence:
+    numbers = {name: number for number, name in LABELS.items()}
+    unknown = {relation.label for relation in extraction.relations} - numbers.keys()
+    if unknown:
+        raise ConversionError(
+            f"text {text_id!r}: found the relation label {min(unknown)!r}, expected one of: "
+            f"{', '.join(numbers)}. Use the labels that the biorelex reader gives."
+        )
+    arguments = argument_indices(extraction.entities, extraction.relations, text_id)
+    return {
+        "id": text_id,
+        "text": text,
+        "entities": [_to_cluster(text, entity) for entity in extraction.entities],
+        "interactions": [
+            {"participants": sorted(pair), "type": "bind", "label": numbers[relation.label]}
+            for pair, relation in zip(arguments, extraction.relations, strict=True)
+        ],
+    }
+
+
+def _to_cluster(text: str, entity: Entity) -> dict[str, Any]:
+    name = {"is_mentioned": True, "mentions": [[entity.start, entity.end]]}
+    return {
+        "label": entity.label,
+        "is_state": False,
+        "is_mutant": False,
+        "is_mentioned": True,
+        "names": {text[entity.start : entity.end]: name},
+    }

@@ -1,0 +1,241 @@
+"""Records to DocBin, and the reader for `spacy train` that keeps relations."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from spacy import util
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from spacy_bispn.annotations import get_relations, has_entities, read, white_space, write
+from spacy_bispn.doc_utils import as_doc
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, is_label, spaces_after, trimmed
+from spacy_bispn.sentences import sentence_starts
+from spacy_bispn.settings import Settings, Values, distribute, setting, takes
+
+# All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
+FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
+POSITIONS = 512  # of the usual encoder: what is more tokens apart is in no window of it
+
+
+def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
+    """A Doc without annotation; the corpus's own tokens where it prescribes them."""
+    if text.words is None:
+        return nlp.make_doc(text.text)
+    return Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
+
+
+def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
+    """The characters at which sentences begin; none where the tokens do not give the text."""
+    doc = unlabelled(nlp, text)
+    return sentence_starts(doc) if doc.text == text.text else []
+
+
+def to_text(doc: Doc, text_id: str) -> AnnotatedText:
+    """What a Doc says, with its tokens as words: the inverse of `to_doc`."""
+    return AnnotatedText(text_id, doc.text, read(doc), tuple(token.text for token in doc))
+
+
+def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None) -> tuple[Doc, list[str]]:
+    """A Doc with gold, and one line for each entity and relation that its tokens cannot hold.
+
+    White space at the ends of an entity is cut off, and counted in `held` as "trimmed". Otherwise gold is not
+    changed: an entity that ends inside a token, is white space alone or has no label is left out with its
+    relations. If the tokens do not give the text, the Doc has no annotation.
+    """
+    doc = unlabelled(nlp, text)
+    if doc.text.rstrip() != text.text.rstrip():
+        gold = text.extraction
+        lost = f"{len(gold.entities)} entities and {len(gold.relations)} relations are left out"
+        return doc, [f"the tokens give another text, {lost}: {doc.text[:60]!r}"]
+    fits: dict[Entity, Entity] = {}
+    problems: list[str] = []
+    for entity in text.extraction.entities:
+        start, end = trimmed(text.text, entity.start, entity.end)
+        words, place = text.text[start:end], f"from {entity.start} to {entity.end}"
+        if not 0 <= entity.start < entity.end <= len(text.text):
+            problems.append(f"entity ({entity.label}) {place} is no stretch of the text")
+        elif start == end:
+            problems.append(f"entity ({entity.label}) {place} is nothing but white space")
+        elif not is_label(entity.label):
+            problems.append(f"entity {words!r} at {start} has the label {entity.label!r}, expected a text")
+        elif doc.char_span(start, end) is None:
+            problems.append(f"entity {words!r} ({entity.label}) at {start} ends inside a token")
+        else:
+            fits[entity] = Entity(start, end, entity.label, entity.score)
+    relations: list[Relation[Entity]] = []
+    for relation in text.extraction.relations:
+        where = f"relation {relation.label} at {relation.head.start}"
+        if relation.head not in fits or relation.tail not in fits:
+            problems.append(f"{where} lost an argument")
+        elif not is_label(relation.label):
+            problems.append(f"{where} has the label {relation.label!r}, expected a text")
+        else:
+            head, tail = fits[relation.head], fits[relation.tail]
+            relations.append(Relation(head, tail, relation.label, relation.score))
+    write(doc, Extraction(tuple(fits.values()), tuple(relations)))
+    if held is not None:
+        held["trimmed"] += sum(old != new for old, new in fits.items())
+    return doc, problems
+
+
+def to_docbin(
+    nlp: Language, texts: Iterable[AnnotatedText], held: Counter[str] | None = None
+) -> tuple[DocBin, list[str]]:
+    """All texts as a DocBin, and what could not be placed, each line with its text's id.
+
+    A text that its tokens do not give is left out. `held` counts the entities and relations in the DocBin,
+    as "trimmed" the entities without the white space that they had at an end, and as "cross_window" the
+    relations whose ends lie more than `POSITIONS` tokens apart.
+    """
+    docbin = DocBin(attrs=FILLED)
+    problems: list[str] = []
+    for text in texts:
+        doc, lost = to_doc(nlp, text, held)
+        if has_entities(doc):
+            docbin.add(doc)
+            if held is not None:
+                held += _count(doc)
+        problems += [f"{text.id}: {line}" for line in lost]
+    return docbin, problems
+
+
+def _count(doc: Doc) -> Counter[str]:
+    relations = get_relations(doc)
+    wide = sum(
+        max(one.head.end, one.tail.end) - min(one.head.start, one.tail.start) > POSITIONS for one in relations
+    )
+    return Counter(entities=len(read(doc).entities), relations=len(relations), cross_window=wide)
+
+
+@dataclass(frozen=True)
+class ReaderSettings(Settings):
+    """The block of a corpus."""
+
+    path: Path | None = setting(
+        Values(words="a `.spacy` file, a folder of some", choices=(None,)),
+        "Usually `${paths.train}` or `${paths.dev}`. A folder's files are read in order of name.",
+    )
+    max_length: int = setting(
+        Values(least=0, whole=True),
+        "Longer Docs are cut to so many tokens, at sentence ends if there are any; 0 cuts none. Leave it at "
+        "0: the model cuts windows that overlap, which loses less.",
+        default=0,
+    )
+    limit: int = setting(
+        Values(least=0, whole=True),
+        "Read at most so many Docs, parts of cut ones counted singly; 0 reads all. For a first try on a "
+        "large corpus.",
+        default=0,
+    )
+
+
+@takes(ReaderSettings)
+def create_reader(path: Path | None, **settings: int) -> Callable[[Language], Iterator[Example]]:
+    """`spacy-bispn.Corpus.v1`: reads `.spacy` files and keeps relations; see `ReaderSettings`.
+
+    Relations whose ends `max_length` cuts apart are counted and reported once, however often the corpus is
+    read. White space at the ends of gold entities is trimmed; how many have some is reported, as are entities
+    of white space alone, which are left out.
+
+    Raises SettingError for an impossible setting, and ValueError when the path that is read does not
+    exist or holds no `.spacy` file, and for a file that is no DocBin.
+    """
+    (reader,) = distribute({"path": path, **settings}, ReaderSettings)
+    max_length, limit = reader.max_length, reader.limit
+    warned = False
+
+    def examples(nlp: Language) -> Iterator[Example]:
+        nonlocal warned
+        lost = ragged = blank = 0
+
+        def parts() -> Iterator[tuple[Doc, int]]:
+            nonlocal ragged, blank
+            for file in find_files(path):
+                for doc in load(file, nlp.vocab):
+                    ends, all_of_it = white_space(doc)
+                    ragged, blank = ragged + ends, blank + all_of_it
+                    yield from cut(doc, max_length)
+
+        for part, missing in islice(parts(), limit or None):
+            lost += missing
+            yield Example(bare(nlp, part), part)
+        if warned:
+            return
+        warned = True
+        if ragged or blank:
+            util.logger.warning(
+                "%d gold entities have white space at an end, which is cut off; %d are white space alone and "
+                "are left out with their relations: correct them in the corpus, or convert it anew.",
+                *(ragged, blank),
+            )
+        if lost:
+            util.logger.warning(
+                "%d relations join parts that max_length = %d cuts apart and are left out: "
+                "raise max_length, or set it to 0 and let the model cut windows that overlap.",
+                *(lost, max_length),
+            )
+
+    return examples
+
+
+def load(file: Path, vocab: Vocab) -> Iterator[Doc]:
+    """The Docs of a `.spacy` file. Raises ValueError if it is none, or cut off."""
+    try:
+        yield from DocBin().from_disk(file).get_docs(vocab)
+    # what spaCy raises for bytes that are no DocBin, or only part of one
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(
+            f"{file}: found no DocBin, expected a .spacy file. Convert it with "
+            f"`spacy bispn convert` first, or predict with `spacy apply`."
+        ) from error
+
+
+def find_files(path: Path | str | None) -> list[Path]:
+    """The `.spacy` files at a path, in order of name."""
+    place = Path(path) if path else None  # a config's path arrives as a string
+    files = sorted(place.glob("**/*.spacy")) if place and place.is_dir() else [place] if place else []
+    if not files or not all(file.exists() for file in files):
+        raise ValueError(
+            f"the corpus path is {str(path)!r}, expected a .spacy file or a folder with some: "
+            f"pass --paths.train and --paths.dev, or convert the corpus with `spacy bispn convert`."
+        )
+    return files
+
+
+def bare(nlp: Language, doc: Doc) -> Doc:
+    """The same tokens without any annotation."""
+    return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+
+
+def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
+    """The Doc, or its parts of at most `max_length` tokens, and how many relations each cut lost.
+
+    The number stands beside the last part and is 0 beside the others.
+    """
+    if not max_length or len(doc) <= max_length:
+        yield doc, 0
+        return
+    kept = 0
+    bounds = list(part_bounds(doc, max_length))
+    for number, (start, end) in enumerate(bounds, start=1):
+        part = as_doc(doc[start:end])
+        kept += len(read(part).relations)
+        yield part, len(read(doc).relations) - kept if number == len(bounds) else 0
+
+
+def part_bounds(doc: Doc, max_length: int) -> Iterator[tuple[int, int]]:
+    """Token ranges of at most `max_length`, ending at sentence ends where the Doc has sentences."""
+    ends = {sentence.end for sentence in doc.sents} if doc.has_annotation("SENT_START") else set()
+    start = 0
+    while start < len(doc):
+        furthest = min(start + max_length, len(doc))
+        inside = [end for end in ends if start < end <= furthest]
+        stop = max(inside) if inside and furthest < len(doc) else furthest
+        yield start, stop
+        start = stop

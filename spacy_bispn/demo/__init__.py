@@ -1,0 +1,1 @@
+"""A generated corpus of biomedical sentences, the same for the same seed."""

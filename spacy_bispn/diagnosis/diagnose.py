@@ -1,0 +1,312 @@
+"""Likely problems of a training, found in its corpus and settings before it starts, and better settings."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from spacy_bispn.diagnosis.corpus_checks import Finding, Sample, check_corpus, mention, shown
+from spacy_bispn.model.targets import WindowGold, assign_to_windows, with_inverses
+from spacy_bispn.model.windowing import Window, WindowTokenizer
+from spacy_bispn.nn.queries import COPIES
+from spacy_bispn.records import Labels
+
+UNLIMITED = 2**40  # pieces or relations
+HEADROOM = 1.25  # a new text may have a quarter more entities than any in the corpus
+ONE_WAY = 0.01  # the share of windows that may lack inverses of symmetric relations without a warning
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """The settings that depend on the corpus, with their names in the config.
+
+    Numbers of queries are per window; lengths are in pieces.
+    """
+
+    entity_queries: int
+    relation_queries: int
+    window: int
+    overlap: int
+    longest_span: int
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What no recommendation changes.
+
+    cutter: makes a WindowTokenizer from window and overlap. longest: the most positions a window can have.
+    symmetric: relation labels without a direction. proposed: whether queries are proposed from the text.
+    """
+
+    cutter: Callable[[int, int], WindowTokenizer]
+    longest: int
+    symmetric: tuple[str, ...] = ()
+    proposed: bool = True
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, 95th and 99th percentile, and maximum of some numbers; all 0 without any."""
+
+    mean: float
+    p95: int
+    p99: int
+    most: int
+
+    @classmethod
+    def of(cls, values: Iterable[int]) -> Spread:
+        """Measure numbers; percentiles are by nearest rank, so that they occur."""
+        ordered = sorted(values)
+        if not ordered:
+            return cls(0.0, 0, 0, 0)
+        p95, p99 = (ordered[math.ceil(len(ordered) * share / 100) - 1] for share in (95, 99))
+        return cls(sum(ordered) / len(ordered), p95, p99, ordered[-1])
+
+
+@dataclass(frozen=True)
+class Measures:
+    """A split in numbers: entities, relations, and relations with inverses of symmetric ones (`both_ways`)
+    of each window; pieces of each text and of each entity.
+    """
+
+    texts: int
+    windows: int
+    entities: Spread
+    relations: Spread
+    both_ways: Spread
+    pieces: Spread
+    entity_pieces: Spread
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The whole report; the `recommended` settings repair what settings can repair."""
+
+    settings: CorpusSettings
+    recommended: CorpusSettings
+    measures: dict[str, Measures]
+    findings: tuple[Finding, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as dicts, lists, strings and numbers."""
+        return asdict(self)
+
+
+class Split:
+    """The texts of a split: each as one window, and on request cut into windows."""
+
+    def __init__(
+        self, name: str, samples: Sequence[Sample], constraints: Constraints, labels: Labels
+    ) -> None:
+        self.name = name
+        self.samples = samples
+        self.constraints = constraints
+        self.labels = labels
+        self.whole = self._windows(replace(constraints.cutter(8, 0), window=UNLIMITED, overlap=0))
+        self.shares, _ = assign_to_windows(self.whole, [sample.extraction for sample in samples], labels)
+
+    def _windows(self, window_tokenizer: WindowTokenizer) -> list[Window]:
+        return window_tokenizer.windows([x.text for x in self.samples], [x.words for x in self.samples])
+
+    def cut(self, window: int, overlap: int) -> Cut:
+        """Cut the texts into windows, as the model does with these settings."""
+        window_tokenizer = self.constraints.cutter(window, overlap)
+        windows = self.whole
+        if any(len(x.ids) > window_tokenizer.window for x in windows):
+            windows = self._windows(window_tokenizer)
+        shares, report = assign_to_windows(
+            windows, [sample.extraction for sample in self.samples], self.labels
+        )
+        return Cut(
+            window_tokenizer,
+            [len(share.entities) for share in shares],
+            [len(share.relations) for share in shares],
+            [len(with_inverses(share.relations, self.constraints.symmetric, UNLIMITED)) for share in shares],
+            (report.unplaced_entities, report.entities),
+            (report.unplaced_relations, report.relations),
+        )
+
+    @property
+    def pieces(self) -> list[int]:
+        """The length of each text in pieces, those that open and close it included."""
+        return [len(window.ids) for window in self.whole]
+
+    @property
+    def entity_pieces(self) -> list[int]:
+        """The length of each entity in pieces."""
+        return [last - first + 1 for share in self.shares for _, (first, last) in share.entities]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A split in windows: gold items of each window, and (lost, all) items of the whole split."""
+
+    window_tokenizer: WindowTokenizer
+    entities: list[int]
+    relations: list[int]
+    both_ways: list[int]
+    lost_entities: tuple[int, int]
+    lost_relations: tuple[int, int]
+
+
+def diagnose(
+    train: Sequence[Sample], dev: Sequence[Sample], settings: CorpusSettings, constraints: Constraints
+) -> Diagnosis:
+    """Look for likely problems, and recommend settings. `dev` may be empty.
+
+    Raises ValueError if no text of `train` has a relation.
+    """
+    gold = [sample.extraction for sample in (*train, *dev)]
+    if not any(sample.extraction.relations for sample in train):
+        raise ValueError(
+            f"none of the {len(train)} training texts has a relation, expected doc._.relations on them: "
+            f"convert the corpus with `spacy bispn convert`, or assign doc._.relations and save it anew."
+        )
+    labels = Labels(
+        tuple(sorted({x.label for extraction in gold for x in extraction.entities})),
+        tuple(sorted({x.label for extraction in gold for x in extraction.relations})),
+    )
+    given = (("train", train), ("dev", dev)) if dev else (("train", train),)
+    splits = [Split(name, samples, constraints, labels) for name, samples in given]
+    recommended = recommend(splits, constraints)
+    findings = [*check_corpus(train, dev, constraints.symmetric)]
+    measures: dict[str, Measures] = {}
+    for split in splits:
+        cut = split.cut(settings.window, settings.overlap)
+        measures[split.name] = measure(split, cut)
+        findings += check_pieces(split)
+        better = split.cut(recommended.window, recommended.overlap)
+        left = {x.code: x.count for x in check_settings(split, better, recommended)}
+        findings += [
+            replace(found, repairable=left.get(found.code, 0) < found.count)
+            for found in check_settings(split, cut, settings)
+        ]
+    findings.sort(key=lambda found: ("error", "warning", "note").index(found.level))
+    return Diagnosis(settings, recommended, measures, tuple(findings))
+
+
+def measure(split: Split, cut: Cut) -> Measures:
+    """Measure a split and its windows."""
+    counts = (cut.entities, cut.relations, cut.both_ways, split.pieces, split.entity_pieces)
+    return Measures(len(split.samples), len(cut.entities), *map(Spread.of, counts))
+
+
+def recommend(splits: Sequence[Split], constraints: Constraints) -> CorpusSettings:
+    """Settings that fit every text of some splits.
+
+    The window holds the longest text, if the encoder can, and overlaps its neighbours by a quarter, or by
+    half where that keeps more relations. Entity queries and the longest span leave a quarter of headroom;
+    relation queries hold the most relations of a window, and of 99 % of windows also the inverses.
+    """
+    longest = max((size for split in splits for size in split.pieces), default=0)
+    window = min(max(up(longest, 64), 64), constraints.longest)
+    overlaps = (window // 4, window // 2 - 1) if longest > window else (window // 4,)
+    cuts = {overlap: [split.cut(window, overlap) for split in splits] for overlap in overlaps}
+    overlap = min(overlaps, key=lambda x: (sum(cut.lost_relations[0] for cut in cuts[x]), x))
+    entities = max((n for cut in cuts[overlap] for n in cut.entities), default=0)
+    relations = max((n for cut in cuts[overlap] for n in cut.relations), default=0)
+    both = max(Spread.of(cut.both_ways).p99 for cut in cuts[overlap])
+    span = max((size for split in splits for size in split.entity_pieces), default=0)
+    return CorpusSettings(
+        entity_queries=max(up(entities * HEADROOM, 8), 16),
+        relation_queries=max(up(max(relations, both), 8), 16),
+        window=window,
+        overlap=overlap,
+        longest_span=max(up(span * HEADROOM, 8), 16),
+    )
+
+
+def up(value: float, step: int) -> int:
+    """`value` as the next multiple of `step`."""
+    return math.ceil(value / step) * step
+
+
+def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator[Finding]:
+    """Problems that other settings may repair."""
+    stops = split.name == "train"
+    for name, counts in (("entity_queries", cut.entities), ("relation_queries", cut.relations)):
+        limit = getattr(settings, name)
+        over = sum(count > limit for count in counts)
+        if over:
+            yield Finding(
+                "error" if stops else "warning", name, split.name, over, len(counts),
+                f"windows have more gold than {name} = {limit}, up to {max(counts)}: "
+                + ("training stops with an error." if stops else "the rest cannot be predicted."),
+            )  # fmt: skip
+    limit = settings.relation_queries
+    one_way = sum(one <= limit < both for one, both in zip(cut.relations, cut.both_ways, strict=True))
+    if stops and one_way > ONE_WAY * len(cut.relations):
+        yield Finding(
+            "warning", "one_way", split.name, one_way, len(cut.relations),
+            f"windows have more symmetric relations than relation_queries = {limit} can learn in both "
+            f"directions; some are learnt in one direction only.",
+        )  # fmt: skip
+    for kind, (lost, total) in (("entities", cut.lost_entities), ("relations", cut.lost_relations)):
+        if lost:
+            yield Finding(
+                "warning", f"lost_{kind}", split.name, lost, total,
+                f"{kind} are in no single window of {cut.window_tokenizer.window} pieces with an overlap of "
+                f"{cut.window_tokenizer.overlap}, and are neither learnt nor predicted.",
+            )  # fmt: skip
+    long = sum(size > cut.window_tokenizer.window for size in split.pieces)
+    if long:
+        yield Finding(
+            "note", "cut_texts", split.name, long, len(split.pieces),
+            f"texts are longer than {cut.window_tokenizer.window} pieces and are read in several windows.",
+        )  # fmt: skip
+    longest = split.constraints.longest
+    if stops and settings.window > longest:
+        yield Finding(
+            "note", "window", split.name, 1, 1,
+            f"window = {settings.window} is more than the encoder has positions for: {longest} are used.",
+        )  # fmt: skip
+    wide = sum(size > settings.longest_span for size in split.entity_pieces)
+    if wide:
+        yield Finding(
+            "warning", "longest_span", split.name, wide, len(split.entity_pieces),
+            f"entities are longer than longest_span = {settings.longest_span} pieces, up to "
+            f"{max(split.entity_pieces)}, and are never predicted.",
+        )  # fmt: skip
+
+
+def check_pieces(split: Split) -> Iterator[Finding]:
+    """Gold that ends inside a wordpiece, and more labels on one span or pair than proposals have copies."""
+    widened, spans, pairs = [], [], []
+    total = pair_total = span_total = 0
+    for window, share in zip(split.whole, split.shares, strict=True):
+        sample = split.samples[window.text]
+        total += len(share.entities)
+        widened += [
+            mention(sample, entity) for entity, (first, last) in share.entities
+            if window.start[first] < entity.start or entity.end < window.end[last]
+        ]  # fmt: skip
+        on_span, on_pair = occupied(share, split.constraints.symmetric)
+        span_total, pair_total = span_total + len(on_span), pair_total + len(on_pair)
+        spans += [sample.text for count in on_span.values() if count > COPIES]
+        pairs += [sample.text for count in on_pair.values() if count > COPIES]
+    if widened:
+        yield Finding(
+            "warning", "inside_piece", split.name, len(widened), total,
+            "entities end inside a wordpiece and are learnt as the whole piece: an encoder with smaller "
+            "pieces can separate them.", shown(widened),
+        )  # fmt: skip
+    crowded = (("crowded_spans", "spans", "labels", spans, span_total),
+               ("crowded_pairs", "pairs of spans", "relations", pairs, pair_total))  # fmt: skip
+    for code, what, items, texts, number in crowded:
+        if texts and split.constraints.proposed:
+            yield Finding(
+                "warning", code, split.name, len(texts), number, f"{what} have more {items} than the "
+                f'{COPIES} that proposals allow: merge labels, or set queries = "learned".', shown(texts),
+            )  # fmt: skip
+
+
+def occupied(
+    share: WindowGold, symmetric: Sequence[str]
+) -> tuple[Counter[tuple[int, int]], Counter[tuple[int, int, int, int]]]:
+    """How many entities each span of pieces has, and how many relations each ordered pair of spans."""
+    at = dict(share.entities)
+    relations = with_inverses(share.relations, symmetric, UNLIMITED)
+    return Counter(at.values()), Counter((*at[x.head], *at[x.tail]) for x in relations)

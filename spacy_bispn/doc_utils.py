@@ -1,0 +1,84 @@
+"""Docs made of other Docs without a loss, and tables of what is on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from spacy.tokens import Doc, Span
+
+from spacy_bispn.annotations import flat, get_relations, has_entities, has_relations
+from spacy_bispn.doc_storage import KEY, RELATIONS, Found, Place, find, put, span_at
+from spacy_bispn.span_group import Member, members
+
+
+def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
+    """`span.as_doc()` with the entities inside the Span and the relations between them.
+
+    `doc.ents` are those of spaCy and the best entities beside them. What the Span cuts through is left out.
+    """
+    part = span.as_doc(copy_user_data=copy_user_data)
+    doc, start, end = span.doc, span.start_char, span.end_char
+    if not has_entities(doc):
+        return part
+    found = find(doc)
+    entities = {x: stored for x, stored in found.entities.items() if start <= x[0] and x[1] <= end}
+    rows = [row for row in found.relations if row[0] in entities and row[1] in entities]
+    moved = _shifted(Found(entities, rows), -start)
+    spans = [span_at(part, *item) for item in moved.entities.items()]
+    part.set_ents(flat(spans, [stored.score for stored in entities.values()], list(part.ents)))
+    # a part says no more than its Doc: "there are none" is not "nobody looked"
+    put(part, moved.entities, moved.relations if has_relations(doc) else None)
+    return part
+
+
+def from_docs(docs: Iterable[Doc], **settings: Any) -> Doc | None:
+    """`Doc.from_docs(docs)` with all scores, even where tokens were merged; None without any Doc.
+
+    settings: those of `Doc.from_docs`. The new Doc says something about relations if one of the others does.
+    """
+    docs = list(docs)
+    excluded = set(settings.pop("exclude", ()))
+    # spaCy would look for spans in tokens that may have been merged since
+    joined = Doc.from_docs(docs, exclude=[*excluded, "spans"], **settings)
+    if joined is None or "spans" in excluded:
+        return joined
+    whole = Found({}, [])
+    first = 0  # the Doc's first token
+    for doc in docs:
+        offset = joined[first].idx if len(doc) else 0
+        first += len(doc)
+        found = _shifted(find(doc), offset)
+        whole.entities.update(found.entities)
+        whole.relations.extend(found.relations)
+        for key in doc.spans.keys() - {KEY, RELATIONS}:
+            moved = (Member(x.start + offset, x.end + offset, *x[2:]) for x in members(doc.spans[key]))
+            joined.spans.setdefault(key).extend([span for x in moved if (span := x.on(joined)) is not None])
+    if any(KEY in doc.spans for doc in docs):
+        put(joined, whole.entities, whole.relations if any(has_relations(doc) for doc in docs) else None)
+    return joined
+
+
+def to_rows(docs: Doc | Iterable[Doc]) -> list[dict[str, Any]]:
+    """A row of plain values for each relation of one Doc or of many, as `pandas.DataFrame` takes them.
+
+    The columns are those of `Relation.to_dict`, behind `doc`, the number of the Doc from 0.
+    """
+    docs = [docs] if isinstance(docs, Doc) else docs
+    return [
+        {"doc": number, **relation.to_dict()}
+        for number, doc in enumerate(docs)
+        for relation in get_relations(doc)
+    ]
+
+
+def _shifted(found: Found, by: int) -> Found:
+    """The same, so many characters further on."""
+
+    def move(place: Place) -> Place:
+        return place[0] + by, place[1] + by, place[2]
+
+    entities = {move(place): stored for place, stored in found.entities.items()}
+    return Found(
+        entities, [(move(head), move(tail), label, score) for head, tail, label, score in found.relations]
+    )

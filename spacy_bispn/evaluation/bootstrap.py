@@ -1,0 +1,57 @@
+"""Confidence intervals of scores: the bootstrap over texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_bispn.settings import SettingError
+
+LEVEL = 0.95
+
+Array = NDArray[np.float64]
+Interval = tuple[float, float]
+
+
+def intervals(
+    texts: Sequence[Mapping[str, tuple[int, int]]], by_label: bool, samples: int = 1000, seed: int = 0
+) -> tuple[Interval, dict[str, Interval]]:
+    """95 % intervals of a ratio of sums over texts, by percentiles of the bootstrap samples.
+
+    texts: for each text and label, its part of the numerator and of the denominator.
+    by_label: whether the overall ratio is the mean over labels, not the ratio of all labels' sums.
+    samples: how many samples are drawn; each has as many texts as there are, drawn with replacement.
+
+    Returns the overall interval, and that of each label. A label that no text of a sample has is left out
+    of that sample's mean, and a sample without any item is left out itself. Where samples lack rare labels
+    and their ratios differ from the whole, the interval is widened to include the ratio.
+    Raises SettingError without texts or samples.
+    """
+    if not texts:
+        raise SettingError("the number of texts", 0, "at least 1", "evaluate on texts")
+    if samples < 1:
+        raise SettingError("samples", samples, "at least 1", "1000 are usual")
+    labels = sorted({label for parts in texts for label in parts})
+    table = np.array([[n for label in labels for n in parts.get(label, (0, 0))] for parts in texts], float)
+    random, size = np.random.default_rng(seed), len(texts)
+    drawn = [np.bincount(random.integers(size, size=size), minlength=size) @ table for _ in range(samples)]
+    # The whole comes first, then its samples, each with a row of two for each label.
+    sums = np.stack([table.sum(axis=0), *drawn]).reshape(samples + 1, len(labels), 2)
+    overall = sums if by_label else sums.sum(axis=1, keepdims=True)
+    each = {label: _interval(sums[:, [number]]) for number, label in enumerate(labels)}
+    return _interval(overall), each
+
+
+def _interval(sums: Array) -> Interval:
+    """The interval of the mean ratio over labels; sums (1 + samples, labels, 2), those of the whole first."""
+    parts, wholes = sums[..., 0], sums[..., 1]
+    defined = wholes > 0
+    ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=defined)
+    count = defined.sum(axis=1)
+    if not count[0]:
+        return 0.0, 0.0
+    score, *drawn = ratios.sum(axis=1)[count > 0] / count[count > 0]
+    low, high = np.quantile(drawn or [score], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(min(low, score)), float(max(high, score))

@@ -1,0 +1,33 @@
+"""The registered scorer: compares predicted Docs with their references, by the rules of scoring.py."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from spacy.training import Example
+
+from spacy_bispn import annotations
+from spacy_bispn.evaluation.scoring import Pair, score_extractions
+
+
+def make_scorer() -> Callable[..., dict[str, Any]]:
+    """`spacy-bispn.scorer.v1`: scores of entities from the span group, and of relations."""
+    return score
+
+
+def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), **_: Any) -> dict[str, Any]:
+    """Strict, boundary-only, micro, macro and per-label scores of predicted Docs, see `score_extractions`.
+
+    symmetric_labels: relation labels without a direction.
+    """
+    return score_extractions(
+        (
+            Pair(
+                annotations.read(example.reference),
+                annotations.read(example.predicted),
+                annotations.has_entities(example.reference),
+                annotations.has_relations(example.reference),
+            )
+            for example in examples
+        ),
+        symmetric_labels,
+    )

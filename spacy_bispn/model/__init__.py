@@ -1,0 +1,1 @@
+"""The seam between spaCy, thinc and the network: windows, encoders, targets, decoding and weights."""

@@ -1,0 +1,257 @@
+"""From config block to model: the settings of the network, and how its parts are put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from torch import nn
+
+from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.encoders import Encoder, Source
+from spacy_bispn.model.shim import NetworkShim, Precision
+from spacy_bispn.model.windowing import WindowSettings
+from spacy_bispn.nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
+from spacy_bispn.nn.encoder import OneWayEncoder
+from spacy_bispn.nn.heads import SpanHead
+from spacy_bispn.nn.network import Network
+from spacy_bispn.nn.pairs import SCORERS
+from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
+from spacy_bispn.nn.shapes import Outputs
+from spacy_bispn.settings import SHARE, SWITCH, SettingError, Settings, Values, distribute, setting, takes
+
+# The most of every count is beyond any use; what exceeds it would exhaust the memory.
+QUERIES, BLOCKS, LAYERS = (Values(least=a, most=b, whole=True) for a, b in ((1, 4096), (1, 64), (0, 64)))
+PAIR_SCORERS = Values(choices=tuple(SCORERS))
+
+
+@dataclass(frozen=True)
+class NetworkSettings(Settings):
+    """What the network behind an encoder is made of, with either architecture."""
+
+    entity_queries: int = setting(
+        QUERIES,
+        "The most entities of one window. Training texts with more are refused. The cost grows with the "
+        "queries that a text uses.",
+        default=30,
+    )
+    relation_queries: int = setting(
+        QUERIES,
+        "The most relations of one window, both directions of symmetric ones as far as there is room. The "
+        "paper has 25 for BioRelEx; 48 hold every training text with its inverses.",
+        default=25,
+    )
+    queries: str = setting(
+        Values(choices=("proposed", "learned")),
+        "Queries made from the text's likeliest spans and pairs, or learned vectors that are the same for "
+        "every text, as in the paper; these learn slowly.",
+        default="proposed",
+    )
+    proposal_floor: float = setting(
+        Values(above=0, below=1),
+        "Least probability of a span or a pair that becomes a query. Higher is a little faster and misses "
+        "more. No effect on learned queries.",
+        default=0.02,
+    )
+    shared_layers: int = setting(BLOCKS, "Blocks of the shared decoder.", default=2)
+    supervised_layers: int = setting(
+        BLOCKS,
+        "The last shared blocks that deliver losses in training; at most `shared_layers`. More make a step "
+        "slower; a second one was worth no more than noise in five epochs "
+        "([results.md](results.md#ablation)).",
+        default=2,
+    )
+    entity_layers: int = setting(LAYERS, "Blocks of the entity decoder.", default=1)
+    relation_layers: int = setting(LAYERS, "Blocks of the relation decoder.", default=1)
+    heads: int = setting(
+        Values(least=1, most=256, whole=True),
+        "Attention heads of the decoders. Must divide the encoder's width; as many as the encoder has is a "
+        "good choice.",
+        default=6,
+    )
+    feedforward: int = setting(
+        Values(least=1, most=65_536, whole=True),
+        "Width of the decoders' feed-forward layers. `init-config` takes eight thirds of the encoder's "
+        "width.",
+        default=768,
+    )
+    dropout: float = setting(SHARE, "Dropout of the decoders. The encoder has its own.", default=0.1)
+    pointer: str = setting(
+        PAIR_SCORERS,
+        "How a query scores the positions where its span may start and end.",
+        default="biaffine",
+    )
+    inside_pointer: bool = setting(
+        SWITCH,
+        "A third pointer, at all parts of an entity. Learns only if the objective's `inside` is above 0.",
+        default=False,
+    )
+    linking: str = setting(
+        PAIR_SCORERS,
+        "How entity queries and relation queries are scored against each other in training.",
+        default="biaffine",
+    )
+    split: str = setting(
+        Values(choices=("after", "before")),
+        "Whether a relation query becomes three (relation, head, tail) after the shared decoder, as in the "
+        "paper, or before it, which costs more.",
+        default="after",
+    )
+    views: bool = setting(
+        SWITCH,
+        "Separate views of the tokens for the entity and the relation decoder, as in the paper.",
+        default=True,
+    )
+    positional_queries: bool = setting(
+        SWITCH,
+        'Learned positions, averaged with the content of queries. Needs `queries = "learned"`.',
+        default=False,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.supervised_layers > self.shared_layers:
+            raise SettingError(
+                "supervised_layers",
+                self.supervised_layers,
+                f"at most shared_layers ({self.shared_layers})",
+                "lower it in the model's config",
+            )
+        if self.positional_queries and self.queries != "learned":
+            raise SettingError(
+                "positional_queries",
+                True,
+                'learned queries, but queries is "proposed"',
+                'set queries = "learned" or positional_queries = false',
+            )
+
+
+@dataclass(frozen=True)
+class QueryEntry(Settings):
+    """Where queries enter, with an encoder of the component's own."""
+
+    query_layer: int = setting(
+        Values(least=-1, most=64, whole=True),
+        "Encoder layer at which queries enter. 0 is the paper; -1 is the shared decoder, which is faster and "
+        "learns sooner ([results.md](results.md#ablation)). Must be below the encoder's number of layers.",
+        default=-1,
+    )
+
+
+COMMON = (NetworkSettings, WindowSettings, Precision)
+
+
+@takes(QueryEntry, *COMMON)
+def build_bispn(encoder: Source, **settings: Any) -> Model[Any, Any]:
+    """`spacy-bispn.BiSPN.v1`: BiSPN with its own encoder, a registered source, pretrained or random.
+
+    The settings are those of `QueryEntry`, `NetworkSettings`, `WindowSettings` and `Precision`.
+    Input of the model: Docs; output: `Outputs` of each window. Raises SettingError for impossible values.
+    """
+    return make_model(encoder, None, *distribute(settings, QueryEntry, *COMMON))
+
+
+@takes(*COMMON)
+def build_bispn_listener(tok2vec: Model[list[Doc], list[Any]], **settings: Any) -> Model[Any, Any]:
+    """`spacy-bispn.BiSPNListener.v1`: the same network over a `tok2vec` sublayer's token vectors.
+
+    The sublayer may listen to a shared transformer or be spaCy's small CNN; positions are tokens, and
+    queries enter at the shared decoder. Other settings as in `build_bispn`.
+    """
+    return make_model(None, tok2vec, QueryEntry(), *distribute(settings, *COMMON))
+
+
+def make_model(
+    source: Source | None,
+    tok2vec: Model[list[Doc], list[Any]] | None,
+    entry: QueryEntry,
+    network: NetworkSettings,
+    windows: WindowSettings,
+    precision: Precision,
+) -> Model[Any, Any]:
+    """The thinc model around a network that is built once its labels are known."""
+    build = partial(build_network, network=network, query_layer=entry.query_layer)
+    return Model(
+        "bispn",
+        forward,
+        init=init,
+        layers=[tok2vec] if tok2vec else [],
+        refs={"tok2vec": tok2vec} if tok2vec else {},
+        shims=[NetworkShim(build, precision, windows)],
+        attrs={"source": source, "settings": network},
+    )
+
+
+def build_network(
+    encoder: Encoder | None,
+    width: int,
+    entity_types: int,
+    relation_types: int,
+    *,
+    network: NetworkSettings,
+    query_layer: int,
+) -> Network:
+    """The network, once its encoder and its labels are known. Raises SettingError if widths do not fit."""
+    one_way: OneWayEncoder | None = None
+    project: nn.Module = nn.Identity()
+    heads = network.heads
+    if encoder is not None:
+        one_way = OneWayEncoder(encoder.model, query_layer)
+        width = one_way.width
+    elif width % heads:
+        project = nn.Linear(width, width := -(-width // heads) * heads)
+    if width % heads:
+        raise SettingError(
+            "heads", heads, f"a divisor of the encoder's width, {width}", "choose a number that divides it"
+        )
+    block = (width, heads, network.feedforward, network.dropout)
+    seeded = network.queries == "proposed"
+    limits = (network.entity_queries, network.relation_queries)
+
+    def decoder(layers: int) -> SetDecoder:
+        return SetDecoder([QueryBlock(*block) for _ in range(layers)], width, network.views)
+
+    return Network(
+        encoder=one_way,
+        project=project,
+        queries=ProposedQueries(*limits, width, width // 2, network.proposal_floor)
+        if seeded
+        else LearnedQueries(*limits, width, network.positional_queries),
+        shared=[SharedBlock(*block) for _ in range(network.shared_layers)],
+        entity_decoder=decoder(network.entity_layers),
+        relation_decoder=decoder(network.relation_layers),
+        split=Split(width),
+        split_before=network.split == "before",
+        spans=SpanHead(width, entity_types, network.pointer, network.inside_pointer, seeded=seeded),
+        relation_type=nn.Linear(width, relation_types + 1),
+        has_relation=nn.Linear(width, 1),
+        link=SCORERS[network.linking](width, width, width),
+        supervised_layers=network.supervised_layers,
+    )
+
+
+def init(model: Model[Any, Any], X: Any = None, Y: Any = None) -> None:
+    """Build the network. X: sample Docs; Y: the numbers of entity and of relation types."""
+    if Y is None:
+        return
+    shim: NetworkShim = model.shims[0]
+    if model.attrs["source"] is None:
+        tok2vec = model.get_ref("tok2vec")
+        tok2vec.initialize(X=X[:10])
+        shim.create(None, tok2vec.get_dim("nO"), *Y)
+    else:
+        shim.create(model.attrs["source"].load(doc.text for doc in X), 0, *Y)
+
+
+def forward(
+    model: Model[Any, Any], docs: list[Doc], is_train: bool
+) -> tuple[list[Outputs], Callable[[Any], Any]]:
+    """Outputs of each window of some Docs, unfiltered, for those who look at the model alone.
+
+    The component trains and predicts through `doc_batch.DocBatch`, which keeps windows and gold together.
+    """
+    reading = DocBatch(model, docs, is_train=False)
+    outputs = [reading.outputs(batch, 0.0, 0.0) for batch in reading.batches(1024)]
+    return outputs, lambda gradient: docs

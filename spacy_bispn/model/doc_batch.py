@@ -1,0 +1,90 @@
+"""A batch of Docs on its way through a model: windows in, padded tensors out, gradients back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, torch2xp, xp2torch
+from torch import Tensor
+
+from spacy_bispn.model.shim import NetworkShim
+from spacy_bispn.model.windowing import Window, budget
+from spacy_bispn.nn.shapes import Inputs, Outputs
+
+
+class TokenVectors:
+    """What a `tok2vec` sublayer makes of some Docs, and the gradient that goes back into it.
+
+    Windows of one Doc overlap, so their gradients add up on its tokens before they go back.
+    Shape: one array (tokens, width) a Doc, of the vectors and of the gradient.
+    """
+
+    def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
+        self.vectors, self._backprop = model.get_ref("tok2vec")(docs, is_train)
+        self.gradient = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors if is_train]
+
+    def gather(self, windows: Sequence[Window], ids: Tensor) -> Tensor:
+        """The vectors of some windows. Shape: ids (B, P) long -> (B, P, width), padded with zeros."""
+        rows = [
+            xp2torch(self.vectors[window.text], device=ids.device)[row[: len(window.ids)]]
+            for window, row in zip(windows, ids, strict=True)
+        ]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+    def add_gradient(self, windows: Sequence[Window], gradient: Tensor) -> None:
+        """Add the gradient of what `gather` returned. Shape: (B, P, width)."""
+        for window, rows in zip(windows, gradient, strict=True):
+            self.gradient[window.text][window.ids] += torch2xp(rows[: len(window.ids)].float())
+
+    def backprop(self) -> None:
+        """Send the gradient into the sublayer."""
+        self._backprop(self.gradient)
+
+
+class DocBatch:
+    """Some Docs on their way through a model: their windows, and their vectors where a sublayer
+    delivers them. Made once a batch and handed to the network, the targets and the decoder.
+    """
+
+    def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
+        self.docs = docs
+        self.shim: NetworkShim = model.shims[0]
+        self.shim.require()
+        self.window_tokenizer = self.shim.window_tokenizer()
+        self.windows = self.shim.windows(docs, is_train)
+        self.vectors: TokenVectors | None = None
+        if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
+            self.vectors = TokenVectors(model, docs, is_train)
+
+    def batches(self, pieces: int) -> list[list[int]]:
+        """Indices of windows by length, at most `pieces` padded positions together."""
+        return budget(self.windows, pieces)
+
+    def inputs(self, batch: Sequence[int]) -> Inputs:
+        """The padded tensors of some windows, with vectors in place of ids where there are any."""
+        windows = [self.windows[index] for index in batch]
+        inputs: Inputs = self.window_tokenizer.batch(windows, self.shim.device)
+        if self.vectors is None or inputs.ids is None:
+            return inputs
+        vectors = self.vectors.gather(windows, inputs.ids)
+        return inputs._replace(ids=None, vectors=vectors)
+
+    def outputs(self, batch: Sequence[int], entity_threshold: float, relation_threshold: float) -> Outputs:
+        """Outputs of some windows: only the queries whose label reaches its threshold."""
+        return self.shim.infer(self.inputs(batch), entity_threshold, relation_threshold)
+
+    def add_gradient(self, batch: Sequence[int], gradient: Tensor | None) -> None:
+        """Keep the gradient of some windows' vectors for `backprop`, None without a sublayer.
+
+        Shape: (B, P, width).
+        """
+        if self.vectors is not None and gradient is not None:
+            self.vectors.add_gradient([self.windows[index] for index in batch], gradient)
+
+    def backprop(self) -> None:
+        """Send the gradients of all windows into the sublayer, if there is one."""
+        if self.vectors is not None:
+            self.vectors.backprop()

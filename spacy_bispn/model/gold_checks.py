@@ -1,0 +1,138 @@
+"""Training data held against a model: its labels, its number of queries, and what cannot be learnt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from spacy import util
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_bispn.annotations import has_relations, read, white_space
+from spacy_bispn.model.targets import CoverageReport, WindowGold
+from spacy_bispn.model.windowing import Window
+from spacy_bispn.records import Extraction
+from spacy_bispn.settings import SettingError, Shown
+
+
+def gold_of(examples: Iterable[Example]) -> tuple[list[Extraction], list[bool]]:
+    """The annotations of the references, and which of them are annotated with relations; others give none.
+
+    Raises ValueError if a reference has another text than its predicted Doc.
+    """
+    gold, annotated = [], []
+    for example in examples:
+        text, other = example.predicted.text, example.reference.text
+        if text.rstrip() != other.rstrip():
+            raise ValueError(
+                f"the reference of {text[:60]!r} has the text {other[:60]!r}, expected the same: make both "
+                f"Docs from one text."
+            )
+        annotated.append(has_relations(example.reference))
+        gold.append(read(example.reference) if annotated[-1] else Extraction())
+    return gold, annotated
+
+
+def check_annotated(name: str, docs: Sequence[Doc]) -> None:
+    """Raises ValueError if none of the training texts says anything about relations.
+
+    Warns where none has an entity, or none a relation, and of white space at the ends of entities.
+    """
+    if not any(map(has_relations, docs)):
+        raise ValueError(
+            f"none of the {len(docs)} training texts says anything about relations, expected doc._.relations "
+            f"on them: convert the corpus with `spacy bispn convert` or assign doc._.relations (an empty "
+            f"list where a text has none) before saving the DocBin, and read it with @readers = "
+            f'"spacy-bispn.Corpus.v1".'
+        )
+    gold = [read(doc) for doc in docs]
+    for kind in ("entities", "relations"):
+        if not any(getattr(extraction, kind) for extraction in gold):
+            util.logger.warning(
+                "[%s] none of the %d training texts has any %s, so that none is learnt: check how the corpus "
+                "was exported and converted.", name, len(docs), kind,
+            )  # fmt: skip
+    edges, blank = (sum(numbers) for numbers in zip(*map(white_space, docs), strict=True))
+    if edges or blank:
+        util.logger.warning(
+            "[%s] white space at the ends of %d gold entities is cut off, and %d of white space alone are "
+            "left out: annotate the words alone.", name, edges, blank,
+        )  # fmt: skip
+
+
+def check_queries(
+    limits: Mapping[str, int], docs: Sequence[Doc], windows: Sequence[Window], shares: Sequence[WindowGold]
+) -> None:
+    """Raises SettingError, with the text, if a window has more gold items than the model has queries.
+
+    limits: `entity_queries` and `relation_queries`.
+    """
+    for window, share in zip(windows, shares, strict=True):
+        counts = {"entity_queries": len(share.entities), "relation_queries": len(share.relations)}
+        for name, count in counts.items():
+            if count > limits[name]:
+                text, kind = docs[window.text].text, name.split("_")[0]
+                raise SettingError(
+                    name, limits[name], f"at least {count}, the gold items of kind {kind!r} in one window",
+                    f"raise model.{name}, or make model.window smaller; the text is {text[:80]!r}",
+                )  # fmt: skip
+
+
+def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
+    """All labels of some gold, sorted."""
+    gold = list(gold)
+    return {
+        "entity": sorted({entity.label for extraction in gold for entity in extraction.entities}),
+        "relation": sorted({relation.label for extraction in gold for relation in extraction.relations}),
+    }
+
+
+def check_labels(labels: Any) -> dict[str, list[str]]:
+    """Labels that were given, as `label_data` has them. Raises SettingError for anything else."""
+    kinds = ("entity", "relation")
+    if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in kinds):
+        raise SettingError(
+            "labels", Shown(str(labels)[:80]), f"an object with the lists {' and '.join(kinds)}",
+            "write them with `spacy init labels`",
+        )  # fmt: skip
+    return {kind: distinct_labels(f"labels.{kind}", labels[kind]) for kind in kinds}
+
+
+def distinct_labels(name: str, labels: Sequence[Any]) -> list[str]:
+    """Labels in their order, those named twice once, with a warning.
+
+    Raises SettingError for a label that is no text or blank: a saved component could not be loaded again.
+    """
+    wrong = [label for label in labels if not isinstance(label, str) or not label.strip()]
+    if wrong:
+        advice = "give each label as a string, not as a hash of the StringStore or null"
+        raise SettingError(name, wrong, "labels that are strings and not blank", advice)
+    kept = list(dict.fromkeys(labels))
+    if len(kept) < len(labels):
+        twice = sorted(label for label, number in Counter(labels).items() if number > 1)
+        util.logger.warning("%s names %s more than once: each is used once.", name, ", ".join(twice))
+    return kept
+
+
+def report_losses(name: str, report: CoverageReport) -> None:
+    """Warn of training data that lies in no window or has an unknown label."""
+    for kind in ("entities", "relations"):
+        missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)
+        if missing:
+            util.logger.warning(
+                "[%s] %d of %d gold %s lie in no window, or have an end with an unknown label, and are not "
+                "learnt from: a larger model.window or model.overlap sees more.", name, missing, total, kind,
+            )  # fmt: skip
+    if report.widened_entities:
+        util.logger.warning(
+            "[%s] %d of %d gold entities end inside a wordpiece and are taught as the whole piece: "
+            "an encoder with smaller pieces tells them apart.",
+            name, report.widened_entities, report.entities,
+        )  # fmt: skip
+    for label, count in report.unknown_labels.items():
+        util.logger.warning(
+            "[%s] %d gold items have the label %r, which is not among the labels given and is ignored: "
+            "add it to the labels file.", name, count, label,
+        )  # fmt: skip

@@ -1,0 +1,121 @@
+"""The registered scorer on Docs, and through `nlp.evaluate`. The arithmetic is tested in test_scoring.py."""
+
+from __future__ import annotations
+
+import pytest
+import spacy
+from pipelines import bare, initialize, make_examples, make_nlp, make_text, pipe_of, tiny
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from spacy_bispn.evaluation.scorer import make_scorer, score
+
+PAIR = make_text(
+    "Tem2 binds Dal92 in EG-35 cells.",
+    [("Tem2", "P"), ("Dal92", "P"), ("EG-35 cells", "CELL"), ("EG-35", "CELL")],
+    [(0, 1, "BINDS")],
+)
+KEYS = {
+    f"{unit}_{ratio}"
+    for unit in ("ents", "ents_macro", "ents_boundary", "rel_micro", "rel_macro", "rel_boundary")
+    for ratio in "prf"
+} | {"ents_per_type", "rel_per_type", "bispn_coherence"}
+
+
+@pytest.fixture
+def example() -> Example:
+    """Gold, and a Doc on which nothing was predicted yet."""
+    (made,) = make_examples(make_nlp(), [PAIR])
+    return made
+
+
+def copied(example: Example) -> Example:
+    return Example(example.reference.copy(), example.reference)
+
+
+def test_is_registered() -> None:
+    assert spacy.registry.scorers.get("spacy-bispn.scorer.v1")() is score
+    assert make_scorer() is score
+
+
+def test_a_perfect_prediction(example: Example) -> None:
+    scores = score([copied(example)])
+    assert scores.keys() == KEYS
+    assert {value for value in scores.values() if isinstance(value, float)} == {1.0}
+    assert scores["ents_per_type"].keys() == {"P", "CELL"}
+    assert scores["rel_per_type"] == {"BINDS": {"p": 1.0, "r": 1.0, "f": 1.0}}
+
+
+def test_what_is_missing_counts(example: Example) -> None:
+    scores = score([example])
+    assert (scores["ents_r"], scores["rel_micro_r"]) == (0.0, 0.0)
+    scores = score([copied(example), example])
+    assert (scores["ents_p"], scores["ents_r"], scores["rel_micro_r"]) == (1.0, 0.5, 0.5)
+    assert score([example])["bispn_coherence"] is None, "nothing was predicted"
+
+
+def test_nested_entities_count(example: Example) -> None:
+    predicted = bare(make_nlp(), example.reference)
+    predicted.set_ents(
+        [Span(predicted, ent.start, ent.end, label=ent.label_) for ent in example.reference.ents]
+    )
+    scores = score([Example(predicted, example.reference)])
+    assert scores["ents_r"] == 0.75, "of a pipeline that only sets doc.ents, those that do not overlap"
+
+
+def test_gold_without_annotation_has_no_score(example: Example) -> None:
+    unknown = Example(example.reference.copy(), bare(make_nlp(), example.reference))
+    scores = score([unknown])
+    assert scores.keys() == KEYS
+    assert {key for key, value in scores.items() if value is not None} == {"bispn_coherence"}
+    assert score([unknown, copied(example)])["rel_micro_p"] == 1.0
+
+
+def test_gold_with_entities_only(example: Example) -> None:
+    gold = example.reference.copy()
+    del gold.spans["bispn"]
+    scores = score([Example(example.reference.copy(), gold)])
+    assert scores["rel_micro_f"] is None and scores["rel_per_type"] is None
+    assert scores["ents_r"] == 1.0
+
+
+def test_no_relations_is_an_annotation(example: Example) -> None:
+    gold = example.reference.copy()
+    gold._.relations = []
+    assert score([Example(example.reference.copy(), gold)])["rel_micro_p"] == 0.0
+
+
+def test_tokens_of_the_prediction_may_differ(example: Example) -> None:
+    text = example.reference.text
+    words = ["Tem2", "binds", "Dal92", "in EG-35 cells."]
+    tokens = Doc(example.reference.vocab, words=words, spaces=[True, True, True, False])
+    assert tokens.text == text
+    tokens._.relations = []
+    head, tail = Span(tokens, 0, 1, label="P"), Span(tokens, 2, 3, label="P")
+    tokens.spans["bispn"].extend([head, tail])
+    scores = score([Example(tokens, example.reference)])
+    assert (scores["ents_p"], scores["ents_r"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize(("symmetric", "found"), [([], 0.0), (["BINDS"], 1.0)])
+def test_symmetric_labels_come_from_the_component(
+    example: Example, symmetric: list[str], found: float
+) -> None:
+    nlp = make_nlp(tiny(symmetric_labels=symmetric))
+    turned = copied(example)
+    (relation,) = turned.predicted._.relations
+    turned.predicted._.relations = [type(relation)(relation.tail, relation.head, "BINDS")]
+    assert pipe_of(nlp).score([turned])["rel_micro_f"] == found
+
+
+def test_evaluate_of_the_pipeline() -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, [PAIR])
+    scores = nlp.evaluate(examples)
+    assert scores.keys() >= KEYS | {"token_acc", "speed"}
+    assert 0.0 <= scores["ents_f"] <= 1.0
+
+
+def test_the_scorer_may_be_left_out() -> None:
+    nlp = make_nlp(tiny(scorer=None))
+    assert not KEYS & nlp.evaluate(initialize(nlp, [PAIR])).keys()
