@@ -35,7 +35,8 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "optimizer": ADAMW,
     "reader": READER,
 }
-KEPT = ("encoder", "tok2vec", "path")  # blocks of their own, and what is no number and no choice
+# blocks of their own, and what is no number and no choice; a name of the extension is for the whole process
+KEPT = ("encoder", "tok2vec", "path", "extension")
 SETTINGS = [
     (block, name)
     for block, values in BLOCKS.items()
