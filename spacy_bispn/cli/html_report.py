@@ -132,7 +132,9 @@ def _shown(shown: int, predicted: int, total: int, wrong: int, errors_first: boo
     """How many texts there are on the page, which, and why others are not."""
     said = f"{shown} of {total} texts are shown{', those with errors first' if errors_first else ''}."
     if shown < predicted:
-        said += f" {predicted - shown} are left out, {wrong} of them with errors: the page would be too large."
+        said += (
+            f" {predicted - shown} are left out, {wrong} of them with errors: the page would be too large."
+        )
     if predicted < total:
         said += f" {total - predicted} are left out by --limit."
     return said

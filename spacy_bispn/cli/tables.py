@@ -16,7 +16,7 @@ Row = tuple[str, ...]
 
 
 def score_rows(scores: dict[str, dict[str, Any]], labels: bool = True) -> list[Row]:
-    """For each convention the overall scores of entities and of relations, each above its labels if wanted."""
+    """For each convention the overall scores of entities and of relations, above their labels if wanted."""
     rows: list[Row] = []
     for convention, parts in scores.items():
         for part, found in parts.items():
