@@ -133,10 +133,10 @@ def _shown(shown: int, predicted: int, total: int, wrong: int, errors_first: boo
     said = f"{shown} of {total} texts are shown{', those with errors first' if errors_first else ''}."
     if shown < predicted:
         said += (
-            f" {predicted - shown} are left out, {wrong} of them with errors: the page would be too large."
+            f" Left out, as the page would be too large: {predicted - shown}, {wrong} of them with errors."
         )
     if predicted < total:
-        said += f" {total - predicted} are left out by --limit."
+        said += f" Left out by --limit: {total - predicted}."
     return said
 
 
@@ -181,7 +181,7 @@ def _render_text(number: int, text: Judged, items: Sequence[Item], symmetric: Co
 
 def _draw(name: str, text: str, extraction: Extraction, marks: Marks) -> dict[str, str]:
     """A drawing, and a label for those who do not see it."""
-    label = f"{name}: {len(extraction.entities)} entities, {len(extraction.relations)} relations"
+    label = f"{name}: entities {len(extraction.entities)}, relations {len(extraction.relations)}"
     return {"label": label, "svg": Markup(to_svg(text, extraction, WIDTH, marks))}
 
 

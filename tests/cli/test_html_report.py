@@ -247,13 +247,13 @@ def test_texts_with_errors_come_first_in_a_report_only() -> None:
 def test_a_page_that_would_be_too_large_says_what_is_left_out() -> None:
     html = page_of(*MIXED, report=True)
     assert "8 of 8 texts are shown, those with errors first." in text_of(html)
-    assert "left out" not in html
+    assert "Left out" not in html
     size = len(html[html.index("<article") : html.rindex("</article>")].encode())
     some = page_of(*MIXED, report=True, room=size // 2)
     count = some.count("<article")
     assert 1 < count < 8 and len(some) < len(html)
-    said = f"{count} of 8 texts are shown, those with errors first. {8 - count} are left out, "
-    assert f"{said}{7 - count} of them with errors: the page would be too large." in text_of(some)
+    said = f"Left out, as the page would be too large: {8 - count}, {7 - count} of them with errors."
+    assert f"{count} of 8 texts are shown, those with errors first. {said}" in text_of(some)
     parsed = Parsed(some)
     assert all(len(parsed.chosen(option)) == texts for option, (_, texts) in parsed.options.items())
     assert page_of(*MIXED, room=0).count("<article") == 1
@@ -266,7 +266,7 @@ def test_page_can_be_used_with_a_keyboard_and_read_aloud() -> None:
     fields = {value for tag, name, value in parsed.attributes if tag in ("select", "input") and name == "id"}
     assert named == fields == {"label", "class", "search"}
     assert html.count("<svg") == html.count('role="img" aria-label="') == 16
-    assert 'aria-label="Prediction for text 1: 2 entities, 1 relations"' in html
+    assert 'aria-label="Prediction for text 1: entities 2, relations 1"' in html
     levels = [int(level) for level in re.findall(r"<h(\d)", html)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(here - before <= 1 for before, here in pairwise(levels)), "no level is skipped"

@@ -22,7 +22,7 @@ def test_page_shows_gold_beside_predicted(run: Run, tmp_path: Path, model: Path)
     shown = text_of(html)
     assert "<title>pipeline 0.0.0 on in.spacy</title>" in html
     assert f"{model} Data {tmp_path / 'in.spacy'}, 4 texts Conventions strict: spans and labels" in shown
-    assert "3 of 4 texts are shown. 1 are left out by --limit." in shown
+    assert "3 of 4 texts are shown. Left out by --limit: 1." in shown
     for number, text in enumerate(texts[:3]):
         assert f"Text {number} {text.id}" in shown
         assert text.text in shown
