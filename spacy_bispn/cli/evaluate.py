@@ -14,19 +14,21 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
-from spacy_bispn.cli.page import mistakes, render_page
+from spacy_bispn.cli.html_report import PageSource, write_page
 from spacy_bispn.cli.sources import DOCS, GPU, predict_docs, predict_texts, symmetric_labels
 from spacy_bispn.cli.tables import (
     ERROR_HEADER,
     SCORE_HEADER,
     error_rows,
     examples_in_words,
-    html_table,
+    report_in_words,
     score_rows,
+    unknown_in_words,
 )
 from spacy_bispn.converters import Conversion, read_json
 from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
+from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
@@ -36,7 +38,6 @@ from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
 DEFAULT = ("strict", "boundaries")
-ON_PAGE = 100  # texts: a page of thousands is slow to open and nobody reads it
 
 
 @takes_corpus("data", "Gold: .spacy files, or a corpus")
@@ -78,18 +79,15 @@ def evaluate_command(
         report = make_report(texts, chosen, undirected, samples)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    title = f"{nlp.meta['name']}: {corpus.path.name}"
-    print_report(report, title)
+    source = PageSource.of(nlp, model, corpus.path, len(texts), chosen, undirected)
+    print_report(report, source.title)
     if output is not None:
         save(output, srsly.json_dumps(report, indent=2))
     if predictions is not None:
         write = write_biorelex if corpus.format == "biorelex" else write_jsonl
         write(predictions, [replace(text.gold, extraction=text.predicted) for text in texts])
     if page is not None:
-        right = [mistakes(example, undirected) == 0 for example in examples]
-        first = sorted(range(len(examples)), key=right.__getitem__)[:ON_PAGE]
-        shown, names = [examples[number] for number in first], [texts[number].gold.id for number in first]
-        save(page, render_page(shown, title, undirected, as_html(report), names))
+        write_page(page, source, texts, report)
 
 
 def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
@@ -99,10 +97,14 @@ def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
 
 
 def judge_docs(examples: Sequence[Example]) -> list[Judged]:
-    """Gold Docs, numbered from 0, beside what was predicted for them."""
+    """Gold Docs beside what was predicted for them; without ids their numbers, from 0, are their ids."""
     return [
         Judged(
-            AnnotatedText(str(number), example.reference.text, annotations.read(example.reference)),
+            AnnotatedText(
+                text_id(example.reference) or str(number),
+                example.reference.text,
+                annotations.read(example.reference),
+            ),
             annotations.read(example.predicted),
             annotations.has_entities(example.reference),
             annotations.has_relations(example.reference),
@@ -125,8 +127,9 @@ def make_report(
 ) -> dict[str, Any]:
     """Everything that is said of the predictions, as plain values.
 
-    `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval, `errors`
-    of entities and of relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
+    `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval (None if
+    unknown), `errors` of entities and of relations (see error_analysis.py), the number of `texts` and the
+    `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
@@ -141,7 +144,7 @@ def make_report(
         "symmetric": list(symmetric),
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
         "coherence": share,
-        "coherence_interval": None if share is None else list(coherent),
+        "coherence_interval": coherent and list(coherent),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),
@@ -153,30 +156,12 @@ def print_report(report: dict[str, Any], title: str) -> None:
     """Print a report."""
     msg.divider(title)
     aligns = ("l", "l", "l", *"rrrrrr")
-    msg.table(score_rows(report["scores"]), header=SCORE_HEADER, divider=True, aligns=aligns, max_col=50)
-    msg.text(in_words(report))
+    rows = score_rows(report["scores"])
+    msg.table(rows, header=SCORE_HEADER, divider=True, aligns=aligns, max_col=50)
+    if unknown := unknown_in_words(rows):
+        msg.text(unknown)
+    msg.text(report_in_words(report))
     aligns = ("l", "l", "r")
     msg.table(error_rows(report["errors"]), header=ERROR_HEADER, divider=True, aligns=aligns)
     for line in examples_in_words(report["errors"], each=1):
         msg.text(line)
-
-
-def in_words(report: dict[str, Any]) -> str:
-    """How many texts there are, and the coherence of the predictions."""
-    said = "no relation is predicted"
-    if report["coherence"] is not None:
-        share, low, high = (100 * part for part in (report["coherence"], *report["coherence_interval"]))
-        said = f"{share:.1f} % ({low:.1f}–{high:.1f}) of the predicted relations join two predicted entities"
-    return f"{report['texts']} texts. Coherence: {said}."
-
-
-def as_html(report: dict[str, Any]) -> str:
-    """The tables of a report, and all of its examples."""
-    tables = (
-        html_table(SCORE_HEADER, score_rows(report["scores"])),
-        html_table((), [(in_words(report),)]),
-        html_table(ERROR_HEADER, error_rows(report["errors"])),
-        html_table((), [(line,) for line in examples_in_words(report["errors"])]),
-    )
-    shown = f"<p>Below stand at most {ON_PAGE} of {report['texts']} texts, those with errors first.</p>"
-    return "".join(tables) + shown

@@ -88,25 +88,26 @@ def held_out(total: int, share: float, seed: int) -> frozenset[int]:
     return frozenset(random.Random(seed).sample(range(total), count))
 
 
-def predict_docs(nlp: Language, path: Path, limit: int = 0) -> list[Example]:
-    """The Docs of `.spacy` files, at most `limit` unless that is 0, and what is predicted for them."""
-    return _predict(nlp, list(create_reader(path, limit=limit)(nlp)))
+def predict_docs(nlp: Language, path: Path) -> list[Example]:
+    """The Docs of `.spacy` files, and what is predicted for them."""
+    return predict_examples(nlp, list(create_reader(path)(nlp)))
 
 
 def predict_texts(nlp: Language, texts: Sequence[AnnotatedText]) -> list[Example]:
     """What is predicted for texts, beside as much of their gold as fits the tokens."""
     gold = (to_doc(nlp, text)[0] for text in texts)
-    return _predict(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
+    return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
+
+
+def predict_examples(nlp: Language, examples: list[Example]) -> list[Example]:
+    """Examples whose predicted Docs are bare, with the pipeline's predictions on them."""
+    docs = nlp.pipe(example.predicted for example in examples)
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return examples
 
 
 def symmetric_labels(nlp: Language) -> tuple[str, ...]:
     """The relation labels that the pipeline holds to have no direction."""
     ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
     return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))
-
-
-def _predict(nlp: Language, examples: list[Example]) -> list[Example]:
-    docs = nlp.pipe(example.predicted for example in examples)
-    for example, doc in zip(examples, docs, strict=True):
-        example.predicted = doc
-    return examples

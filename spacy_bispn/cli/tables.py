@@ -1,9 +1,8 @@
-"""A report's tables, as rows for the terminal and as HTML."""
+"""A report as rows of tables and as sentences, for the terminal and for the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from html import escape
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from spacy_bispn.evaluation.error_analysis import CORRECT
@@ -11,16 +10,18 @@ from spacy_bispn.evaluation.scoring import ANY
 
 SCORE_HEADER = ("Convention", "Of", "Label", "P", "R", "F", "95 %", "Gold", "Predicted")
 ERROR_HEADER = ("Of", "Class", "Count")
+UNKNOWN = "unknown"  # an interval
 
 Row = tuple[str, ...]
 
 
-def score_rows(scores: dict[str, dict[str, Any]]) -> list[Row]:
-    """For each convention the overall scores of entities and of relations, each above its labels."""
+def score_rows(scores: dict[str, dict[str, Any]], labels: bool = True) -> list[Row]:
+    """For each convention the overall scores of entities and of relations, above their labels if wanted."""
     rows: list[Row] = []
     for convention, parts in scores.items():
         for part, found in parts.items():
-            rows += [(convention, *row) for row in _part_rows(part, found)]
+            overall, *others = _part_rows(part, found)
+            rows += [(convention, *row) for row in (overall, *(others if labels else ()))]
     return rows
 
 
@@ -41,11 +42,22 @@ def examples_in_words(errors: dict[str, dict[str, Any]], each: int | None = None
                 yield from (f"{part}, {kind}: {_in_words(example)}" for example in found["examples"][:each])
 
 
-def html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are escaped."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{cells}</tr>' for cells in body)}</table>"
+def report_in_words(report: dict[str, Any]) -> str:
+    """How many texts there are, and the coherence of the predictions."""
+    said = "no relation is predicted"
+    if report["coherence"] is not None:
+        interval = _interval(*(report["coherence_interval"] or (None, None)))
+        share = f"{100 * report['coherence']:.1f} % ({interval})"
+        said = f"{share} of the predicted relations join two predicted entities"
+    return f"{report['texts']} texts. Coherence: {said}."
+
+
+def unknown_in_words(rows: Iterable[Row]) -> str:
+    """What unknown intervals mean, if the rows have any."""
+    column = SCORE_HEADER.index("95 %")
+    if all(row[column] != UNKNOWN for row in rows):
+        return ""
+    return f"{UNKNOWN}: fewer than two texts have such items, so the interval cannot be estimated."
 
 
 def _part_rows(part: str, found: dict[str, Any] | None) -> Iterator[Row]:
@@ -67,8 +79,11 @@ def _sizes(counts: dict[str, Any]) -> tuple[int, int]:
 
 def _percent(ratios: dict[str, Any]) -> list[str]:
     """Precision, recall, F1 and its interval."""
-    interval = f"{100 * ratios['low']:.1f}–{100 * ratios['high']:.1f}"
-    return [*(f"{100 * ratios[ratio]:.1f}" for ratio in "prf"), interval]
+    return [*(f"{100 * ratios[ratio]:.1f}" for ratio in "prf"), _interval(ratios["low"], ratios["high"])]
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def _in_words(example: dict[str, Any]) -> str:

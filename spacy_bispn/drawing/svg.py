@@ -68,8 +68,12 @@ def color(label: str) -> str:
 
 def clean(text: str) -> str:
     """The text escaped for XML; characters that XML does not permit are replaced, one by one."""
-    printable = UNPRINTABLE.sub(lambda match: " " if match[0] in "\t\r\n" else "\ufffd", text)
-    return escape(printable)
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """The text with a blank for each tab and line break, and a replacement for what XML does not permit."""
+    return UNPRINTABLE.sub(lambda match: " " if match[0] in "\t\r\n" else "\ufffd", text)
 
 
 def _words(text: str, layout: Layout, bases: Sequence[float]) -> Iterator[str]:

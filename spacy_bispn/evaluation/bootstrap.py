@@ -12,7 +12,7 @@ from spacy_bispn.settings import SettingError
 LEVEL = 0.95
 
 Array = NDArray[np.float64]
-Interval = tuple[float, float]
+Interval = tuple[float, float] | None  # None: unknown
 
 
 def intervals(
@@ -24,9 +24,10 @@ def intervals(
     by_label: whether the overall ratio is the mean over labels, not the ratio of all labels' sums.
     samples: how many samples are drawn; each has as many texts as there are, drawn with replacement.
 
-    Returns the overall interval, and that of each label. A label that no text of a sample has is left out
-    of that sample's mean, and a sample without any item is left out itself. Where samples lack rare labels
-    and their ratios differ from the whole, the interval is widened to include the ratio.
+    Returns the overall interval, and that of each label. An interval is None, unknown, where fewer than two
+    texts have any item: every sample would have the same ratio. A label that no text of a sample has is left
+    out of that sample's mean, and a sample without any item is left out itself. Where samples lack rare
+    labels and their ratios differ from the whole, the interval is widened to include the ratio.
     Raises SettingError without texts or samples.
     """
     if not texts:
@@ -40,18 +41,22 @@ def intervals(
     # The whole comes first, then its samples, each with a row of two for each label.
     sums = np.stack([table.sum(axis=0), *drawn]).reshape(samples + 1, len(labels), 2)
     overall = sums if by_label else sums.sum(axis=1, keepdims=True)
-    each = {label: _interval(sums[:, [number]]) for number, label in enumerate(labels)}
-    return _interval(overall), each
+    found = table.reshape(size, len(labels), 2)[..., 1] > 0
+    each = {label: _interval(sums[:, [n]], found[:, [n]]) for n, label in enumerate(labels)}
+    return _interval(overall, found), each
 
 
-def _interval(sums: Array) -> Interval:
-    """The interval of the mean ratio over labels; sums (1 + samples, labels, 2), those of the whole first."""
+def _interval(sums: Array, found: NDArray[np.bool_]) -> Interval:
+    """The interval of the mean ratio over labels.
+
+    sums: (1 + samples, labels, 2), those of the whole first. found: (texts, labels), where there are items.
+    """
+    if found.any(axis=1).sum() < 2:
+        return None
     parts, wholes = sums[..., 0], sums[..., 1]
     defined = wholes > 0
     ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=defined)
     count = defined.sum(axis=1)
-    if not count[0]:
-        return 0.0, 0.0
     score, *drawn = ratios.sum(axis=1)[count > 0] / count[count > 0]
     low, high = np.quantile(drawn or [score], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(min(low, score)), float(max(high, score))

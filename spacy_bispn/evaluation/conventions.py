@@ -23,7 +23,7 @@ import catalogue
 
 from spacy_bispn.converters.formats.biorelex import Sentence, to_official
 from spacy_bispn.evaluation.biorelex_official import official_counts
-from spacy_bispn.evaluation.bootstrap import intervals
+from spacy_bispn.evaluation.bootstrap import Interval, intervals
 from spacy_bispn.evaluation.scoring import (
     ANY,
     PRF,
@@ -146,9 +146,9 @@ def score(
     symmetric: relation labels without a direction. samples: how many the bootstrap draws.
 
     Returns for "entities" and "relations", as far as the convention has them, `p`, `r`, `f`, the 95 %
-    interval of `f` as `low` and `high`, and `labels` (label to the same with `tp`, `fp` and `fn`); or None
-    where no text has gold annotation of that kind. Raises SettingError for an unknown convention,
-    ValueError for one that needs to know more about the texts.
+    interval of `f` as `low` and `high` (None where it is unknown, see `intervals`), and `labels` (label to
+    the same with `tp`, `fp` and `fn`); or None where no text has gold annotation of that kind. Raises
+    SettingError for an unknown convention, ValueError for one that needs to know more about the texts.
     """
     chosen = get_convention(name)
     parts: dict[str, list[dict[str, PRF]]] = {}
@@ -166,14 +166,18 @@ def score(
 
 def _summary(texts: Sequence[dict[str, PRF]], by_label: bool, samples: int, seed: int) -> dict[str, Any]:
     parts = [{label: found.f1_parts for label, found in counts.items()} for counts in texts]
-    (low, high), each = intervals(parts, by_label, samples, seed)
+    whole, each = intervals(parts, by_label, samples, seed)
     total = add_up(texts)
     labels = {
-        label: {**found.ratios(), "low": each[label][0], "high": each[label][1], **vars(found)}
+        label: {**found.ratios(), **_ends(each[label]), **vars(found)}
         for label, found in sorted(total.items())
     }
     overall = macro_average(total) if by_label else sum(total.values(), PRF()).ratios()
-    return {**overall, "low": low, "high": high, "labels": labels}
+    return {**overall, **_ends(whole), "labels": labels}
+
+
+def _ends(interval: Interval) -> dict[str, float | None]:
+    return dict(zip(("low", "high"), interval or (None, None), strict=True))
 
 
 def _count(text: Judged, view: View, symmetric: Collection[str]) -> Counts:

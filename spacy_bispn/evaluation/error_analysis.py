@@ -117,14 +117,16 @@ def _pair_off(
     match: Callable[[Item, Item], Match | None],
     kinds: tuple[str, ...],
 ) -> list[Case[Item]]:
+    # Equal items are pairs of the best class; without them there are few combinations.
+    found = {item: item for item in predicted}  # with the scores of the prediction
+    cases: list[Case[Item]] = [Case(CORRECT, one, found[one]) for one in gold if one in found]
+    missed, spurious = gold - predicted, predicted - gold
     matches = [
-        (kinds.index(found[0]), -found[1], one, other)
-        for one in gold
-        for other in predicted
-        if (found := match(one, other))
+        (kinds.index(pair[0]), -pair[1], one, other)
+        for one in missed
+        for other in spurious
+        if (pair := match(one, other))
     ]
-    missed, spurious = set(gold), set(predicted)
-    cases: list[Case[Item]] = []
     # The best class first, then the largest overlap; the items settle ties.
     for kind, _, one, other in sorted(matches):
         if one in missed and other in spurious:

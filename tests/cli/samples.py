@@ -57,4 +57,9 @@ def facts(doc: Doc) -> list[tuple[str, str, str]]:
 
 def text_of(html: str) -> str:
     """The words that a page shows."""
-    return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.S)).split())
+    code = r"<style>.*?</style>|<script>.*?</script>"
+    return " ".join(
+        unescape(
+            re.sub(f"{code}|<[^>]*>", " ", html.replace("<bdi>", "").replace("</bdi>", ""), flags=re.S)
+        ).split()
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,15 +88,18 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert counts(report["errors"]["entities"]) == {"correct": 3, "wrong type": 1}
     assert counts(report["errors"]["relations"]) == {"correct": 1, "wrong ends": 1}
     (example,) = report["errors"]["entities"]["wrong type"]["examples"]
-    assert example == {"id": "1", "text": OTHER, "gold": "Zem (P)", "predicted": "Zem (C)"}
+    assert example == {"id": "wrong", "text": OTHER, "gold": "Zem (P)", "predicted": "Zem (C)"}
 
     overall = ["75.0", "75.0", "75.0", "50.0–100.0", "4", "4"]
     assert row(result.output, "strict", "entities", "all") == overall
     assert row(result.output, "strict", "entities", "P") == ["100.0", "75.0", "85.7", "66.7–100.0", "4", "3"]
-    assert row(result.output, "strict", "relations", "MOVES") == ["0.0", "0.0", "0.0", "0.0–0.0", "1", "1"]
+    assert row(result.output, "strict", "relations", "MOVES") == ["0.0", "0.0", "0.0", "unknown", "1", "1"]
+    moves = strict["relations"]["labels"]["MOVES"]
+    assert (moves["f"], moves["low"], moves["high"]) == (0.0, None, None), "only one text has such relations"
+    assert "unknown: fewer than two texts have such items" in " ".join(result.output.split())
     assert row(result.output, "boundaries", "relations", "all")[:3] == ["100.0"] * 3
     assert row(result.output, "entities", "wrong", "type") == ["1"]
-    assert "gold Zem (P), predicted Zem (C) in text 1" in " ".join(result.output.split())
+    assert "gold Zem (P), predicted Zem (C) in text wrong" in " ".join(result.output.split())
     assert report["coherence_interval"] == [1.0, 1.0]
     assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
@@ -119,21 +123,31 @@ def test_corpus_files_are_judged_in_their_own_offsets(run: Run, tmp_path: Path, 
     ]
 
 
-def test_a_page_shows_texts_with_errors_first(
-    run: Run, tmp_path: Path, known: Path, gold: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_page_has_the_scores_and_texts_with_errors_first(
+    run: Run, tmp_path: Path, known: Path, gold: Path
 ) -> None:
-    monkeypatch.setattr("spacy_bispn.cli.evaluate.ON_PAGE", 1)
-    run("evaluate", known, gold, "--page", tmp_path / "new" / "page.html", "--samples", 5)
-    html = (tmp_path / "new" / "page.html").read_text("utf8")
+    page = tmp_path / "new" / "page.html"
+    said = run("evaluate", known, gold, "--page", page, "--samples", 5).output
+    assert "2 of 2 texts in" in said and "pipeline 0.0.0 on gold.spacy" in said
+    html = page.read_text("utf8")
     shown = text_of(html)
+    assert "<title>pipeline 0.0.0 on gold.spacy</title>" in html
+    assert f"{known} Data {gold}, 2 texts" in shown
+    assert "strict: spans and labels" in shown and "boundaries: spans" in shown
     assert "strict entities all 75.0 75.0 75.0" in shown
     assert "entities wrong type 1" in shown
-    assert "at most 1 of 2 texts" in shown
-    assert html.count("<article>") == 1
-    assert "with errors. Text 1 Gold" in shown
+    assert re.findall(r"Text \d \w+", shown) == ["Text 1 wrong", "Text 0 right"]
     assert "Zem (C) (wrong type, gold: Zem (P))" in shown
     assert "Kel (P) — MOVES → Zem (C) (wrong ends, gold: Kel (P) — MOVES → Zem (P))" in shown
-    assert "Tem2 (P) — BINDS" not in shown
+    assert "in text wrong: “Kel moves Zem.”" in shown
+
+
+def test_the_page_of_a_corpus_shows_gold_that_tokens_cannot_hold(
+    run: Run, tmp_path: Path, known: Path
+) -> None:
+    write_jsonl(tmp_path / "in.jsonl", [make_text("Kel-like Zem", [("Kel-li", "P")], [])])
+    run("evaluate", known, tmp_path / "in.jsonl", "--page", tmp_path / "page.html", "--samples", 5)
+    assert "Kel-li (P) (missed)" in text_of((tmp_path / "page.html").read_text("utf8"))
 
 
 def test_the_official_scores_of_biorelex(run: Run, tmp_path: Path, model: Path) -> None:
