@@ -57,4 +57,5 @@ SCORE_WEIGHTS = {
     "ents_f": 0.5, "ents_p": 0.0, "ents_r": 0.0, "rel_micro_f": 0.5, "rel_micro_p": 0.0,
     "rel_micro_r": 0.0, "ents_macro_f": 0.0, "ents_boundary_f": 0.0, "rel_macro_f": 0.0,
     "rel_boundary_f": 0.0, "ents_per_type": None, "rel_per_type": None, "bispn_coherence": 0.0,
+    "bispn_raw_coherence": 0.0,
 }  # fmt: skip

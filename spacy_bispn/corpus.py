@@ -37,8 +37,11 @@ def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
 
 
 def to_text(doc: Doc, text_id: str) -> AnnotatedText:
-    """What a Doc says, with its tokens as words: the inverse of `to_doc`."""
-    return AnnotatedText(text_id, doc.text, read(doc), tuple(token.text for token in doc))
+    """What a Doc says, with its tokens as words: the inverse of `to_doc`.
+
+    Ends of relations are entities, as they are in gold, even if the Doc has relations without them.
+    """
+    return AnnotatedText(text_id, doc.text, read(doc).closed(), tuple(token.text for token in doc))
 
 
 def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None) -> tuple[Doc, list[str]]:

@@ -98,6 +98,11 @@ class Extraction:
     relations: tuple[Relation[Entity], ...] = ()
     joined: tuple[int, int] | None = field(default=None, compare=False)
 
+    def closed(self) -> Extraction:
+        """With the ends of all relations among the entities, as formats need that number their entities."""
+        ends = (end for relation in self.relations for end in (relation.head, relation.tail))
+        return replace(self, entities=tuple(dict.fromkeys([*self.entities, *ends])))
+
     def coherence_parts(self) -> tuple[int, int]:
         """How many relations have ends that are entities, and how many there are."""
         known = set(self.entities)

@@ -29,14 +29,18 @@ SHARED = ("strict", "boundaries")  # conventions of all corpora
 def vote(voters: Sequence[Extraction]) -> Extraction:
     """What more than half of the voters predict, with the mean of their scores (0 where one does not).
 
-    A relation includes its ends with their labels, so the ends of an elected relation are elected too.
+    A relation includes its ends with their labels, so the ends of an elected relation are elected too, if the
+    voters have them as entities.
     """
     entities = elect([one.entities for one in voters])
     elected = {entity: entity for entity in entities}
     relations = elect([one.relations for one in voters])
     return Extraction(
         tuple(entities),
-        tuple(replace(found, head=elected[found.head], tail=elected[found.tail]) for found in relations),
+        tuple(
+            replace(found, head=elected.get(found.head, found.head), tail=elected.get(found.tail, found.tail))
+            for found in relations
+        ),
     )
 
 

@@ -30,12 +30,16 @@ from spacy_bispn.converters.formats.jsonl import write_jsonl
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
-from spacy_bispn.evaluation.scoring import ANY, coherence, coherence_parts
+from spacy_bispn.evaluation.scoring import ANY, coherence
 from spacy_bispn.files import check_apart, save
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
 DEFAULT = ("strict", "boundaries")
+COHERENCES = {
+    "coherence": "Coherence: {} of the predicted relations join two predicted entities",
+    "raw_coherence": "Raw coherence: {} did so before relations were changed to join entities",
+}
 ON_PAGE = 100  # texts: a page of thousands is slow to open and nobody reads it
 
 
@@ -84,7 +88,7 @@ def evaluate_command(
         save(output, srsly.json_dumps(report, indent=2))
     if predictions is not None:
         write = write_biorelex if corpus.format == "biorelex" else write_jsonl
-        write(predictions, [replace(text.gold, extraction=text.predicted) for text in texts])
+        write(predictions, [replace(text.gold, extraction=text.predicted.closed()) for text in texts])
     if page is not None:
         right = [mistakes(example, undirected) == 0 for example in examples]
         first = sorted(range(len(examples)), key=right.__getitem__)[:ON_PAGE]
@@ -125,28 +129,34 @@ def make_report(
 ) -> dict[str, Any]:
     """Everything that is said of the predictions, as plain values.
 
-    `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval, `errors`
-    of entities and of relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
+    `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
+    95 % intervals, `errors` of entities and of relations (see error_analysis.py), the number of `texts` and
+    the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
         raise ValueError("found no texts, expected at least one: check the file and how it was converted.")
     entities = [(text.gold, text.predicted) for text in texts if text.entities_annotated]
     relations = [(text.gold, text.predicted) for text in texts if text.relations_annotated]
-    share = coherence(text.predicted for text in texts)
-    parts = [{ANY: coherence_parts(text.predicted)} for text in texts]
-    coherent, _ = intervals(parts, by_label=False, samples=samples)
+    predicted = [text.predicted for text in texts]
     return {
         "texts": len(texts),
         "symmetric": list(symmetric),
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
-        "coherence": share,
-        "coherence_interval": None if share is None else list(coherent),
+        **share("coherence", [found.coherence_parts() for found in predicted], samples),
+        **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),
         },
     }
+
+
+def share(name: str, parts: Sequence[tuple[int, int]], samples: int) -> dict[str, Any]:
+    """A coherence and its 95 % interval, None where no text has a relation."""
+    found = coherence(parts)
+    interval, _ = intervals([{ANY: one} for one in parts], by_label=False, samples=samples)
+    return {name: found, f"{name}_interval": None if found is None else list(interval)}
 
 
 def print_report(report: dict[str, Any], title: str) -> None:
@@ -163,11 +173,12 @@ def print_report(report: dict[str, Any], title: str) -> None:
 
 def in_words(report: dict[str, Any]) -> str:
     """How many texts there are, and the coherence of the predictions."""
-    said = "no relation is predicted"
-    if report["coherence"] is not None:
-        share, low, high = (100 * part for part in (report["coherence"], *report["coherence_interval"]))
-        said = f"{share:.1f} % ({low:.1f}–{high:.1f}) of the predicted relations join two predicted entities"
-    return f"{report['texts']} texts. Coherence: {said}."
+    said = [f"{report['texts']} texts."]
+    for name, words in COHERENCES.items():
+        if report[name] is not None:
+            share, low, high = (100 * part for part in (report[name], *report[f"{name}_interval"]))
+            said.append(f"{words.format(f'{share:.1f} % ({low:.1f}–{high:.1f})')}.")
+    return " ".join(said if len(said) > 1 else [*said, "Coherence: no relation is predicted."])
 
 
 def as_html(report: dict[str, Any]) -> str:
