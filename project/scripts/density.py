@@ -45,6 +45,7 @@ def main(
     encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
+    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
     """Train and score each of the three densities."""
     whole = Path("corpus", corpus)
@@ -58,7 +59,7 @@ def main(
                 part: keep_dense(whole / f"{part}.spacy", data / f"{part}.spacy", minimum)
                 for part in ("train", "dev", "test")
             }
-            variants.append(Variant(str(minimum), f"at least {minimum}", data, texts=texts))
+            variants.append(Variant(str(minimum), f"at least {minimum}", data, fold=fold, texts=texts))
         run_all(study, variants)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -17,7 +17,7 @@ RUNS = "runs"  # folder in training/ and metrics/
 
 def study_name(corpus: str, config: str = "", protocol: str = HELD_OUT) -> str:
     """The corpus, with the form of another config than its own, and the released protocol: "ade-paper"."""
-    form = [word for word in Path(config).stem.split("_") if word != corpus]
+    form = [word for word in Path(config).stem.split("_") if word not in ("", corpus)]
     return "-".join([corpus, *form, *([] if protocol == HELD_OUT else [RELEASED])])
 
 

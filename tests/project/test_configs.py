@@ -14,8 +14,8 @@ from thinc.api import Config
 
 from spacy_bispn.settings import defaults
 
-# entity and relation queries, weights of consistency and linking, epochs of the paper; table 5 leaves open the
-# weights for SciERC, which are those of the released code
+# entity and relation queries, weights of consistency and linking, epochs of the paper; of SciERC, for
+# which table 5 prints no weights, those of the released code
 PAPER: dict[str, tuple[int, int, float, float, int]] = {
     "ace05": (40, 35, 1e-4, 1e-3, 70),
     "biorelex": (30, 25, 1e-4, 1e-4, 75),
@@ -107,7 +107,8 @@ def test_the_paper_s_form_and_schedule(corpus: str) -> None:
     assert (component["frozen_epochs"], config["training"]["batcher"]["size"]) == (5, 8)
     assert config["paths"]["encoder"] == model["encoder"]["name"] == ENCODERS[corpus]
     wanted = {"type_threshold": None, "relation_threshold": None, "boundary_threshold": 0.0,
-              "longest_span": None, "span_score": "sum", "coherence": "off", "surplus_gold": "skip"}  # fmt: skip
+              "longest_span": None, "span_score": "sum", "coherence": "off",
+              "surplus_gold": "skip"}  # fmt: skip
     assert {name: component[name] for name in wanted} == wanted
     own, other = (
         {".".join(path): value for path, value in walk_dict(as_written(f"paper_{name}"))}
