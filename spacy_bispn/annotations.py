@@ -31,8 +31,8 @@ def get_relations(doc: Doc) -> tuple[Relation[Span], ...]:
     entity even where its tokens were merged into larger ones.
     """
     check_extension()
-    entities, rows = find(doc)
-    ends = {place: span_at(doc, place, entities[place]) for row in rows for place in row[:2]}
+    entities, rows, _ = find(doc)
+    ends = {place: span_at(doc, place, entities.get(place, Stored())) for row in rows for place in row[:2]}
     return tuple(Relation(ends[head], ends[tail], label, score) for head, tail, label, score in rows)
 
 
@@ -89,10 +89,13 @@ def read(doc: Doc) -> Extraction:
     belong to it; what is nothing else is no entity. Raises ValueError for an entity without a label.
     """
     check_extension()
-    found, rows = find(doc)
+    found, rows, joined = find(doc)
     entities = {place: Entity(*place, entity.score) for place, entity in found.items()}
-    relations = (Relation(entities[head], entities[tail], label, score) for head, tail, label, score in rows)
-    return Extraction(tuple(entities.values()), tuple(relations))
+    relations = (
+        Relation(entities.get(head) or Entity(*head), entities.get(tail) or Entity(*tail), label, score)
+        for head, tail, label, score in rows
+    )
+    return Extraction(tuple(entities.values()), tuple(relations), joined)
 
 
 def write(doc: Doc, extraction: Extraction) -> int:
@@ -107,14 +110,17 @@ def write(doc: Doc, extraction: Extraction) -> int:
     best: dict[Place, float] = {}
     place: dict[Entity, Place] = {}
     widened = 0
-    for entity in extraction.entities:
+    free = (end for x in extraction.relations for end in (x.head, x.tail))
+    known = set(extraction.entities)
+    for entity in [*extraction.entities, *(end for end in free if end not in known)]:
         start, end = trimmed(text, entity.start, entity.end)
         span = doc.char_span(start, end, alignment_mode="expand") if start < end else None
         if span is None:
             continue
-        widened += (span.start_char, span.end_char) != (start, end)
         place[entity] = where = (span.start_char, span.end_char, entity.label)
-        best[where] = max(entity.score, best.get(where, 0.0))
+        if entity in known:
+            widened += (span.start_char, span.end_char) != (start, end)
+            best[where] = max(entity.score, best.get(where, 0.0))
     rows: dict[tuple[Place, Place, str], float] = {}
     for relation in extraction.relations:
         # two different ends may have become one span: that was no relation of it with itself
@@ -125,7 +131,7 @@ def write(doc: Doc, extraction: Extraction) -> int:
     found = {where: Stored(best[where]) for where in sorted(best)}
     spans = [span_at(doc, *item) for item in found.items()]
     doc.set_ents(flat(spans, [entity.score for entity in found.values()], others))
-    put(doc, found, [(*key, score) for key, score in rows.items()])
+    put(doc, found, [(*key, score) for key, score in rows.items()], extraction.joined)
     return widened
 
 

@@ -21,8 +21,8 @@ from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.model.gold_checks import (
     check_annotated,
     check_labels,
-    check_queries,
     collect_labels,
+    count_surplus,
     distinct_labels,
     gold_of,
     report_losses,
@@ -63,14 +63,13 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             raise SettingError("objective", objective, expected, "correct the component's config")
         if settings.extension != annotations.NAME:
             annotations.use_extension(settings.extension)
-        self.vocab = vocab
-        self.model = model
-        self.name = name
+        self.vocab, self.model, self.name = vocab, model, name
         self.objective = objective
         self.scorer = scorer
         self.frozen_epochs = settings.frozen_epochs
         self.batch_pieces = settings.batch_pieces
         self.bad_loss = settings.bad_loss
+        self.surplus_gold = settings.surplus_gold
         self.grows = True  # unless labels are given, those of later gold are added
         self.left_out = LeftOut(name)
         self.configured = asdict(decoding)
@@ -124,7 +123,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """Collect labels, build the model, and hold the training data against the number of queries.
 
         Raises ValueError if no text says anything about relations, if a symmetric label is unknown, or
-        if a window has more gold than queries.
+        if a window has more gold than queries, unless `surplus_gold` is "skip".
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
         docs = [example.reference for example in get_examples()]
@@ -142,8 +141,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         windows = self.shim.windows(docs, is_train=True)
         self.shim.training_lengths = WindowLengths.of(windows) if windows else None
         shares, report = assign_to_windows(windows, gold, self.label_sets)
-        check_queries(asdict(self.model.attrs["settings"]), docs, windows, shares)
-        report_losses(self.name, report)
+        skips = self.surplus_gold == "skip"
+        surplus = count_surplus(asdict(self.model.attrs["settings"]), docs, windows, shares, skips)
+        report_losses(self.name, report, surplus)
         self.left_out = LeftOut(self.name)
         self.left_out.count({}, "unannotated", sum(not annotations.has_relations(doc) for doc in docs))
 

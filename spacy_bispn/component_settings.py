@@ -36,6 +36,13 @@ class ComponentSettings(Settings):
         '`"skip"`: the batch is skipped, with a warning. For long trainings that nobody watches.',
         default="stop",
     )
+    surplus_gold: str = setting(
+        Values(choices=("stop", "skip")),
+        'What happens at initialization where a text has more gold than the model has queries. `"stop"`: an '
+        'error. `"skip"`: a warning; what finds no query is not learnt from, and is counted in '
+        '`losses["bispn_surplus"]`. For numbers of queries that are fixed beforehand.',
+        default="stop",
+    )
     extension: str = setting(
         Values(words="the name of an attribute"),
         "The attribute of a Doc that has its relations, `doc._.relations`. Another name where another "
@@ -57,4 +64,5 @@ SCORE_WEIGHTS = {
     "ents_f": 0.5, "ents_p": 0.0, "ents_r": 0.0, "rel_micro_f": 0.5, "rel_micro_p": 0.0,
     "rel_micro_r": 0.0, "ents_macro_f": 0.0, "ents_boundary_f": 0.0, "rel_macro_f": 0.0,
     "rel_boundary_f": 0.0, "ents_per_type": None, "rel_per_type": None, "bispn_coherence": 0.0,
+    "bispn_raw_coherence": 0.0,
 }  # fmt: skip

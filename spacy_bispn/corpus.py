@@ -42,9 +42,11 @@ def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
 def to_text(doc: Doc, name: str) -> AnnotatedText:
     """What a Doc says, with its tokens as words: the inverse of `to_doc`.
 
-    name: its id, if the Doc has none.
+    name: its id, if the Doc has none. Ends of relations are entities, as they are in gold, even if
+        the Doc has relations without them.
     """
-    return AnnotatedText(text_id(doc) or name, doc.text, read(doc), tuple(token.text for token in doc))
+    words = tuple(token.text for token in doc)
+    return AnnotatedText(text_id(doc) or name, doc.text, read(doc).closed(), words)
 
 
 def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None) -> tuple[Doc, list[str]]:

@@ -3,13 +3,15 @@
 `doc.spans["bispn"]` holds the entities; its attribute `scores` has one number a span. A second group,
 `doc.spans["bispn-relations"]`, holds two spans a relation: the head with the `kb_id_` "3 head BINDS", the
 tail with "3 tail BINDS". An end is the entity with its characters and its label, so entities may be filtered,
-sorted and replaced, and tokens merged and split. Groups survive `to_bytes`, a DocBin, copies, pickles and
-other processes; their characters, labels and `kb_id_` also `Doc.from_docs`, JSON and `Example.to_dict`.
+sorted and replaced, and tokens merged and split. An end that was no entity when it was stored needs none; it
+has "3 free head BINDS". Groups survive `to_bytes`, a DocBin, copies, pickles and other processes; their
+characters, labels and `kb_id_` also `Doc.from_docs`, JSON and `Example.to_dict`.
 
 Attributes of the second group (of the first, where nothing is known about relations) hold what spans cannot:
 `ents`, what `doc.ents` was, so that later changes of it count as corrections; `scores` of the relations by
-number; `entities` with their scores. The first group's attribute `relations`, rows of [head, tail, label,
-score] with positions in the group, is read only without a second group, as in files of earlier versions.
+number; `entities` with their scores; `joined`, see `Found`. The first group's attribute `relations`, rows of
+[head, tail, label, score] with positions in the group, is read only without a second group, as in files of
+earlier versions.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from spacy_bispn.span_group import CharSpan, CharSpanGroup, Member, members
 KEY = "bispn"
 RELATIONS = "bispn-relations"
 
-PAIRED = re.compile(r"(\d+) (head|tail) (.+)", re.DOTALL)
+PAIRED = re.compile(r"(\d+) (free )?(head|tail) (.+)", re.DOTALL)
 
 Place = tuple[int, int, str]  # first character, end and label of an entity
 Row = tuple[Place, Place, str, float]  # head, tail, label and score of a relation
@@ -42,10 +44,15 @@ class Stored(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a Doc says: its entities by their places, in order, and the relations between them."""
+    """What a Doc says: its entities by their places, in order, and the relations between them.
+
+    joined: of predictions, how many relations joined entities before any was changed, and how many there
+        were.
+    """
 
     entities: dict[Place, Stored]
     relations: list[Row]
+    joined: tuple[int, int] | None = None
 
 
 def find(doc: Doc) -> Found:
@@ -64,17 +71,25 @@ def find(doc: Doc) -> Found:
     attrs = {**group.attrs, **(record.attrs if record is not None else {})}
     entities = _by_place(doc, text, found, _scores(doc, found, group.attrs, attrs.get("entities")))
     moved = _correct(doc, text, entities, attrs["ents"]) if "ents" in attrs else {}
-    rows = _pairs(doc, text, record) if record is not None else _old_rows(doc, text, found, group.attrs)
+    free: set[Place] = set()
+    rows = _old_rows(doc, text, found, group.attrs) if record is None else _pairs(doc, text, record, free)
     best: dict[tuple[Place, Place, str], float] = {}
     for head, tail, label, score in rows:
         ends = moved.get(head, head), moved.get(tail, tail)
-        if ends[0] in entities and ends[1] in entities:
+        if all(end in entities or end in free for end in ends):
             best[*ends, label] = max(score, best.get((*ends, label), 0.0))
-    return Found(entities, [(*key, score) for key, score in best.items()])
+    joined = attrs.get("joined")
+    return Found(entities, [(*key, score) for key, score in best.items()], joined and (joined[0], joined[1]))
 
 
-def put(doc: Doc, entities: Mapping[Place, Stored], rows: Sequence[Row] | None) -> None:
-    """Store entities and relations on a Doc; None where nothing is known about relations.
+def put(
+    doc: Doc,
+    entities: Mapping[Place, Stored],
+    rows: Sequence[Row] | None,
+    joined: tuple[int, int] | None = None,
+) -> None:
+    """Store entities and relations on a Doc; None where nothing is known about relations. For `joined` see
+    `Found`.
 
     `doc.ents` are to be in order before: what they are from now on are corrections.
     """
@@ -90,12 +105,17 @@ def put(doc: Doc, entities: Mapping[Place, Stored], rows: Sequence[Row] | None) 
         group.attrs.update(attrs)
         return
     index = {place: number for number, place in enumerate(entities)}
-    group.attrs["relations"] = [[index[head], index[tail], *rest] for head, tail, *rest in rows]
+    group.attrs["relations"] = [
+        [index[head], index[tail], *rest] for head, tail, *rest in rows if head in index and tail in index
+    ]
+    if joined is not None:
+        attrs["joined"] = [*joined]
     attrs["scores"] = [float(score) for *_, score in rows]
     pairs = []
     for number, (head, tail, label, _) in enumerate(rows):
         for end, name in ((head, "head"), (tail, "tail")):
-            kb_id = doc.vocab.strings.add(f"{number} {name} {label}")
+            free = "" if end in index else "free "
+            kb_id = doc.vocab.strings.add(f"{number} {free}{name} {label}")
             pairs.append(_plain_span(doc, end, Stored(kb_id=kb_id)))
     doc.spans[RELATIONS] = CharSpanGroup(doc, name=RELATIONS, attrs=attrs, spans=pairs)
 
@@ -206,16 +226,21 @@ def _correct(
     return moved
 
 
-def _pairs(doc: Doc, text: str, record: SpanGroup) -> Iterator[Row]:
-    """The relations of the second group, whose spans may have been sorted or filtered too."""
+def _pairs(doc: Doc, text: str, record: SpanGroup, free: set[Place]) -> Iterator[Row]:
+    """The relations of the second group, whose spans may have been sorted or filtered too.
+
+    Ends that need no entity are added to `free`.
+    """
     scores = record.attrs.get("scores", ())
     waiting: dict[tuple[str, str, str], list[Place | None]] = {}
     for member in members(record):
         named = PAIRED.fullmatch(label_of(doc, member.kb_id)) if member.kb_id else None
         if named is None:
             continue  # put there by somebody else
-        number, name, label = named.groups()
+        number, alone, name, label = named.groups()
         place = _place(doc, text, member)
+        if alone and place is not None:
+            free.add(place)
         others = waiting.get((number, "tail" if name == "head" else "head", label))
         if not others:
             waiting.setdefault((number, name, label), []).append(place)

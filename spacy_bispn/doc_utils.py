@@ -31,7 +31,7 @@ def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
         return part
     found = find(doc)
     entities = {x: stored for x, stored in found.entities.items() if start <= x[0] and x[1] <= end}
-    rows = [row for row in found.relations if row[0] in entities and row[1] in entities]
+    rows = [row for row in found.relations if all(start <= x[0] and x[1] <= end for x in row[:2])]
     moved = _shifted(Found(entities, rows), -start)
     spans = [span_at(part, *item) for item in moved.entities.items()]
     part.set_ents(flat(spans, [stored.score for stored in entities.values()], list(part.ents)))

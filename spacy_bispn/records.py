@@ -89,11 +89,25 @@ class Extraction:
     """The annotation of one text, gold or predicted.
 
     entities: all entities, nested ones too.
-    relations: relations whose arguments are among the entities.
+    relations: relations; their arguments are among the entities, unless they were predicted with
+        `coherence = "off"`.
+    joined: of predictions, what `coherence_parts` gave before relations were changed to join entities.
     """
 
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation[Entity], ...] = ()
+    joined: tuple[int, int] | None = field(default=None, compare=False)
+
+    def closed(self) -> Extraction:
+        """With the ends of all relations among the entities, as formats need that number their entities."""
+        ends = (end for relation in self.relations for end in (relation.head, relation.tail))
+        return replace(self, entities=tuple(dict.fromkeys([*self.entities, *ends])))
+
+    def coherence_parts(self) -> tuple[int, int]:
+        """How many relations have ends that are entities, and how many there are."""
+        known = set(self.entities)
+        coherent = sum(x.head in known and x.tail in known for x in self.relations)
+        return coherent, len(self.relations)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from spacy_bispn.annotations import (
     set_relations,
     write,
 )
+from spacy_bispn.doc_utils import as_doc, from_docs
 from spacy_bispn.records import Entity, Extraction, Relation
 
 NLP = spacy.blank("en")
@@ -34,6 +36,10 @@ NESTED = Extraction(
         Relation(CHINESE, CHINESE, "BINDS", 0.125),
     ),
 )
+
+
+# as `coherence = "off"` predicts
+FREE = Extraction((IL2,), (Relation(IL2, POSITIVE, "BINDS", 0.5), Relation(CHINESE, CELLS, "BINDS", 0.25)))
 
 
 def written(extraction: Extraction, text: str = TEXT) -> Doc:
@@ -64,7 +70,7 @@ JOURNEYS: dict[str, Callable[[Doc], Doc]] = {
 
 
 @pytest.mark.parametrize("journey", JOURNEYS)
-@pytest.mark.parametrize("extraction", [NESTED, Extraction((IL2,)), Extraction()])
+@pytest.mark.parametrize("extraction", [NESTED, FREE, Extraction((IL2,)), Extraction()])
 def test_what_is_written_is_read(extraction: Extraction, journey: str) -> None:
     doc = JOURNEYS[journey](written(extraction))
     assert read(doc) == Extraction(tuple(sorted(extraction.entities)), extraction.relations)
@@ -354,3 +360,33 @@ def test_what_becomes_equal_is_one_with_the_best_score() -> None:
     found = read(doc)
     assert found == Extraction((IL2, CELLS), (Relation(IL2, CELLS, "BINDS"),))
     assert scores(found) == [0.8, 0.5, 0.3]
+
+
+def test_relations_without_entities_go_where_their_docs_go() -> None:
+    merged = written(FREE)
+    with merged.retokenize() as retokenizer:
+        retokenizer.merge(merged[1:5])
+    joined = from_docs([NLP.make_doc("Here:"), written(FREE)])
+    assert joined is not None
+    part = as_doc(joined[joined.char_span(6, 10).start :])
+    for doc in (merged, part, JOURNEYS["a default DocBin"](part)):
+        assert read(doc) == FREE
+        assert [relation.tail.text for relation in get_relations(doc)] == ["IL-2 positive T cells", "T cells"]
+    assert [x.head.start - 6 for x in read(joined).relations] == [IL2.start, CHINESE.start]
+
+
+def test_a_relation_goes_with_its_entity_but_not_with_what_never_was_one() -> None:
+    doc = written(FREE)
+    doc.spans[KEY] = []
+    assert [(x.head, x.tail) for x in read(doc).relations] == [(CHINESE, CELLS)]
+    set_relations(doc, get_relations(doc))
+    # whoever assigns relations says that their ends are entities
+    assert {*read(doc).entities} == {CELLS, CHINESE}
+
+
+def test_what_predictions_know_of_themselves_is_kept_until_relations_are_assigned() -> None:
+    for journey in JOURNEYS.values():
+        assert read(journey(written(replace(FREE, joined=(1, 2))))).joined == (1, 2)
+    doc = written(replace(FREE, joined=(1, 2)))
+    set_relations(doc, [])
+    assert read(doc).joined is None

@@ -650,10 +650,24 @@ def test_more_gold_than_queries_is_refused_by_initialize(setting: str) -> None:
     for words in (
         f"{setting} is 1",
         "at least 3, the gold items",
-        f"raise model.{setting}",
+        f"raise model.{setting}, make model.window smaller, or leave them out by surplus_gold",
         "'Tem2, Dal92, EG-75.'",
     ):
         assert words in message
+
+
+def test_more_gold_than_queries_may_be_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    # of the three relations one finds no query; the entities have enough
+    three = make_text(
+        "Tem2, Dal92, EG-75.",
+        [("Tem2", "P"), ("Dal92", "P"), ("EG-75", "P")],
+        [(0, 1, "B"), (1, 2, "B"), (0, 2, "B")],
+    )
+    nlp = make_nlp(tiny({"relation_queries": 2}, surplus_gold="skip"))
+    initialize(nlp, [KINASE, three])
+    assert "1 gold items are more than model.relation_queries in their windows" in caplog.text
+    assert "entity_queries" not in caplog.text
+    assert nlp.update(make_examples(nlp, [three, KINASE]), sgd=optimizer())["bispn_surplus"] == 1.0
 
 
 @pytest.mark.parametrize("queries", ["proposed", "learned"])

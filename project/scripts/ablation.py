@@ -1,11 +1,14 @@
 """Train a corpus's config again with one thing changed at a time (table 2 of the paper, and more)."""
 
+import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from runs import parse_numbers
+from runs import parse_numbers, study_name
+from spacy.util import dot_to_object, load_model_from_config
 from thinc.api import Config
 from variants import Variant, make_study, run_all
 from wasabi import msg
@@ -31,7 +34,7 @@ def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of the pretrained encoder")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
@@ -40,8 +43,10 @@ def main(
 ) -> None:
     """Train and score every variant with every seed."""
     try:
-        study = make_study(f"ablation/{corpus}", corpus, corpora, config, encoder, gpu, epochs)
-        chosen = parse_numbers(variants, ()) or default_variants(study.config)
+        name = study_name(corpus, config)
+        study = make_study(f"ablation/{name}", corpus, corpora, config, encoder, gpu, epochs)
+        asked = parse_numbers(variants, tuple(range(len(VARIANTS))))
+        chosen = without_effectless(study.config, asked)
         data, wanted = Path("corpus", corpus), other_seeds(study.config, seeds)
         run_all(study, [make_variant(number, data, fold, seed) for seed in wanted for number in chosen])
     except ValueError as error:
@@ -55,25 +60,47 @@ def other_seeds(config: str, seeds: str) -> list[int | None]:
     return [None if seed == own else seed for seed in asked] or [None]
 
 
-def default_variants(config: str) -> tuple[int, ...]:
-    """All variants, except those of layers that the config's encoder does not have."""
-    settings = Config().from_disk(config, interpolate=False)["components"]["bispn"]["model"]
-    layers = settings["encoder"].get("layers", math.inf)  # of a pretrained encoder they are not known here
-    late = [number for number, changed in enumerate(VARIANTS.values())
-            if int(changed.get("model.query_layer", 0)) >= layers]  # fmt: skip
-    if late:
-        msg.warn(f"{config} has an encoder of {layers} layers: without the variants {late}")
-    return tuple(number for number in range(len(VARIANTS)) if number not in late)
+def without_effectless(config: str, numbers: Sequence[int]) -> list[int]:
+    """The variants that change something in a config; the others are named, with the reason."""
+    component = load_model_from_config(Config().from_disk(config), auto_fill=True).config["components"][
+        "bispn"
+    ]
+    # of a pretrained encoder the layers are not known here
+    layers = component["model"]["encoder"].get("layers", math.inf)
+    kept = []
+    for number in numbers:
+        name, changed = variant_of(number)
+        same = all(dot_to_object(component, key) == parsed(value) for key, value in changed.items())
+        if changed and same:
+            msg.info(f"{config} has it already: without the variant {number}, {name!r}")
+        elif int(changed.get("model.query_layer", 0)) >= layers:
+            msg.info(f"{config} has an encoder of {layers} layers: without the variant {number}, {name!r}")
+        else:
+            kept.append(number)
+    return kept
 
 
-def make_variant(number: int, data: Path, fold: int, seed: int | None = None) -> Variant:
-    """A variant by its number; `seed` replaces the config's own. Raises SettingError for an unknown one."""
+def parsed(value: str) -> Any:
+    """The value of a setting as it is given on a command line."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def variant_of(number: int) -> tuple[str, dict[str, str]]:
+    """Name and changes of a variant. Raises SettingError for an unknown number."""
     if not 0 <= number < len(VARIANTS):
         raise SettingError(
             "--variants", number, f"a number from 0 to {len(VARIANTS) - 1}",
             "see VARIANTS in project/scripts/ablation.py",
         )  # fmt: skip
-    name, changed = list(VARIANTS.items())[number]
+    return list(VARIANTS.items())[number]
+
+
+def make_variant(number: int, data: Path, fold: int, seed: int | None = None) -> Variant:
+    """A variant by its number; `seed` replaces the config's own. Raises SettingError for an unknown one."""
+    name, changed = variant_of(number)
     prefixed = {f"components.bispn.{setting}": value for setting, value in changed.items()}
     if seed is None:
         return Variant(str(number), name, data, prefixed, fold)

@@ -1,47 +1,68 @@
-"""Score one trained model on the test texts with at least 0, 1 and 2 gold relations (the paper's table 4)."""
+"""Train and score a config on the texts with at least 0, 1 and 2 relations (table 4 of the paper).
+
+The same texts are left out of training, development and test files.
+"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import spacy
 import typer
-from formatting import ratios
-from provenance import METRICS, this_run, write_metrics
-from spacy.cli._util import setup_gpu
-from spacy.training import Example
-from spacy.util import load_model
+from runs import study_name
+from spacy.tokens import DocBin
+from subsets import MINIMA
+from variants import Variant, make_study, run_all
 from wasabi import msg
 
 from spacy_bispn import annotations
-from spacy_bispn.cli.sources import predict_docs, symmetric_labels
-from spacy_bispn.evaluation.scorer import score
 
-MINIMA = (0, 1, 2)
+DENSITY = "density"  # folder in training/, metrics/ and the corpus's
 
 
-def by_density(examples: list[Example], symmetric: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Scores and number of texts, by the minimum number of gold relations in a text."""
-    found = {}
-    for minimum in MINIMA:
-        dense = [one for one in examples if len(annotations.read(one.reference).relations) >= minimum]
-        found[str(minimum)] = {"texts": len(dense), **ratios(score(dense, symmetric_labels=symmetric))}
-    return found
+def keep_dense(source: Path, output: Path, minimum: int) -> int:
+    """Write the Docs of a .spacy file that have at least so many relations; returns how many these are.
+
+    Raises ValueError if none has.
+    """
+    vocab = spacy.blank("xx").vocab
+    docs = list(DocBin().from_disk(source).get_docs(vocab))
+    kept = [doc for doc in docs if len(annotations.read(doc).relations) >= minimum]
+    if not kept:
+        raise ValueError(
+            f"{source} has no text with {minimum} relations, expected some: the experiment needs a corpus "
+            f"whose texts have several relations."
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    DocBin(docs=kept).to_disk(output)
+    msg.info(f"{output}: {len(kept)} of {len(docs)} texts")
+    return len(kept)
 
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
+    config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
+    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
+    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
+    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
 ) -> None:
-    """Predict the test texts once, and score them by their number of relations."""
-    setup_gpu(gpu, silent=True)
-    run = this_run(gpu, model)
-    nlp = load_model(model)
-    found = by_density(predict_docs(nlp, data), symmetric_labels(nlp))
-    write_metrics(METRICS / f"{corpus}_density.json", {"minima": found}, run)
-    for minimum, scores in found.items():
-        f1 = 100 * scores.get("rel_micro_f", 0.0)
-        msg.text(f"at least {minimum} relations, {scores['texts']} texts: {f1:.1f}")
+    """Train and score each of the three densities."""
+    whole = Path("corpus", corpus)
+    try:
+        name = study_name(corpus, config)
+        study = make_study(f"{DENSITY}/{name}", corpus, corpora, config, encoder, gpu, epochs)
+        variants = []
+        for minimum in MINIMA:
+            data = whole / DENSITY / str(minimum)
+            texts = {
+                part: keep_dense(whole / f"{part}.spacy", data / f"{part}.spacy", minimum)
+                for part in ("train", "dev", "test")
+            }
+            variants.append(Variant(str(minimum), f"at least {minimum}", data, fold=fold, texts=texts))
+        run_all(study, variants)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -29,14 +29,18 @@ SHARED = ("strict", "boundaries")  # conventions of all corpora
 def vote(voters: Sequence[Extraction]) -> Extraction:
     """What more than half of the voters predict, with the mean of their scores (0 where one does not).
 
-    A relation includes its ends with their labels, so the ends of an elected relation are elected too.
+    A relation includes its ends with their labels, so the ends of an elected relation are elected too, if the
+    voters have them as entities.
     """
     entities = elect([one.entities for one in voters])
     elected = {entity: entity for entity in entities}
     relations = elect([one.relations for one in voters])
     return Extraction(
         tuple(entities),
-        tuple(replace(found, head=elected[found.head], tail=elected[found.tail]) for found in relations),
+        tuple(
+            replace(found, head=elected.get(found.head, found.head), tail=elected.get(found.tail, found.tail))
+            for found in relations
+        ),
     )
 
 
@@ -75,11 +79,14 @@ def judge(models: Sequence[Path], data: Path, conventions: Sequence[str]) -> dic
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    config: Annotated[
+        str, typer.Argument(help="Config file of the runs, or nothing for the corpus's own")
+    ] = "",
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
     protocol: Annotated[str, typer.Option(help="That of the runs")] = HELD_OUT,
 ) -> None:
     """Score the vote of all finished runs of a corpus."""
-    name = study_name(corpus, protocol)
+    name = study_name(corpus, config, protocol)
     folder = Path(RUNS, name)
     done = sorted((METRICS / folder).glob(f"*/{DONE}"))
     models = [TRAINING / folder / file.parent.name / "model-best" for file in done]
@@ -93,7 +100,8 @@ def main(
     run = this_run(gpu, *models)
     # Docs have no clusters, which the convention of BioRelEx needs
     own = [name for name in CONVENTIONS.get(corpus, ()) if name not in (*SHARED, "biorelex")]
-    report = judge(models, Path("corpus", name, "test.spacy"), [*SHARED, *own])
+    data = Path("corpus", study_name(corpus, protocol=protocol), "test.spacy")
+    report = judge(models, data, [*SHARED, *own])
     voters = [model.parent.name for model in models]
     report = {**report, "voters": voters}
     write_metrics(METRICS / folder / "ensemble.json", report, run)

@@ -11,8 +11,13 @@ from provenance import METRICS, TRAINING, this_run, write_metrics
 from published import CONVENTIONS, parts
 
 
-def evaluate(corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path) -> None:
-    """Strict scores of DATA/*.spacy, and those by the publishers' conventions if the corpus has its own."""
+def evaluate(
+    corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int | None, metrics: Path
+) -> None:
+    """Strict scores of DATA/*.spacy, and those by the publishers' conventions if the corpus has its own.
+
+    fold: of the published files; None if DATA has other texts than these, which then are not scored.
+    """
     spacy = [sys.executable, "-m", "spacy"]
     metrics.mkdir(parents=True, exist_ok=True)
     names = {"test": corpus, "unseen": f"{corpus}_unseen"}
@@ -24,7 +29,7 @@ def evaluate(corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold:
             options = ["--output", str(output), "--gpu-id", gpu]
             subprocess.run([*spacy, "evaluate", model, str(docs), *options], check=True)
             write_metrics(output, srsly.read_json(output), run)
-    if corpus in CONVENTIONS:
+    if corpus in CONVENTIONS and fold is not None:
         gold = parts(corpus, corpora, data, fold)["test"]
         options = [word for name in CONVENTIONS[corpus] for word in ("--convention", name)]
         output = metrics / f"{corpus}_published.json"

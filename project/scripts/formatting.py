@@ -15,6 +15,10 @@ STRICT = {"entities": "ents_f", "entities, boundaries": "ents_boundary_f",
           "relations": "rel_micro_f", "relations, boundaries": "rel_boundary_f"}  # fmt: skip
 
 
+# shown beside strict scores; raw is before relations were changed to join entities
+COHERENCE = {"coherence": "bispn_coherence", "raw coherence": "bispn_raw_coherence"}
+
+
 class Table(NamedTuple):
     """Header, rule and rows, and the runs of the figures."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import srsly
 import torch
+from thinc.api import Config
 
 from spacy_bispn.files import save
 
@@ -24,16 +25,27 @@ Run = dict[str, Any]
 def this_run(gpu: int | str = -1, *models: Path) -> Run:
     """The `commit`, `date` (UTC), `machine` and `command` of this process; ask before the work begins.
 
-    models: trained pipelines that it reads; `models` has the commits and dates of their trainings.
+    models: trained pipelines that it reads; `models` has the commits and dates of their trainings, their
+        encoders and epochs, null where they are not known.
     """
     run: Run = {
         "commit": current_commit(), "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         "machine": describe_machine(gpu), "command": describe_command(argv),
     }  # fmt: skip
     if models:
-        trainings = [read_run(model.parent) for model in models]
-        run["models"] = [{key: training.get(key) for key in ("commit", "date")} for training in trainings]
+        run["models"] = [describe_model(model) for model in models]
     return run
+
+
+def describe_model(model: Path) -> Run:
+    """The `commit` and `date` of a pipeline's training, its `encoder` and its `epochs`."""
+    training, file = read_run(model.parent), model / "config.cfg"
+    config = Config().from_disk(file) if file.exists() else {}
+    return {
+        "commit": training.get("commit"), "date": training.get("date"),
+        "encoder": Path(config["paths"].get("encoder") or "random weights").name if config else None,
+        "epochs": config["training"]["max_epochs"] if config else None,
+    }  # fmt: skip
 
 
 def current_commit(repository: Path = REPOSITORY) -> str | None:

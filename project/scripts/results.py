@@ -19,7 +19,11 @@ from wasabi import msg
 
 from spacy_bispn.files import save
 
-BY_ROW = ("ablation", "speed")  # tables whose rows are runs of their own: those without new figures stay
+BY_ROW = (
+    "ablation",
+    "speed",
+    "statistics",
+)  # tables whose rows are runs of their own: those without new figures stay
 TOP = "measured"
 WIDTH = 104  # of lines, with space for marks
 BLOCK = re.compile(r"(<!-- ([\w-]+(?: [\w-]+)?) -->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)

@@ -15,16 +15,17 @@ MORE_SEEDS = {"text2dt": (*SEEDS, 2026, 2027)}  # for the vote
 RUNS = "runs"  # folder in training/ and metrics/
 
 
-def study_name(corpus: str, protocol: str) -> str:
-    """The name of the corpus; runs by the released protocol have a folder of their own."""
-    return corpus if protocol == HELD_OUT else f"{corpus}-{RELEASED}"
+def study_name(corpus: str, config: str = "", protocol: str = HELD_OUT) -> str:
+    """The corpus, with the form of another config than its own, and the released protocol: "ade-paper"."""
+    form = [word for word in Path(config).stem.split("_") if word not in ("", corpus)]
+    return "-".join([corpus, *form, *([] if protocol == HELD_OUT else [RELEASED])])
 
 
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of the pretrained encoder")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     seeds: Annotated[str, typer.Option(help="Seeds such as 1,2,3, or nothing for the corpus's")] = "",
@@ -32,16 +33,16 @@ def main(
     protocol: Annotated[str, typer.Option(help="held-out, or released: choose on the test file")] = HELD_OUT,
 ) -> None:
     """Prepare, train and score every fold of a corpus that has folds, every seed of any other."""
-    name = study_name(corpus, protocol)
+    name, converted = study_name(corpus, config, protocol), study_name(corpus, protocol=protocol)
     try:
         study = make_study(f"{RUNS}/{name}", corpus, corpora, config, encoder, gpu, epochs)
         if corpus in FOLDS:
             variants = [
-                Variant(str(fold), f"fold {fold}", Path("corpus", name, str(fold)), fold=fold)
+                Variant(str(fold), f"fold {fold}", Path("corpus", converted, str(fold)), fold=fold)
                 for fold in parse_numbers(folds, FOLDS[corpus])
             ]
         else:
-            data = Path("corpus", name)
+            data = Path("corpus", converted)
             variants = [
                 Variant(str(seed), f"seed {seed}", data, {"system.seed": str(seed)})
                 for seed in parse_numbers(seeds, MORE_SEEDS.get(corpus, SEEDS))

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from comparison import COLUMNS, OURS, speeds
 from formatting import STRICT, Figures, Rows, Table, markdown, percent, percents, read, run_in_words
+from paper import UNKNOWN
 from provenance import METRICS
 
 from spacy_bispn.bench.figures import spread
@@ -14,18 +16,20 @@ GROWTH = {
 
 
 def speed() -> Table:
-    """Prediction speed of all corpora whose models were measured, on each device (table 3 of the paper)."""
-    rows, made = [], []
+    """Prediction speed of all measured models on each device, below the paper's systems (its table 3)."""
+    rows, made = speeds(), []
     for file in sorted([*METRICS.glob("*_bench.json"), *METRICS.glob("*_bench_gpu.json")]):
         found, (corpus, _, gpu) = read(file), file.stem.partition("_bench")
-        batch = found["infer"]["batch 8"]
+        batch, run = found["infer"]["batch 8"], found.get("run", {})
+        model = next(iter(run.get("models", ())), {})
         rows.append([
-            f"{corpus}, {found['device'] if gpu else 'CPU'}", str(found["texts"]),
+            f"{corpus}, {OURS}, {found['device'] if gpu else 'CPU'}",
             spread(batch["sentences_per_second"], 1), spread(batch["of_floor"], 2),
-            run_in_words(found.get("run", {})),
+            model.get("encoder") or UNKNOWN, str(model.get("epochs") or UNKNOWN),
+            run.get("machine", UNKNOWN), run_in_words(run),
         ])  # fmt: skip
-        made.append(found.get("run", {}))
-    header = ["model, device", "sentences", "sentences a second at batch 8", "of the bare encoder", "run"]
+        made.append(run)
+    header = ["system", "sentences a second at batch 8", "of the bare encoder", *COLUMNS]
     return Table(markdown(header, rows), made)
 
 

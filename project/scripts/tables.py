@@ -4,13 +4,16 @@ Strict scores and those by the conventions of a corpus's publishers are in table
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
+import comparison
 import speed
 import srsly
+from comparison import OurScores, of_seeds
 from formatting import (
+    COHERENCE,
     STRICT,
     Columns,
     Figures,
@@ -41,17 +44,27 @@ REPORTED = dict(
     )
 )  # fmt: skip
 DEVELOPMENT = {"development: entities": "ents_f", "development: relations": "rel_micro_f"}
+TABLE_2 = ("as configured", "without consistency", "without linking", "without both")  # variants of ours
 MARKS = {"right": "✓", "wrong": "✗", "missing": "○"}
 
 
 def make_tables(corpus: str) -> dict[str, Table]:
     """All tables with figures of a corpus, and those that all corpora share, by name."""
-    found = {f"{corpus} curve": curve(corpus), "speed": speed.speed()}
+    found = {f"{corpus} curve": curve(corpus), "speed": speed.speed(), "statistics": comparison.statistics()}
     for kind, columns in (("", STRICT), ("published-", PUBLISHED.get(corpus, {}))):
         found[f"{corpus} {kind}scores"] = scores(corpus, columns)
-        found[f"{corpus} {kind}ablation"] = ablation(corpus, columns)
-        for study in (corpus, f"{corpus}-released"):
-            found[f"{study} {kind}runs"] = runs(study, corpus, columns)
+        found[f"{corpus} {kind}systems"] = comparison.systems(
+            corpus, columns, list(our_systems(corpus, columns))
+        )
+        for folder in studies("ablation", corpus):
+            found[f"{folder.name} {kind}ablation"] = ablation(folder, corpus, columns)
+        for folder in studies("runs", corpus):
+            found[f"{folder.name} {kind}runs"] = runs(folder, corpus, columns)
+    dense = {
+        comparison.form_of(folder, corpus): tested(folder, corpus, STRICT)
+        for folder in studies("density", corpus)
+    }
+    found[f"{corpus} density"] = comparison.density(corpus, STRICT, dense)
     for kind, (file, make) in FROM_FILE.items():
         for device in ("", "_gpu"):
             figures = read(METRICS / f"{corpus}_{file}{device}.json")
@@ -62,13 +75,13 @@ def make_tables(corpus: str) -> dict[str, Table]:
 
 def scores_in(folder: Path, corpus: str, suffix: str = "") -> dict[str, float]:
     """F1 of a test file, strict and by the published conventions, under the keys of STRICT and PUBLISHED."""
-    published = {} if suffix else by_convention(folder / f"{corpus}_published.json")
+    published = {} if suffix else by_convention(read(folder / f"{corpus}_published.json"))
     return {**published, **ratios(read(folder / f"{corpus}{suffix}.json"))}
 
 
-def by_convention(path: Path) -> dict[str, float]:
+def by_convention(report: Figures) -> dict[str, float]:
     """F1 in a report of `spacy bispn evaluate`, under the names of convention and part."""
-    conventions = read(path).get("scores", {})
+    conventions = report.get("scores", {})
     return {
         f"{name} {part}": found["f"]
         for name, parts in conventions.items() for part, found in parts.items() if found
@@ -83,10 +96,11 @@ def scores(corpus: str, columns: Columns) -> Table:
     """The scores on the test files."""
     parts = {"test": "", "unseen": "_unseen"}
     found = {name: scores_in(METRICS, corpus, suffix) for name, suffix in parts.items()}
-    rows = [[name, *percents(one, columns)] for name, one in found.items() if has_any(one, columns)]
+    shown = with_coherence(columns)
+    rows = [[name, *percents(one, shown)] for name, one in found.items() if has_any(one, columns)]
     files = [read(METRICS / f"{corpus}{suffix}.json") for suffix in parts.values()]
     made = [file.get("run", {}) for file in files if file]
-    return Table(markdown(["test set", *columns], rows), made)
+    return Table(markdown(["test set", *shown], rows), made)
 
 
 def curve(corpus: str) -> Table:
@@ -107,15 +121,45 @@ def finished(study: Path) -> list[tuple[Path, Figures]]:
     return [(file.parent, read(file)) for file in ordered]
 
 
-def ablation(corpus: str, columns: Columns) -> Table:
+def studies(kind: str, corpus: str) -> list[Path]:
+    """The studies of a kind that a corpus has, its own form first: folders in metrics/."""
+    found = sorted(path.relative_to(METRICS) for path in (METRICS / kind).glob(f"{corpus}*"))
+    return [path for path in found if path.name == corpus or path.name.startswith(f"{corpus}-")]
+
+
+def tested(study: Path, corpus: str, columns: Columns) -> list[tuple[Figures, dict[str, float]]]:
+    """The finished trainings of a study that have scores in some columns: their files and these scores."""
+    found = [(variant, scores_in(path, corpus)) for path, variant in finished(study)]
+    return [(variant, scores) for variant, scores in found if has_any(scores, columns)]
+
+
+def our_systems(corpus: str, columns: Columns) -> Iterator[OurScores]:
+    """Each form of ours with all its seeds or folds, and its vote; and the ablations of table 2."""
+    for folder in studies("runs", corpus):
+        form, found = comparison.form_of(folder, corpus), tested(folder, corpus, columns)
+        if found:
+            yield OurScores(form, *zip(*found, strict=True))
+        elected = vote_of(folder)
+        if found and elected:
+            shared = {key: found[0][0].get(key) for key in ("encoder", "epochs")}
+            voted = f"{form}, vote of {len(elected['voters'])}"
+            yield OurScores(voted, [{**shared, "run": elected.get("run", {})}], [votes(elected)])
+    for folder in studies("ablation", corpus):
+        by_name = defaultdict(list)
+        for variant, scores in tested(folder, corpus, columns):
+            if variant["name"] in TABLE_2:
+                by_name[variant["name"]].append((variant, scores))
+        for name, found in by_name.items():
+            yield OurScores(f"{comparison.form_of(folder, corpus)}: {name}", *zip(*found, strict=True))
+
+
+def ablation(study: Path, corpus: str, columns: Columns) -> Table:
     """Each variant on the development set (if strict) and the test file, with mean and deviation of seeds."""
-    development = DEVELOPMENT if columns is STRICT else {}
+    development, shown = DEVELOPMENT if columns is STRICT else {}, with_coherence(columns)
     found: dict[str, list[tuple[Figures, list[float | None]]]] = defaultdict(list)
-    for folder, variant in finished(Path("ablation", corpus)):
-        tested = scores_in(folder, corpus)
-        if has_any(tested, columns):
-            values = map(variant["development"].get, development.values())
-            found[variant["name"]].append((variant, [*values, *map(tested.get, columns.values())]))
+    for variant, scores in tested(study, corpus, columns):
+        values = map(variant["development"].get, development.values())
+        found[variant["name"]].append((variant, [*values, *map(scores.get, shown.values())]))
     rows = []
     for name, seeds in found.items():
         trained = [variant for variant, _ in seeds]
@@ -124,51 +168,54 @@ def ablation(corpus: str, columns: Columns) -> Table:
             f"{mean(variant['minutes'] for variant in trained):.0f}",
             "; ".join(dict.fromkeys(run_in_words(variant.get("run", {})) for variant in trained)),
         ])  # fmt: skip
-    header = ["variant", *development, *(f"test: {name}" for name in columns), "minutes", "run"]
+    header = ["variant", *development, *(f"test: {name}" for name in shown), "minutes", "run"]
     made = [variant.get("run", {}) for seeds in found.values() for variant, _ in seeds]
     return Table(markdown(header, rows), made)
 
 
-def of_seeds(scores: Sequence[float | None]) -> str:
-    """A score, or the mean of several with their standard deviation; nothing if one is missing."""
-    known = [score for score in scores if score is not None]
-    if len(known) < len(scores):
-        return ""
-    return percent(mean(known)) + (f" ({percent(stdev(known))})" if len(known) > 1 else "")
-
-
-def runs(study: str, corpus: str, columns: Columns) -> Table:
+def runs(study: Path, corpus: str, columns: Columns) -> Table:
     """Each seed or fold on its test file, their mean and standard deviation, and their vote."""
-    folder = Path("runs", study)
-    found = [
-        (variant, tested) for path, variant in finished(folder)
-        if has_any(tested := scores_in(path, corpus), columns)
-    ]  # fmt: skip
+    found, shown = tested(study, corpus, columns), with_coherence(columns)
     rows = [
-        [variant["name"], *percents(tested, columns), str(variant["epochs"]), f"{variant['minutes']:.0f}"]
-        for variant, tested in found
+        [variant["name"], *percents(scores, shown), str(variant["epochs"]), f"{variant['minutes']:.0f}"]
+        for variant, scores in found
     ]
     if len(found) > 1:
-        values = [[tested.get(key) for _, tested in found] for key in columns.values()]
+        values = [[scores.get(key) for _, scores in found] for key in shown.values()]
         for name, statistic in {f"mean of {len(found)}": mean, "standard deviation": stdev}.items():
             complete = [None if None in column else statistic(column) for column in values]  # type: ignore[type-var]
             rows.append([name, *map(percent, complete), "", ""])
     made = [variant.get("run", {}) for variant, _ in found]
-    vote = METRICS / folder / "ensemble.json"
-    if rows and vote.exists():
-        reported = by_convention(vote)
-        elected = reported | {REPORTED[key]: f1 for key, f1 in reported.items() if key in REPORTED}
-        rows.append([f"vote of {len(read(vote)['voters'])}", *percents(elected, columns), "", ""])
-        made.append(read(vote).get("run", {}))
-    return Table(markdown(["run", *columns, "epochs", "minutes"], rows), made)
+    vote = vote_of(study)
+    if rows and vote:
+        rows.append([f"vote of {len(vote['voters'])}", *percents(votes(vote), shown), "", ""])
+        made.append(vote.get("run", {}))
+    return Table(markdown(["run", *shown, "epochs", "minutes"], rows), made)
+
+
+def vote_of(study: Path) -> Figures:
+    """The report on the vote of a study, empty without one."""
+    return read(METRICS / study / "ensemble.json")
+
+
+def votes(report: Figures) -> dict[str, float]:
+    """F1 of a vote, strict and by the published conventions."""
+    found = by_convention(report)
+    return found | {REPORTED[key]: f1 for key, f1 in found.items() if key in REPORTED}
+
+
+def with_coherence(columns: Columns) -> Columns:
+    """Strict columns and those of coherence; others as they are."""
+    return {**columns, **COHERENCE} if columns is STRICT else columns
 
 
 def scored(first: str, found: Mapping[str, Figures]) -> Rows:
-    """Strict scores by name."""
-    return markdown([first, *STRICT], [[name, *percents(one, STRICT)] for name, one in found.items()])
+    """Strict scores by name, with coherence."""
+    columns = with_coherence(STRICT)
+    return markdown([first, *columns], [[name, *percents(one, columns)] for name, one in found.items()])
 
 
-def density(found: Figures) -> Rows:
+def subsets(found: Figures) -> Rows:
     """Strict scores on the texts with a minimum number of gold relations."""
     rows = [[name, str(one["texts"]), *percents(one, STRICT)] for name, one in found["minima"].items()]
     return markdown(["gold relations, at least", "texts", *STRICT], rows)
@@ -215,7 +262,7 @@ def signs(marks: Mapping[str, int]) -> str:
 FROM_FILE: dict[str, tuple[str, Callable[[Figures], Rows]]] = {
     "decoding": ("decoding", lambda found: scored("setting", found["settings"])),
     "long": ("long", lambda found: scored("test texts", found["readings"])),
-    "density": ("density", density),
+    "subsets": ("subsets", subsets),
     "attention": ("attention", attention),
     "cases": ("cases", cases),
     "trade": ("trade", speed.trade),

@@ -13,14 +13,43 @@ from provenance import RUN_FILE, TRAINING, this_run
 from spacy.tokens import DocBin
 from thinc.api import Config
 
+from spacy_bispn.settings import SettingError
+
 
 def config_of(corpus: str, config: str) -> str:
     """The config file that was given, or the corpus's own."""
     return config or f"configs/{corpus}.cfg"
 
 
+def encoder_of(config: str, encoder: str = "") -> str:
+    """The encoder that was given, or the config's own in `paths.encoder`; "" if that has no name.
+
+    Raises SettingError for an encoder that the config does not use.
+    """
+    own = str(Config().from_disk(config, interpolate=False).get("paths", {}).get("encoder") or "")
+    if encoder and not own:
+        raise SettingError(
+            "--vars.encoder", encoder, f"nothing, as {config} has no paths.encoder",
+            "leave it out, or choose another config by --vars.config",
+        )  # fmt: skip
+    return encoder or own
+
+
+def of_length(config: str, epochs: int | str) -> dict[str, str]:
+    """Overrides for a training of so many epochs; those with a frozen encoder shrink in proportion."""
+    written = Config().from_disk(config, interpolate=False)
+    own = written["training"]["max_epochs"]
+    frozen = written.get("components", {}).get("bispn", {}).get("frozen_epochs", 0)
+    overrides = {"training.max_epochs": str(epochs)}
+    if frozen and int(epochs) != own:
+        overrides["components.bispn.frozen_epochs"] = f"{frozen * int(epochs) / own:g}"
+    return overrides
+
+
 def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> None:
     """Train on DATA/train.spacy and choose the model on DATA/dev.spacy; `overrides` are those of spaCy.
+
+    encoder: "" for the config's own. Raises SettingError for one that the config does not use.
 
     `output` gets the models, the learning curve (log.jsonl) and the run (run.json). Until the training is
     finished, everything is in `output.part`, and an earlier `output` stays as it is.
@@ -33,7 +62,7 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
         "--output": str(part),
         "--paths.train": str(data / "train.spacy"),
         "--paths.dev": str(data / "dev.spacy"),
-        "--paths.encoder": encoder,
+        **({"--paths.encoder": encoder_of(config, encoder)} if encoder else {}),
         "--training.logger.output_file": str(part / "log.jsonl"),
         "--gpu-id": gpu,
         **{f"--{setting}": value for setting, value in overrides.items()},
@@ -78,13 +107,17 @@ def replace_folder(new: Path, folder: Path) -> None:
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of the pretrained encoder")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")] = "",
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
 ) -> None:
     """Train the model of a corpus."""
-    overrides = {"training.max_epochs": epochs} if epochs else {}
-    train(config_of(corpus, config), Path("corpus", corpus), encoder, gpu, TRAINING / corpus, **overrides)
+    file = config_of(corpus, config)
+    overrides = of_length(file, epochs) if epochs else {}
+    try:
+        train(file, Path("corpus", corpus), encoder, gpu, TRAINING / corpus, **overrides)
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 if __name__ == "__main__":

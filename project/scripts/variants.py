@@ -15,7 +15,7 @@ import srsly
 from evaluate import evaluate
 from provenance import METRICS, TRAINING, read_run, write_metrics
 from thinc.api import Config
-from train import config_of, train
+from train import config_of, encoder_of, of_length, train
 from wasabi import msg
 
 from spacy_bispn.settings import SettingError
@@ -38,20 +38,29 @@ class Study:
 
 @dataclass(frozen=True)
 class Variant:
-    """One training. key: its folder. data: folder of its .spacy files. changed: settings of the config."""
+    """One training. key: its folder. data: folder of its .spacy files. changed: settings of the config.
+
+    texts: how many it has by part, if its files are others than those of the corpus; then the publishers'
+        conventions, which score the published file, are left out.
+    """
 
     key: str
     name: str
     data: Path
     changed: dict[str, str] = field(default_factory=dict)
     fold: int = 0
+    texts: dict[str, int] = field(default_factory=dict)
 
 
 def make_study(
     folder: str, corpus: str, corpora: Path, config: str, encoder: str, gpu: str, epochs: str
 ) -> Study:
-    """A study of a corpus; `config` and `epochs` may be empty, for those of the corpus."""
+    """A study of a corpus; `config`, `encoder` and `epochs` may be empty: those of the corpus or the config.
+
+    Raises SettingError for an encoder that the config does not use.
+    """
     file = config_of(corpus, config)
+    encoder_of(file, encoder)
     length = int(epochs or Config().from_disk(file, interpolate=False)["training"]["max_epochs"])
     return Study(Path(folder), corpus, corpora, file, encoder, gpu, length)
 
@@ -93,22 +102,26 @@ def is_done(study: Study, variant: Variant) -> bool:
 
 def settings(study: Study, variant: Variant) -> dict[str, Any]:
     """What must be the same in a repeated run; only the names of paths, which may move."""
-    names = {"config": Path(study.config).name, "encoder": Path(study.encoder).name}
+    encoder = encoder_of(study.config, study.encoder)
+    names = {"config": Path(study.config).name, "encoder": Path(encoder).name}
     return {"name": variant.name, "epochs": study.epochs, "fold": variant.fold, **names}
 
 
 def run(study: Study, variant: Variant) -> float:
     """Train and score a variant, then write its file. Returns the minutes of the training."""
     output, metrics = (folder / study.folder / variant.key for folder in (TRAINING, METRICS))
-    overrides = {**variant.changed, "training.max_epochs": str(study.epochs)}
+    overrides = {**of_length(study.config, study.epochs), **variant.changed}
     started = time.monotonic()
     train(study.config, variant.data, study.encoder, study.gpu, output, **overrides)
     minutes = (time.monotonic() - started) / 60
     shutil.rmtree(output / "model-last")  # only the best is used, and each is large
     best = output / "model-best"
-    evaluate(study.corpus, study.corpora, variant.data, str(best), study.gpu, variant.fold, metrics)
+    fold = None if variant.texts else variant.fold
+    evaluate(study.corpus, study.corpora, variant.data, str(best), study.gpu, fold, metrics)
     development = srsly.read_json(best / "meta.json")["performance"]
-    found = {"changed": variant.changed, "minutes": minutes, "development": development}
+    found = {
+        "changed": variant.changed, "minutes": minutes, "development": development, "texts": variant.texts,
+    }  # fmt: skip
     write_metrics(metrics / DONE, {**settings(study, variant), **found}, read_run(output))
     return minutes
 

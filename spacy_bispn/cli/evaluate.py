@@ -32,7 +32,7 @@ from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
-from spacy_bispn.evaluation.scoring import ANY, coherence, coherence_parts
+from spacy_bispn.evaluation.scoring import ANY, coherence
 from spacy_bispn.files import check_apart, save
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
@@ -85,7 +85,7 @@ def evaluate_command(
         save(output, srsly.json_dumps(report, indent=2))
     if predictions is not None:
         write = write_biorelex if corpus.format == "biorelex" else write_jsonl
-        write(predictions, [replace(text.gold, extraction=text.predicted) for text in texts])
+        write(predictions, [replace(text.gold, extraction=text.predicted.closed()) for text in texts])
     if page is not None:
         write_page(page, source, texts, report)
 
@@ -127,29 +127,33 @@ def make_report(
 ) -> dict[str, Any]:
     """Everything that is said of the predictions, as plain values.
 
-    `scores` by convention (see conventions.py), `coherence` (see scoring.py) and its 95 % interval (None if
-    unknown), `errors` of entities and of relations (see error_analysis.py), the number of `texts` and the
-    `symmetric` labels.
+    `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
+    95 % intervals (None if unknown), `errors` of entities and of relations (see error_analysis.py), the number of `texts` and
+    the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
         raise ValueError("found no texts, expected at least one: check the file and how it was converted.")
     entities = [(text.gold, text.predicted) for text in texts if text.entities_annotated]
     relations = [(text.gold, text.predicted) for text in texts if text.relations_annotated]
-    share = coherence(text.predicted for text in texts)
-    parts = [{ANY: coherence_parts(text.predicted)} for text in texts]
-    coherent, _ = intervals(parts, by_label=False, samples=samples)
+    predicted = [text.predicted for text in texts]
     return {
         "texts": len(texts),
         "symmetric": list(symmetric),
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
-        "coherence": share,
-        "coherence_interval": coherent and list(coherent),
+        **share("coherence", [found.coherence_parts() for found in predicted], samples),
+        **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),
         },
     }
+
+
+def share(name: str, parts: Sequence[tuple[int, int]], samples: int) -> dict[str, Any]:
+    """A coherence and its 95 % interval; None where no text has a relation, an interval also if unknown."""
+    interval, _ = intervals([{ANY: one} for one in parts], by_label=False, samples=samples)
+    return {name: coherence(parts), f"{name}_interval": interval and list(interval)}
 
 
 def print_report(report: dict[str, Any], title: str) -> None:

@@ -74,7 +74,7 @@ def extract_command(
             if isinstance(found, str):
                 failures.add(text, found)
             else:
-                write(text.position, AnnotatedText(text.id, found.text, annotations.read(found)))
+                write(text.position, AnnotatedText(text.id, found.text, annotations.read(found).closed()))
             bar.update()
     msg.good(f"{total - len(failures.positions)} texts in {output}")
     if failures.positions:

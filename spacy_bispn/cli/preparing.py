@@ -87,6 +87,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
         longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
         symmetric=tuple(pipe.cfg["symmetric_labels"]),
         proposed=model["queries"] == "proposed",
+        skips=pipe.surplus_gold == "skip",
     )
     return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints)
 

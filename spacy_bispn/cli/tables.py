@@ -11,6 +11,10 @@ from spacy_bispn.evaluation.scoring import ANY
 SCORE_HEADER = ("Convention", "Of", "Label", "P", "R", "F", "95 %", "Gold", "Predicted")
 ERROR_HEADER = ("Of", "Class", "Count")
 UNKNOWN = "unknown"  # an interval
+COHERENCES = {
+    "coherence": "Coherence: {} of the predicted relations join two predicted entities",
+    "raw_coherence": "Raw coherence: {} did so before relations were changed to join entities",
+}
 
 Row = tuple[str, ...]
 
@@ -44,12 +48,12 @@ def examples_in_words(errors: dict[str, dict[str, Any]], each: int | None = None
 
 def report_in_words(report: dict[str, Any]) -> str:
     """How many texts there are, and the coherence of the predictions."""
-    said = "no relation is predicted"
-    if report["coherence"] is not None:
-        interval = _interval(*(report["coherence_interval"] or (None, None)))
-        share = f"{100 * report['coherence']:.1f} % ({interval})"
-        said = f"{share} of the predicted relations join two predicted entities"
-    return f"{report['texts']} texts. Coherence: {said}."
+    said = [f"{report['texts']} texts."]
+    for name, words in COHERENCES.items():
+        if report[name] is not None:
+            interval = _interval(*(report[f"{name}_interval"] or (None, None)))
+            said.append(f"{words.format(f'{100 * report[name]:.1f} % ({interval})')}.")
+    return " ".join(said if len(said) > 1 else [*said, "Coherence: no relation is predicted."])
 
 
 def unknown_in_words(rows: Iterable[Row]) -> str:

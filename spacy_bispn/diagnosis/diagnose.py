@@ -23,14 +23,14 @@ ONE_WAY = 0.01  # the share of windows that may lack inverses of symmetric relat
 class CorpusSettings:
     """The settings that depend on the corpus, with their names in the config.
 
-    Numbers of queries are per window; lengths are in pieces.
+    Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
     """
 
     entity_queries: int
     relation_queries: int
     window: int
     overlap: int
-    longest_span: int
+    longest_span: int | None
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Constraints:
 
     cutter: makes a WindowTokenizer from window and overlap. longest: the most positions a window can have.
     symmetric: relation labels without a direction. proposed: whether queries are proposed from the text.
+    skips: whether training leaves out gold beyond the number of queries.
     """
 
     cutter: Callable[[int, int], WindowTokenizer]
     longest: int
     symmetric: tuple[str, ...] = ()
     proposed: bool = True
+    skips: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,8 @@ def up(value: float, step: int) -> int:
 
 def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator[Finding]:
     """Problems that other settings may repair."""
-    stops = split.name == "train"
+    train = split.name == "train"
+    stops = train and not split.constraints.skips
     for name, counts in (("entity_queries", cut.entities), ("relation_queries", cut.relations)):
         limit = getattr(settings, name)
         over = sum(count > limit for count in counts)
@@ -238,7 +241,7 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
             )  # fmt: skip
     limit = settings.relation_queries
     one_way = sum(one <= limit < both for one, both in zip(cut.relations, cut.both_ways, strict=True))
-    if stops and one_way > ONE_WAY * len(cut.relations):
+    if train and one_way > ONE_WAY * len(cut.relations):
         yield Finding(
             "warning", "one_way", split.name, one_way, len(cut.relations),
             f"windows have more symmetric relations than relation_queries = {limit} can learn in both "
@@ -258,12 +261,13 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
             f"texts are longer than {cut.window_tokenizer.window} pieces and are read in several windows.",
         )  # fmt: skip
     longest = split.constraints.longest
-    if stops and settings.window > longest:
+    if train and settings.window > longest:
         yield Finding(
             "note", "window", split.name, 1, 1,
             f"window = {settings.window} is more than the encoder has positions for: {longest} are used.",
         )  # fmt: skip
-    wide = sum(size > settings.longest_span for size in split.entity_pieces)
+    limit = settings.longest_span or math.inf
+    wide = sum(size > limit for size in split.entity_pieces)
     if wide:
         yield Finding(
             "warning", "longest_span", split.name, wide, len(split.entity_pieces),

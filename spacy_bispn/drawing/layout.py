@@ -35,8 +35,7 @@ class Layout:
 
 def lay_out(text: str, extraction: Extraction, width: float) -> Layout:
     """The layout of a text, in lines of at most `width` pixels; wider where a label needs it."""
-    arguments = [end for relation in extraction.relations for end in (relation.head, relation.tail)]
-    entities = tuple(dict.fromkeys([*extraction.entities, *arguments]))
+    entities = extraction.closed().entities
     labels = [x.label for x in entities] + [x.label for x in extraction.relations]
     lines = break_lines(text, width, max([LEAST, *(measure(label, LABEL_SIZE) + GAP for label in labels)]))
     bars = make_bars(text, entities, lines)

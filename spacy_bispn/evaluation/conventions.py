@@ -234,7 +234,7 @@ def official(text: Judged, symmetric: Collection[str]) -> Counts:
             f"the convention 'biorelex' was given text {text.gold.id!r} without clusters and interactions, "
             "expected a file of BioRelEx: pass the published JSON file with --format biorelex."
         )
-    (predicted,) = to_official([(text.gold.id, text.gold.text, text.predicted)])
+    (predicted,) = to_official([(text.gold.id, text.gold.text, text.predicted.closed())])
     mentions, interactions = official_counts(text.official, predicted)
     return {"entities": {ANY: mentions}, "relations": {ANY: interactions}}
 

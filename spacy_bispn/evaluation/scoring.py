@@ -89,7 +89,9 @@ def score_extractions(
 
     and with `ents_per_type` and `rel_per_type` (label to `p`, `r`, `f`). Values are None where no
     text has gold annotation of that kind. `bispn_coherence` is the share of predicted relations
-    whose head and tail are both predicted entities, None if no relation is predicted.
+    whose head and tail are both predicted entities, None if no relation is predicted;
+    `bispn_raw_coherence` is that share before the component changed relations to join entities, None too
+    where predictions do not know it.
     """
     all_pairs = [Pair(*pair) for pair in pairs]
     entity_pairs = [pair for pair in all_pairs if pair.entities_annotated]
@@ -114,7 +116,9 @@ def score_extractions(
         scores |= {key: None for key in scores if key.startswith("ents_")}
     if not relation_pairs:
         scores |= {key: None for key in scores if key.startswith("rel_")}
-    scores["bispn_coherence"] = coherence(pair.predicted for pair in all_pairs)
+    predicted = [pair.predicted for pair in all_pairs]
+    scores["bispn_coherence"] = coherence(found.coherence_parts() for found in predicted)
+    scores["bispn_raw_coherence"] = coherence(found.joined or (0, 0) for found in predicted)
     return scores
 
 
@@ -166,18 +170,13 @@ def macro_average(counts: dict[str, PRF]) -> dict[str, float]:
     return {ratio: sum(one[ratio] for one in labels) / len(labels) if labels else 0.0 for ratio in "prf"}
 
 
-def coherence(predictions: Iterable[Extraction]) -> float | None:
-    """Share of predicted relations both of whose ends are predicted entities; None without relations."""
-    parts = list(map(coherence_parts, predictions))
-    total = sum(count for _, count in parts)
-    return sum(coherent for coherent, _ in parts) / total if total else None
+def coherence(parts: Iterable[tuple[int, int]]) -> float | None:
+    """Share of predicted relations both of whose ends are predicted entities; None without relations.
 
-
-def coherence_parts(predicted: Extraction) -> tuple[int, int]:
-    """How many relations of a text have ends that are its entities, and how many there are."""
-    ends = set(predicted.entities)
-    coherent = sum(relation.head in ends and relation.tail in ends for relation in predicted.relations)
-    return coherent, len(predicted.relations)
+    parts: of each text, how many relations have such ends, and how many there are.
+    """
+    coherent, total = (sum(numbers) for numbers in zip((0, 0), *parts, strict=True))
+    return coherent / total if total else None
 
 
 def _count(pairs: Iterable[Pair], units: Callable[[Extraction], set[Unit]]) -> dict[str, PRF]:

@@ -6,12 +6,17 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
-
-from spacy_bispn.nn.shapes import NULL, Outputs, Spans
+from spacy_bispn.model.query_predictions import (
+    BestSpan,
+    EntityQuery,
+    RelationQuery,
+    entity_queries,
+    relation_queries,
+    to_rows,
+)
+from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
 from spacy_bispn.span_index import SpanIndex
@@ -19,41 +24,48 @@ from spacy_bispn.span_index import SpanIndex
 if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are not
     from spacy_bispn.model.windowing import Window
 
-COHERENCE = ("snap", "add", "drop")
+COHERENCE = ("snap", "add", "drop", "off")
+SPAN_SCORES = ("product", "sum")
+THRESHOLD = replace(PROBABILITY, choices=(None,))
 Item = TypeVar("Item", Entity, Relation[Entity])
-Number = TypeVar("Number", Tensor, float)  # of all queries, or of one
-Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
 class Decoding(Settings):
     """How probabilities become sets. Raises SettingError for values that cannot be used."""
 
-    type_threshold: float = setting(
-        PROBABILITY,
-        "Least probability of an entity's label. Lower finds more entities, and more wrong ones.",
+    type_threshold: float | None = setting(
+        THRESHOLD,
+        "Least probability of an entity's label. Lower finds more entities, and more wrong ones. `null`: the "
+        "label must be likelier than no entity; a relation then needs two ends of which this is true.",
         default=0.5,
     )
-    relation_threshold: float = setting(
-        PROBABILITY,
+    relation_threshold: float | None = setting(
+        THRESHOLD,
         "Least probability of a relation's label. The first one to lower where relations are missed whose "
-        "entities are found.",
+        "entities are found. `null`: the label must be likelier than no relation.",
         default=0.5,
     )
     boundary_threshold: float = setting(
         PROBABILITY, "Least probability of a start and of an end. Seldom matters.", default=0.1
     )
-    longest_span: int = setting(
-        Values(least=1, whole=True),
+    longest_span: int | None = setting(
+        Values(least=1, whole=True, choices=(None,)),
         "Longest entity that is decoded, in positions: wordpieces, or tokens with the listener. Raise it for "
-        "corpora with long entities.",
+        "corpora with long entities. `null`: no limit.",
         default=32,
+    )
+    span_score: str = setting(
+        Values(choices=SPAN_SCORES),
+        "What is highest for the span of a query: the product of the probabilities of its start and its end, "
+        "or their sum.",
+        default="product",
     )
     coherence: str = setting(
         Values(choices=COHERENCE),
         'What becomes of a relation whose end is no emitted entity. `"snap"`: the end moves to the entity '
         'that overlaps it most; if none does, the relation is dropped. `"add"`: the end becomes an entity. '
-        '`"drop"`: the relation is dropped.',
+        '`"drop"`: the relation is dropped. `"off"`: it is kept as it is, and its end becomes no entity.',
         default="snap",
     )
     remove_overlaps: bool = setting(
@@ -61,61 +73,6 @@ class Decoding(Settings):
         "Drop an entity that overlaps a better one of the same label. For corpora in which entities of one "
         "label never overlap.",
         default=False,
-    )
-
-
-class BestSpan(NamedTuple, Generic[Number]):
-    """The most probable span of a query and its best label. Positions are inclusive, labels counted from 0.
-
-    Shape: each (...,), or a number.
-    """
-
-    start: Number
-    end: Number
-    start_probability: Number
-    end_probability: Number
-    label: Number
-    label_probability: Number
-
-
-class EntityQuery(NamedTuple, Generic[Number]):
-    """What an entity query predicts; `window` is its index in the batch. Shape: each (K,), or a number."""
-
-    window: Number
-    span: BestSpan[Number]
-
-
-class RelationQuery(NamedTuple, Generic[Number]):
-    """What a relation query predicts; `window` is its index in the batch. Shape: each (K,), or a number."""
-
-    window: Number
-    label: Number
-    label_probability: Number
-    head: BestSpan[Number]
-    tail: BestSpan[Number]
-
-
-def best_spans(spans: Spans, longest: int) -> BestSpan[Tensor]:
-    """Most probable start and end with `start <= end < start + longest`, and the best label.
-
-    Shape: spans (..., P) and (..., E + 1) -> (...,) each.
-    """
-    start, end = spans.start.softmax(-1), spans.end.softmax(-1)
-    size = start.shape[-1]
-    longest = min(longest, size)
-    # for each end, the best start among the `longest` positions up to it
-    reach = torch.nn.functional.pad(start, (longest - 1, 0)).unfold(-1, longest, 1)
-    best_start, offset = reach.max(-1)
-    last = (best_start * end).argmax(-1, keepdim=True)
-    first = last - (longest - 1) + offset.gather(-1, last)
-    probability, label = spans.type.softmax(-1)[..., NULL + 1 :].max(-1)
-    return BestSpan(
-        start=first[..., 0].clamp(min=0),  # below 0 where all starts have underflowed to the padding's 0
-        end=last[..., 0],
-        start_probability=best_start.gather(-1, last)[..., 0],
-        end_probability=end.gather(-1, last)[..., 0],
-        label=label,
-        label_probability=probability,
     )
 
 
@@ -128,11 +85,11 @@ def extract(
     """
     if not labels.entity or not outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]:
         return [Extraction()] * len(windows)
-    tables: list[Any] = [_entity_queries(outputs, decoding)]
+    tables: list[Any] = [entity_queries(outputs, decoding)]
     if labels.relation:
-        tables.append(_relation_queries(outputs, decoding))
+        tables.append(relation_queries(outputs, decoding))
     by_window: list[list[Any]] = [[] for _ in outputs.entity_mask]
-    for query in chain.from_iterable(_to_rows(tables)):
+    for query in chain.from_iterable(to_rows(tables)):
         by_window[int(query.window)].append(query)
     return [_decode(x, window, labels, decoding) for x, window in zip(by_window, windows, strict=True)]
 
@@ -154,60 +111,23 @@ def _decode(
     return Extraction(tuple(entities), tuple(relations))
 
 
-def _entity_queries(outputs: Outputs, decoding: Decoding) -> EntityQuery[Tensor]:
-    """The entity queries in the mask. Shape: (K,) each."""
-    mask = outputs.entity_mask
-    return EntityQuery(mask.nonzero()[:, 0], best_spans(_masked(outputs.entity, mask), decoding.longest_span))
-
-
-def _relation_queries(outputs: Outputs, decoding: Decoding) -> RelationQuery[Tensor]:
-    """The relation queries in the mask. Shape: (K,) each."""
-    mask = outputs.relation_mask
-    probability, label = outputs.relation[mask].softmax(-1)[..., NULL + 1 :].max(-1)
-    head, tail = (best_spans(_masked(x, mask), decoding.longest_span) for x in (outputs.head, outputs.tail))
-    return RelationQuery(mask.nonzero()[:, 0], label, probability, head, tail)
-
-
-def _masked(spans: Spans, mask: Tensor) -> Spans:
-    """The logits of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
-    return Spans(spans.start[mask], spans.end[mask], spans.type[mask])
-
-
-def _to_rows(tables: Sequence[Record]) -> list[list[Record]]:
-    """Each record of tensors (K,), nested or not, as K records of numbers; one transfer from the device."""
-    columns = [column for table in tables for column in _columns(table)]
-    # positions are exact in 32 bits up to 2^24
-    flat = torch.cat([column.float() for column in columns]).cpu().split([len(x) for x in columns])
-    numbers = (part.tolist() for part in flat)
-    return [_fill(table, numbers) for table in tables]
-
-
-def _columns(record: Record) -> Iterator[Tensor]:
-    """All tensors of a record, in order."""
-    for part in record:
-        yield from _columns(part) if isinstance(part, tuple) else (part,)
-
-
-def _fill(record: Record, numbers: Iterator[list[float]]) -> list[Record]:
-    """Records like this one, of the next columns of numbers."""
-    columns = [_fill(part, numbers) if isinstance(part, tuple) else next(numbers) for part in record]
-    return [type(record)(*row) for row in zip(*columns, strict=True)]
-
-
 def _decode_entity(
     query: EntityQuery[float], window: Window, labels: Labels, decoding: Decoding
 ) -> Iterator[Entity]:
     """The entity, if its probabilities reach their thresholds."""
     entity = _to_entity(query.span, window, labels, decoding)
-    if entity is not None and query.span.label_probability >= decoding.type_threshold:
+    if entity is not None and query.span.label_probability >= (decoding.type_threshold or 0.0):
         yield entity
 
 
 def _decode_relation(
     query: RelationQuery[float], window: Window, labels: Labels, decoding: Decoding
 ) -> Iterator[Relation[Entity]]:
-    """The relation, if its probabilities reach their thresholds; those of its ends' labels need not."""
-    if query.label_probability < decoding.relation_threshold:
+    """The relation, if its probabilities reach their thresholds; those of its ends' labels need not.
+
+    Without a threshold an end of which null is the likeliest label is no entity, as for entity queries.
+    """
+    if query.label < 0 or query.label_probability < (decoding.relation_threshold or 0.0):
         return
     head, tail = (_to_entity(end, window, labels, decoding) for end in (query.head, query.tail))
     if head is not None and tail is not None:
@@ -215,8 +135,8 @@ def _decode_relation(
 
 
 def _to_entity(span: BestSpan[float], window: Window, labels: Labels, decoding: Decoding) -> Entity | None:
-    """A span in characters, None where its ends are improbable or have no characters."""
-    if min(span.start_probability, span.end_probability) < decoding.boundary_threshold:
+    """A span in characters, None where it has no label, or its ends are improbable or have no characters."""
+    if span.label < 0 or min(span.start_probability, span.end_probability) < decoding.boundary_threshold:
         return None
     first, last = int(window.start[int(span.start)]), int(window.end[int(span.end)])
     if first < 0 or last <= first:
@@ -254,14 +174,18 @@ def _seen_by_owner(entity: Entity, windows: Sequence[Window]) -> bool:
 
 
 def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
-    """Sets without duplicates, in which every relation joins two of the entities."""
-    entities = _best(extraction.entities)
-    if decoding.remove_overlaps:
-        entities = _without_overlaps(entities)
+    """Sets without duplicates, in which every relation joins two of the entities unless coherence is off.
+
+    `joined` is that of the sets as they were predicted, before any relation is changed.
+    """
+    predicted = _as_predicted(extraction, labels, decoding)
+    if decoding.coherence == "off":
+        return predicted
     # equal entities may have other scores: the values are those that are emitted
-    emitted, index = {entity: entity for entity in entities}, SpanIndex(entities)
+    emitted = {entity: entity for entity in predicted.entities}
+    index = SpanIndex(predicted.entities)
     relations = []
-    for relation in sorted(extraction.relations, key=lambda x: -x.score):
+    for relation in sorted(predicted.relations, key=lambda x: -x.score):
         ends = []
         for end in (relation.head, relation.tail):
             found = _find(end, emitted, index, decoding)
@@ -274,7 +198,21 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
         if len(ends) == 2 and (ends[0] != ends[1] or relation.head == relation.tail):
             head, tail = ends
             relations.append(replace(relation, head=head, tail=tail).oriented(labels.symmetric))
-    return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))))
+    return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))), predicted.joined)
+
+
+def _as_predicted(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
+    """Sets without duplicates, in order; the ends of relations need not be among the entities."""
+    entities = _best(extraction.entities)
+    if decoding.remove_overlaps:
+        entities = _without_overlaps(entities)
+    known = {entity: entity for entity in entities}
+    relations = _best(
+        replace(x, head=known.get(x.head, x.head), tail=known.get(x.tail, x.tail)).oriented(labels.symmetric)
+        for x in extraction.relations
+    )
+    found = Extraction(tuple(sorted(entities)), tuple(sorted(relations)))
+    return replace(found, joined=found.coherence_parts())
 
 
 def _find(end: Entity, emitted: Collection[Entity], index: SpanIndex, decoding: Decoding) -> Entity | None:

@@ -72,7 +72,9 @@ class DocBatch:
         vectors = self.vectors.gather(windows, inputs.ids)
         return inputs._replace(ids=None, vectors=vectors)
 
-    def outputs(self, batch: Sequence[int], entity_threshold: float, relation_threshold: float) -> Outputs:
+    def outputs(
+        self, batch: Sequence[int], entity_threshold: float | None, relation_threshold: float | None
+    ) -> Outputs:
         """Outputs of some windows: only the queries whose label reaches its threshold."""
         return self.shim.infer(self.inputs(batch), entity_threshold, relation_threshold)
 

@@ -62,22 +62,31 @@ def check_annotated(name: str, docs: Sequence[Doc]) -> None:
         )  # fmt: skip
 
 
-def check_queries(
-    limits: Mapping[str, int], docs: Sequence[Doc], windows: Sequence[Window], shares: Sequence[WindowGold]
-) -> None:
-    """Raises SettingError, with the text, if a window has more gold items than the model has queries.
+def count_surplus(
+    limits: Mapping[str, int],
+    docs: Sequence[Doc],
+    windows: Sequence[Window],
+    shares: Sequence[WindowGold],
+    skips: bool,
+) -> Counter[str]:
+    """How many gold items find no query, under `entity_queries` and `relation_queries`, the keys of `limits`.
 
-    limits: `entity_queries` and `relation_queries`.
+    Raises SettingError, with the text, if a window has more gold items than the model has queries, unless
+    it `skips` them.
     """
+    surplus: Counter[str] = Counter()
     for window, share in zip(windows, shares, strict=True):
         counts = {"entity_queries": len(share.entities), "relation_queries": len(share.relations)}
         for name, count in counts.items():
-            if count > limits[name]:
+            if count > limits[name] and not skips:
                 text, kind = docs[window.text].text, name.split("_")[0]
                 raise SettingError(
                     name, limits[name], f"at least {count}, the gold items of kind {kind!r} in one window",
-                    f"raise model.{name}, or make model.window smaller; the text is {text[:80]!r}",
+                    f"raise model.{name}, make model.window smaller, or leave them out by surplus_gold = "
+                    f'"skip"; the text is {text[:80]!r}',
                 )  # fmt: skip
+            surplus[name] += max(count - limits[name], 0)
+    return surplus
 
 
 def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
@@ -116,8 +125,14 @@ def distinct_labels(name: str, labels: Sequence[Any]) -> list[str]:
     return kept
 
 
-def report_losses(name: str, report: CoverageReport) -> None:
-    """Warn of training data that lies in no window or has an unknown label."""
+def report_losses(name: str, report: CoverageReport, surplus: Mapping[str, int]) -> None:
+    """Warn of training data that lies in no window, has an unknown label, or finds no query."""
+    for setting, count in surplus.items():
+        if count:
+            util.logger.warning(
+                "[%s] %d gold items are more than model.%s in their windows, and are not learnt from: raise it "
+                "unless that is meant.", name, count, setting,
+            )  # fmt: skip
     for kind in ("entities", "relations"):
         missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)
         if missing:

@@ -168,7 +168,9 @@ class NetworkShim(Shim):  # type: ignore[misc]
         if self.encoder is not None:
             self.encoder.model.requires_grad_(not frozen)
 
-    def infer(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
+    def infer(
+        self, inputs: Inputs, entity_threshold: float | None, relation_threshold: float | None
+    ) -> Outputs:
         """Prediction without gradients: only the queries whose label reaches its threshold."""
         network = self.require().eval()
         if self.device.type == "cpu" and self.precision.cpu_precision == "int8":

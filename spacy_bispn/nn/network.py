@@ -79,8 +79,10 @@ class Network(nn.Module):
         return self.point(self.decode(tokens, states, queries), queries, pointable), proposals
 
     @torch.inference_mode()
-    def forward_pruned(self, inputs: Inputs, entity_threshold: float, relation_threshold: float) -> Outputs:
-        """Prediction: types first; pointers only for the queries whose label reaches its threshold.
+    def forward_pruned(
+        self, inputs: Inputs, entity_threshold: float | None, relation_threshold: float | None
+    ) -> Outputs:
+        """Prediction: types first; pointers only for the queries whose label is likely, see `likely`.
 
         Shape: of the outputs, Qe and Qr are the most queries that are left in any text.
         """
@@ -205,13 +207,21 @@ def widened(layer: nn.Linear, outputs: int) -> nn.Linear:
     return grown
 
 
-def likely(logits: Tensor, mask: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """The queries whose best label is likelier than `threshold`, moved to the front.
+def likely(logits: Tensor, mask: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
+    """The queries whose best label reaches `threshold`, or without one is likelier than null (eq 9).
+
+    They are moved to the front.
 
     Shape: logits (B, Q, C), mask (B, Q) -> index (B, K), mask (B, K), K the most of any text.
     """
-    best = logits.float().softmax(-1)[..., NULL + 1 :]
-    wanted = (best.amax(-1) >= threshold) & mask if best.shape[-1] else torch.zeros_like(mask)
+    types = logits.float().softmax(-1)
+    best = types[..., NULL + 1 :]
+    if not best.shape[-1]:
+        wanted = torch.zeros_like(mask)
+    elif threshold is None:
+        wanted = (best.amax(-1) > types[..., NULL]) & mask
+    else:
+        wanted = (best.amax(-1) >= threshold) & mask
     order = wanted.int().argsort(dim=1, descending=True, stable=True)
     most = int(wanted.sum(1).max()) if len(wanted) else 0
     return order[:, :most], wanted.gather(1, order)[:, :most]

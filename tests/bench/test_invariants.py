@@ -33,6 +33,18 @@ def test_what_the_component_writes_holds() -> None:
     check_same(doc, annotated())
 
 
+def test_a_relation_may_have_ends_that_were_predicted_without_entities() -> None:
+    doc = annotated(A, relations=LINKS)
+    check_doc(doc, NLP.make_doc(TEXT))
+    check_bytes(doc)
+    doc.spans["bispn-relations"] = []
+    assert not doc._.relations
+    doc = annotated(A, B)
+    doc.spans["bispn-relations"] = list(doc.spans["bispn-relations"])[:1]
+    with pytest.raises(Violation, match="0 relations of 1 rows"):
+        check_doc(doc, NLP.make_doc(TEXT))
+
+
 def score(value: float) -> Callable[[Doc], None]:
     def put(doc: Doc) -> None:
         doc.spans[KEY].attrs["scores"] = [value, 0.5, 0.5]

@@ -43,7 +43,10 @@ PAIR = sample("Tem2 binds Dal92 here", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, 
 
 
 def look(
-    train: Sequence[Sample], dev: Sequence[Sample] = (), constraints: Constraints = WORDS, **settings: int
+    train: Sequence[Sample],
+    dev: Sequence[Sample] = (),
+    constraints: Constraints = WORDS,
+    **settings: int | None,
 ) -> Diagnosis:
     return diagnose(train, dev, replace(ENOUGH, **settings), constraints)
 
@@ -132,6 +135,8 @@ def test_too_few_queries_stop_the_training_or_cost_recall() -> None:
     found = find(diagnosis, "entity_queries", "dev")
     assert found and (found.level, found.count, found.total) == ("warning", 1, 1)
     assert diagnosis.findings[0].level == "error", "the worst comes first"
+    skipping = find(look([PAIR], constraints=replace(WORDS, skips=True), entity_queries=1), "entity_queries")
+    assert skipping and skipping.level == "warning" and "the rest cannot" in skipping.message
     assert counts(look([PAIR]), "entity_queries") is None
 
 
@@ -149,7 +154,8 @@ def test_longest_span_and_window() -> None:
     diagnosis = look([text], longest_span=2, window=600)
     assert counts(diagnosis, "longest_span") == (1, 2)
     assert "600" in find(diagnosis, "window").message  # type: ignore[union-attr]
-    assert counts(look([text], longest_span=3), "longest_span") is None
+    for limit in (3, None):
+        assert counts(look([text], longest_span=limit), "longest_span") is None
 
 
 def test_recommended_settings_leave_nothing_that_they_could_repair() -> None:

@@ -8,7 +8,10 @@ from pipelines import bare, initialize, make_examples, make_nlp, make_text, pipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from spacy_bispn import annotations
 from spacy_bispn.evaluation.scorer import make_scorer, score
+from spacy_bispn.model.decoding import COHERENCE, Decoding, cohere
+from spacy_bispn.records import Entity, Extraction, Labels, Relation
 
 PAIR = make_text(
     "Tem2 binds Dal92 in EG-35 cells.",
@@ -19,7 +22,7 @@ KEYS = {
     f"{unit}_{ratio}"
     for unit in ("ents", "ents_macro", "ents_boundary", "rel_micro", "rel_macro", "rel_boundary")
     for ratio in "prf"
-} | {"ents_per_type", "rel_per_type", "bispn_coherence"}
+} | {"ents_per_type", "rel_per_type", "bispn_coherence", "bispn_raw_coherence"}
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ def test_a_perfect_prediction(example: Example) -> None:
     scores = score([copied(example)])
     assert scores.keys() == KEYS
     assert {value for value in scores.values() if isinstance(value, float)} == {1.0}
+    assert scores["bispn_raw_coherence"] is None, "only the component knows it"
     assert scores["ents_per_type"].keys() == {"P", "CELL"}
     assert scores["rel_per_type"] == {"BINDS": {"p": 1.0, "r": 1.0, "f": 1.0}}
 
@@ -119,3 +123,20 @@ def test_evaluate_of_the_pipeline() -> None:
 def test_the_scorer_may_be_left_out() -> None:
     nlp = make_nlp(tiny(scorer=None))
     assert not KEYS & nlp.evaluate(initialize(nlp, [PAIR])).keys()
+
+
+@pytest.mark.parametrize("coherence", COHERENCE)
+def test_raw_coherence_does_not_depend_on_what_becomes_of_relations(coherence: str, example: Example) -> None:
+    tem, dal, eg = Entity(0, 4, "P"), Entity(11, 16, "P"), Entity(20, 25, "CELL")
+    near = Entity(0, 10, "P")
+    relations = (Relation(tem, dal, "BINDS"), Relation(near, dal, "BINDS"), Relation(tem, eg, "BINDS"))
+    found = cohere(Extraction((tem, dal), relations), Labels(), Decoding(coherence=coherence))
+    annotations.write(example.predicted, found)
+    for predicted in (
+        example.predicted,
+        Doc(example.predicted.vocab).from_bytes(example.predicted.to_bytes()),
+    ):
+        scores = score([Example(predicted, example.reference)])
+        assert scores["bispn_raw_coherence"] == pytest.approx(1 / 3)
+        assert scores["bispn_coherence"] == (pytest.approx(1 / 3) if coherence == "off" else 1.0)
+        assert scores["rel_micro_r"] == 1.0

@@ -57,7 +57,7 @@ def test_positions_need_learned_queries() -> None:
     [
         ("type_threshold", 1.5, ["type_threshold is 1.5", "0 to 1", "0.5"]),
         ("longest_span", 0, ["longest_span is 0", "at least 1", "32"]),
-        ("coherence", "hope", ["coherence is 'hope'", '"snap", "add", "drop"', "the default"]),
+        ("coherence", "hope", ["coherence is 'hope'", '"snap", "add", "drop", "off"', "the default"]),
         ("frozen_epochs", -1, ["frozen_epochs is -1", "at least 0", "the default is 0"]),
         (
             "batch_pieces",

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from spacy_bispn.model import decoding
-from spacy_bispn.model.decoding import COHERENCE, Decoding, best_spans, cohere, extract, merge
+from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, cohere, extract, merge
 from spacy_bispn.model.encoders import learn_wordpieces
+from spacy_bispn.model.query_predictions import best_spans
 from spacy_bispn.model.targets import assign_to_windows, make_targets
 from spacy_bispn.model.windowing import Window, WindowTokenizer
 from spacy_bispn.nn.shapes import Outputs, Spans, SpanTargets, Targets
@@ -220,7 +221,7 @@ def test_best_spans_are_those_of_a_slow_loop(size: int, longest: int, seed: int)
     torch.manual_seed(seed)
     spans = Spans(3 * torch.randn(2, 3, size), 3 * torch.randn(2, 3, size), torch.randn(2, 3, 4))
     start, end, label = (x.softmax(-1) for x in spans[:3])
-    best = best_spans(spans, longest)
+    best = best_spans(spans, Decoding(longest_span=longest))
     for text in range(2):
         for query in range(3):
             first, last, start_p, end_p, best_label, label_p = (x[text, query].item() for x in best)
@@ -234,10 +235,41 @@ def test_best_spans_are_those_of_a_slow_loop(size: int, longest: int, seed: int)
             assert label_p == pytest.approx(float(label[text, query, 1:].max()))
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 40), st.integers(0, 10_000))
+def test_spans_and_labels_are_those_of_equations_7_to_9(size: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    spans = Spans(3 * torch.randn(2, 3, size), 3 * torch.randn(2, 3, size), torch.randn(2, 3, 4))
+    best = best_spans(spans, Decoding(type_threshold=None, longest_span=None, span_score="sum"))
+    for text in range(2):
+        for query in range(3):
+            # eq 5, eq 6
+            start, end, types = (x[text, query].softmax(-1).tolist() for x in spans[:3])
+            score = {}
+            for i in range(size):
+                for j in range(size):
+                    if i <= j:  # eq 8 prints 0 < j - i, without entities of one token
+                        score[i, j] = start[i] + end[j]  # eq 7
+            label, _ = max(enumerate(types), key=lambda pair: pair[1])  # eq 9
+            found = [x[text, query].item() for x in best]
+            assert score[found[0], found[1]] == pytest.approx(max(score.values()), abs=1e-6)
+            assert found[2:4] == pytest.approx([start[found[0]], end[found[1]]])
+            assert found[4:] == [label - 1, pytest.approx(types[label])]  # null is -1
+
+
+def test_the_sum_and_the_product_may_choose_other_spans() -> None:
+    # the likeliest end is before the likeliest start: products 0.07 and 0.045, sums 0.8 and 0.95
+    spans = Spans(logits(0.1, 0.0, 0.9), logits(0.25, 0.7, 0.05), logits(0.0, 1.0))
+    chosen = {
+        score: [x.item() for x in best_spans(spans, Decoding(span_score=score))[:2]] for score in SPAN_SCORES
+    }
+    assert chosen == {"product": [0, 1], "sum": [2, 2]}
+
+
 def test_pointers_that_contradict_each_other_give_a_span_all_the_same() -> None:
     # the start is surely behind the end: both pointers must give way or the probability is low
     spans = Spans(peak(torch.tensor([[3]]), 5), peak(torch.tensor([[1]]), 5), torch.zeros(1, 1, 3))
-    best = best_spans(spans, 5)
+    best = best_spans(spans, Decoding(longest_span=5))
     assert 0 <= best.start.item() <= best.end.item() < 5
     assert min(best.start_probability.item(), best.end_probability.item()) < 1e-6
 
@@ -246,7 +278,7 @@ def test_longest_span_counts_positions() -> None:
     spans = Spans(peak(torch.tensor([[0]]), 9), peak(torch.tensor([[4]]), 9), torch.zeros(1, 1, 3))
     lengths = {}
     for longest in (1, 4, 5, 9, 100):
-        best = best_spans(spans, longest)
+        best = best_spans(spans, Decoding(longest_span=longest))
         lengths[longest] = best.end.item() - best.start.item() + 1
     assert lengths[5] == lengths[9] == lengths[100] == 5
     assert lengths[1] == 1 and lengths[4] <= 4
@@ -268,7 +300,7 @@ def spoken(span: Spans | None = None, relation: Tensor | None = None) -> Outputs
     return Outputs(span, span, span, relation, *[torch.ones(1, 1, dtype=torch.bool)] * 2)
 
 
-def said(outputs: Outputs, labels: Labels = LABELS, **settings: float) -> Extraction:
+def said(outputs: Outputs, labels: Labels = LABELS, **settings: float | None) -> Extraction:
     (found,) = extract(outputs, by_character(["xy"], 8, 0), labels, Decoding(**settings))  # type: ignore[arg-type]
     return found
 
@@ -340,6 +372,20 @@ def test_a_relation_needs_both_ends(doubtful: str) -> None:
     assert (len(found.entities), len(found.relations)) == (1, 0)
 
 
+@pytest.mark.parametrize(("probabilities", "emitted"), [((0.3, 0.25, 0.45), 1), ((0.4, 0.25, 0.35), 0)])
+def test_without_thresholds_the_likeliest_label_counts_null_included(
+    probabilities: tuple[float, ...], emitted: int
+) -> None:
+    doubtful = Spans(logits(0.99, 0.01), logits(0.99, 0.01), logits(*probabilities))
+    thresholds = {"type_threshold": None, "relation_threshold": None}
+    # an entity query, and an end of a relation, whose likeliest label is null is no entity
+    found = said(spoken(doubtful), **thresholds)
+    assert (len(found.entities), len(found.relations)) == (emitted, emitted)
+    found = said(spoken(relation=logits(*probabilities)), **thresholds)
+    assert (len(found.entities), len(found.relations)) == (1, emitted)
+    assert [x.label for x in found.relations] == ["INHIBITS"] * emitted
+
+
 def test_null_is_no_label() -> None:
     null = Spans(logits(0.99, 0.01), logits(0.99, 0.01), logits(0.9, 0.05, 0.05))
     assert said(spoken(null, logits(0.9, 0.05, 0.05))) == Extraction()
@@ -395,11 +441,11 @@ def test_without_labels_there_is_nothing_to_say() -> None:
     [
         (
             {"type_threshold": 1.5},
-            ["type_threshold is 1.5, expected a number (0 to 1): ", "the default is 0.5"],
+            ["type_threshold is 1.5, expected a number (0 to 1) or null: ", "the default is 0.5"],
         ),
         (
             {"relation_threshold": -0.1},
-            ["relation_threshold is -0.1, expected a number (0 to 1): ", "the default is 0.5"],
+            ["relation_threshold is -0.1, expected a number (0 to 1) or null: ", "the default is 0.5"],
         ),
         (
             {"boundary_threshold": float("nan")},
@@ -407,12 +453,16 @@ def test_without_labels_there_is_nothing_to_say() -> None:
         ),
         (
             {"longest_span": 0},
-            ["longest_span is 0, expected a whole number (at least 1): ", "the default is 32"],
+            ["longest_span is 0, expected a whole number (at least 1) or null: ", "the default is 32"],
         ),
         (
             {"coherence": "hope"},
-            ['coherence is \'hope\', expected one of "snap", "add", "drop": ', 'the default is "snap"'],
+            [
+                'coherence is \'hope\', expected one of "snap", "add", "drop", "off": ',
+                'the default is "snap"',
+            ],
         ),
+        ({"span_score": 1}, ['span_score is 1, expected one of "product", "sum": ', 'default is "product"']),
         ({"remove_overlaps": "no"}, ["remove_overlaps is 'no', expected one of true, false: ", "false"]),
     ],
 )

@@ -191,8 +191,16 @@ def test_likely_moves_the_likely_queries_to_the_front() -> None:
     assert index.shape == mask.shape == (2, 0)
 
 
-def test_without_labels_nothing_is_likely() -> None:
-    index, mask = likely(torch.randn(2, 3, 1), torch.ones(2, 3).bool(), 0.0)
+def test_without_a_threshold_a_label_must_be_likelier_than_null() -> None:
+    # label 1 with 0.4 beside null with 0.3; label 2 with 0.4 beside null with 0.5; a masked query
+    logits = torch.tensor([[[0.3, 0.4, 0.3], [0.5, 0.1, 0.4], [0.0, 1.0, 0.0]]]).log()
+    index, mask = likely(logits, torch.tensor([[True, True, False]]), None)
+    assert (index.tolist(), mask.tolist()) == ([[0]], [[True]])
+
+
+@pytest.mark.parametrize("threshold", [0.0, None])
+def test_without_labels_nothing_is_likely(threshold: float | None) -> None:
+    index, mask = likely(torch.randn(2, 3, 1), torch.ones(2, 3).bool(), threshold)
     assert index.shape == mask.shape == (2, 0)
 
 

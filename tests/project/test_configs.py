@@ -14,22 +14,27 @@ from thinc.api import Config
 
 from spacy_bispn.settings import defaults
 
-# entity and relation queries, weights of consistency and linking, epochs of the paper
+# entity and relation queries, weights of consistency and linking, epochs of the paper; of SciERC, for
+# which table 5 prints no weights, those of the released code
 PAPER: dict[str, tuple[int, int, float, float, int]] = {
     "ace05": (40, 35, 1e-4, 1e-3, 70),
     "biorelex": (30, 25, 1e-4, 1e-4, 75),
     "ade": (30, 25, 1e-3, 1e-4, 70),
     "text2dt": (30, 30, 1e-4, 1e-3, 80),
-    "scierc": (35, 30, 1e-4, 1e-4, 70),
+    "scierc": (35, 30, 1e-4, 1e-3, 70),
 }
+ENCODERS = {  # 4.2 and appendix B, by their names on the hub
+    "ace05": "google-bert/bert-base-uncased", "biorelex": "dmis-lab/biobert-base-cased-v1.1",
+    "ade": "dmis-lab/biobert-base-cased-v1.1", "text2dt": "hfl/chinese-bert-wwm-ext",
+    "scierc": "allenai/scibert_scivocab_uncased",
+}  # fmt: skip
 # more relation queries than in the paper, for texts with more relations
 MORE = {"biorelex": 48}
 # what those configs differ in that have the paper's form as well
 OF_A_CORPUS = {
     "nlp.lang", "nlp.tokenizer", "initialize.tokenizer", "training.max_epochs", "training.eval_frequency",
     "components.bispn.symmetric_labels", "components.bispn.model.entity_queries",
-    "components.bispn.model.relation_queries", "components.bispn.objective.alpha",
-    "components.bispn.objective.beta",
+    "components.bispn.objective.alpha", "components.bispn.objective.beta",
 }  # fmt: skip
 NAMES = sorted(path.stem for path in (PROJECT / "configs").glob("*.cfg"))
 
@@ -72,7 +77,7 @@ def test_nothing_is_written_that_would_be_filled_in_anyway(name: str) -> None:
 
 
 def test_the_configs_are_short() -> None:
-    assert sum(len(path(name).read_text("utf8").splitlines()) for name in NAMES) <= 700
+    assert sum(len(path(name).read_text("utf8").splitlines()) for name in NAMES) <= 780
 
 
 @pytest.mark.parametrize("form", ["", "paper_"])
@@ -82,7 +87,7 @@ def test_hyperparameters_of_the_paper(corpus: str, form: str) -> None:
     name = form + corpus
     component = load(name)["components"]["bispn"]
     assert component["model"]["entity_queries"] == entities
-    assert component["model"]["relation_queries"] == MORE.get(corpus, relations)
+    assert component["model"]["relation_queries"] == (relations if form else MORE.get(corpus, relations))
     assert (component["objective"]["alpha"], component["objective"]["beta"]) == (alpha, beta)
     head = (PROJECT / "configs" / f"{name}.cfg").read_text("utf8").split("[paths]")[0]
     assert f"{epochs} epochs" in head.replace("\n# ", " ")
@@ -100,12 +105,18 @@ def test_the_paper_s_form_and_schedule(corpus: str) -> None:
     assert (model["queries"], model["query_layer"], model["pointer"]) == ("learned", 0, "additive")
     assert (optimizer["encoder_rate"], optimizer["decoder_rate"], optimizer["warmup"]) == (2e-5, 4e-5, 0.1)
     assert (component["frozen_epochs"], config["training"]["batcher"]["size"]) == (5, 8)
+    assert config["paths"]["encoder"] == model["encoder"]["name"] == ENCODERS[corpus]
+    wanted = {"type_threshold": None, "relation_threshold": None, "boundary_threshold": 0.0,
+              "longest_span": None, "span_score": "sum", "coherence": "off",
+              "surplus_gold": "skip"}  # fmt: skip
+    assert {name: component[name] for name in wanted} == wanted
     own, other = (
         {".".join(path): value for path, value in walk_dict(as_written(f"paper_{name}"))}
         for name in (corpus, "biorelex")
     )
     differing = {key for key in own.keys() | other.keys() if own.get(key) != other.get(key)}
-    assert not {key for key in differing if not key.startswith(tuple(OF_A_CORPUS))}
+    of_a_paper = ("paths.encoder", "components.bispn.model.relation_queries", *OF_A_CORPUS)
+    assert not {key for key in differing if not key.startswith(of_a_paper)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,13 +10,13 @@ from typing import Any
 import attention
 import cases
 import decoding
-import density
 import long_texts
 import measure
 import pytest
 import size
 import spacy
 import srsly
+import subsets
 import trade
 import typer
 from folders import PROJECT
@@ -48,15 +48,15 @@ def example(gold: list[tuple[int, int, str]], predicted: list[tuple[int, int, st
 
 def test_only_texts_with_enough_relations_count() -> None:
     one, two = [(0, 1, "R")], [(0, 1, "R"), (0, 2, "R")]
-    found = density.by_density([example([], one), example(one, []), example(two, two)], ())
+    found = subsets.by_density([example([], one), example(one, []), example(two, two)], ())
     assert {least: scores["texts"] for least, scores in found.items()} == {"0": 3, "1": 2, "2": 1}
     ratios = [found[least]["rel_micro_f"] for least in ("0", "1", "2")]
     assert ratios == pytest.approx([2 * 2 / (3 + 3), 2 * 2 / (3 + 2), 1.0])
 
 
-def test_density_of_a_model(trained: str, models: Path) -> None:
-    density.main("demo", Path(trained.split(",")[0], "model-best"), models / "test.spacy")
-    found = srsly.read_json(models / "metrics" / "demo_density.json")["minima"]
+def test_dense_texts_of_a_model(trained: str, models: Path) -> None:
+    subsets.main("demo", Path(trained.split(",")[0], "model-best"), models / "test.spacy")
+    found = srsly.read_json(models / "metrics" / "demo_subsets.json")["minima"]
     assert found["0"]["texts"] >= found["1"]["texts"] >= found["2"]["texts"] > 0
     assert 0 <= found["0"]["ents_f"] <= 1
 
@@ -101,10 +101,12 @@ def test_figures_record_their_run_and_that_of_their_model(trained: str, models: 
     training = Path(trained.split(",")[0])
     provenance = {"commit": "abc1234", "date": "2020-01-02 03:04", "machine": "CPU", "command": "c"}
     srsly.write_json(training / "run.json", provenance)
-    density.main("demo", training / "model-best", models / "test.spacy")
-    run = srsly.read_json(models / "metrics" / "demo_density.json")["run"]
+    subsets.main("demo", training / "model-best", models / "test.spacy")
+    run = srsly.read_json(models / "metrics" / "demo_subsets.json")["run"]
     assert {"commit", "date", "machine", "command", "models"} == set(run)
-    assert run["models"] == [{"commit": "abc1234", "date": "2020-01-02 03:04"}]
+    assert run["models"] == [
+        {"commit": "abc1234", "date": "2020-01-02 03:04", "encoder": "random weights", "epochs": 0}
+    ]
 
 
 @pytest.mark.parametrize(("gpu", "name"), [(-1, "demo_bench.json"), (0, "demo_bench_gpu.json")])

@@ -11,7 +11,9 @@ from folders import PROJECT
 from weasel.util import load_project_config
 
 TRAINED = ("biorelex", "ade", "text2dt", "scierc", "ace05")
-EXAMINED = ("ablation", "density", "speed", "attention", "cases", "decoding", "long")
+EXAMINED = (
+    "ablation", "density", "statistics", "speed", "attention", "cases", "decoding", "subsets", "long",
+)  # fmt: skip
 TIMED = ("bench", "trade", "size")
 
 
@@ -54,6 +56,14 @@ def test_variables_shrink_a_run(project: Any) -> None:
     assert commands(small, "ade")[0][-4:-2] == ["--folds", "0"]
 
 
+def test_the_encoder_is_that_of_the_config_unless_another_is_named(project: Any) -> None:
+    for name in (*TRAINED, "all", "ablation", "density"):
+        for script in ("runs.py", "train.py", "ablation.py", "density.py"):
+            for words in commands(project(corpus="ade"), name):
+                if words[1] == f"scripts/{script}":
+                    assert words[words.index("") + 1] == "", "neither another config nor another encoder"
+
+
 def test_without_variables_runs_are_as_long_as_their_configs_say(project: Any) -> None:
     train, vote, _ = commands(project(), "text2dt")
     assert train[train.index("--epochs") + 1] == train[train.index("--seeds") + 1] == ""
@@ -62,7 +72,7 @@ def test_without_variables_runs_are_as_long_as_their_configs_say(project: Any) -
 
 def test_the_examined_model_is_that_of_the_corpus_or_another(project: Any) -> None:
     default, other = project(corpus="ade"), project(corpus="ade", model="ONE", models="ONE,OTHER")
-    for name in ("density", "speed", "bench", "trade"):
+    for name in ("subsets", "speed", "bench", "trade"):
         assert "training/ade/model-best" in commands(default, name)[0]
         assert "ONE/model-best" in commands(other, name)[0]
     for name in ("attention", "cases"):
@@ -80,7 +90,7 @@ def test_every_file_that_a_command_names_is_one_file(project: Any) -> None:
 def test_all_figures_of_a_model_are_one_workflow(project: Any) -> None:
     steps = commands(project(corpus="ade"), "figures")
     made = {step[1] for step in steps}
-    single = ("decoding", "long", "density", "bench", "trade", "all")
+    single = ("decoding", "long", "subsets", "bench", "trade", "all")
     wanted = {step[1] for name in single for step in commands(project(corpus="ade"), name)}
     assert made == wanted - {"-m"}
     assert [step[2] for step in steps[-2:]] == ["../docs/results.md", "../docs/performance.md"]

@@ -11,6 +11,7 @@ import provenance
 import pytest
 import srsly
 from provenance import current_commit, describe_command, metrics_file, this_run, write_metrics
+from thinc.api import Config
 
 
 def git(folder: Path, *words: str) -> str:
@@ -73,7 +74,14 @@ def test_a_run(workspace: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", run["date"])
     assert re.fullmatch(r".+, \d+ threads?, torch \d.+", run["machine"])
     models = this_run(-1, workspace / "model-best")["models"]
-    assert models == [{"commit": None, "date": None}], "the training recorded no run"
+    nothing = dict.fromkeys(("commit", "date", "encoder", "epochs"))
+    assert models == [nothing], "the training recorded no run"
+    (workspace / "model-best").mkdir()
+    for encoder, shown in (("folder/ENCODER", "ENCODER"), (None, "random weights")):
+        config = Config({"paths": {"encoder": encoder}, "training": {"max_epochs": 3}})
+        config.to_disk(workspace / "model-best/config.cfg")
+        (model,) = this_run(-1, workspace / "model-best")["models"]
+        assert model == {**nothing, "encoder": shown, "epochs": 3}
 
 
 def test_the_machine_of_a_run_on_a_gpu_is_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 import srsly
 from results import main
 
+COHERENT = {"bispn_coherence": 1.0, "bispn_raw_coherence": 0.7}
 STRICT = {"ents_f": 0.5, "ents_boundary_f": 0.6, "rel_micro_f": 0.3, "rel_boundary_f": 0.4}
 SUMMARY = {"median": 34.12, "min": 30.0, "max": 40.0}
 OLD = {"commit": "aaa1111", "date": "2020-01-01 10:00", "machine": "CPU, 2 threads", "command": "old"}
@@ -21,16 +22,16 @@ def put(path: str, content: Any) -> None:
 
 
 def put_run(study: str, key: int, name: str, corpus: str, relations: float, run: Any = NEW) -> None:
-    variant = {"name": name, "epochs": 2, "minutes": 12.4, "run": run}
+    variant = {"name": name, "epochs": 2, "minutes": 12.4, "encoder": "MiniLM", "run": run}
     put(f"metrics/runs/{study}/{key}/variant.json", variant)
-    put(f"metrics/runs/{study}/{key}/{corpus}.json", {**STRICT, "rel_micro_f": relations})
+    put(f"metrics/runs/{study}/{key}/{corpus}.json", {**STRICT, **COHERENT, "rel_micro_f": relations})
 
 
 def put_variant(key: str, name: str, minutes: float = 2.0, relations: float = 0.3, run: Any = NEW) -> None:
     development = {"ents_f": 0.51, "rel_micro_f": 0.22}
     variant = {"name": name, "minutes": minutes, "development": development, "run": run}
     put(f"metrics/ablation/demo/{key}/variant.json", variant)
-    put(f"metrics/ablation/demo/{key}/demo.json", {**STRICT, "rel_micro_f": relations})
+    put(f"metrics/ablation/demo/{key}/demo.json", {**STRICT, **COHERENT, "rel_micro_f": relations})
 
 
 def inside(corpus: str, name: str) -> str:
@@ -59,10 +60,11 @@ def test_runs_have_a_mean_and_a_standard_deviation() -> None:
     for key, relations in ((10, 0.3), (2, 0.2), (3, 0.4)):
         put_run("demo", key, f"seed {key}", "demo", relations)
     header, _, *rows = table("demo", "demo runs")
-    assert header[:2] == ["run", "entities"] and header[-3:] == ["relations, boundaries", "epochs", "minutes"]
+    assert header[:2] == ["run", "entities"]
+    assert header[-4:] == ["coherence", "raw coherence", "epochs", "minutes"]
     assert [row[0] for row in rows] == ["seed 2", "seed 3", "seed 10", "mean of 3", "standard deviation"]
     assert [row[3] for row in rows] == ["20.0", "40.0", "30.0", "30.0", "10.0"]
-    assert rows[0] == ["seed 2", "50.0", "60.0", "20.0", "40.0", "2", "12"]
+    assert rows[0] == ["seed 2", "50.0", "60.0", "20.0", "40.0", "100.0", "70.0", "2", "12"]
 
 
 def test_a_missing_table_is_named_if_another_corpus_has_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +108,10 @@ def test_strict_and_published_scores_share_no_table() -> None:
     official = {"biorelex": {"entities": {"f": 0.8}, "relations": {"f": 0.7}}}
     put("metrics/biorelex_published.json", {"scores": official, "run": NEW})
     strict = table("biorelex", "biorelex scores")
-    assert strict[0] == ["test set", "entities", "entities, boundaries", "relations", "relations, boundaries"]
+    assert strict[0] == [
+        "test set", "entities", "entities, boundaries", "relations", "relations, boundaries", "coherence",
+        "raw coherence",
+    ]  # fmt: skip
     Path("page.md").unlink()
     published = table("biorelex", "biorelex published-scores")
     assert published == [
@@ -125,7 +130,7 @@ def test_a_vote_is_below_the_voters() -> None:
     scores = {"strict": found, "boundaries": found, "text2dt": {"relations": {"f": 0.85}}}
     put("metrics/runs/text2dt/ensemble.json", {"voters": ["1", "2", "3"], "scores": scores})
     *_, last = table("text2dt", "text2dt runs")
-    assert last == ["vote of 3", "90.0", "90.0", "80.0", "80.0", "", ""]
+    assert last == ["vote of 3", "90.0", "90.0", "80.0", "80.0", "", "", "", ""]
     Path("page.md").unlink()
     *_, last = table("text2dt", "text2dt published-runs")
     assert last == ["vote of 3", "85.0", "", ""]
@@ -142,7 +147,7 @@ def test_an_ablation_has_its_development_scores_too() -> None:
     header, _, row = table("demo", "demo ablation")
     assert header[1:3] == ["development: entities", "development: relations"]
     day = "commit `bbb2222`, 2020-02-02"
-    assert row == ["as configured", "51.0", "22.0", "50.0", "60.0", "30.0", "40.0", "3", day]
+    assert row == ["as configured", "51.0", "22.0", "50.0", "60.0", "30.0", "40.0", "100.0", "70.0", "3", day]
 
 
 def test_an_ablation_with_several_seeds_has_means_and_deviations() -> None:
@@ -169,9 +174,9 @@ def test_a_table_with_other_columns_is_written_anew() -> None:
     assert [row[0] for row in table("demo", "demo ablation")[2:]] == ["new"]
 
 
-def test_density() -> None:
-    put("metrics/demo_density.json", {"minima": {"0": {"texts": 9, **STRICT}, "2": {"texts": 4}}, "run": NEW})
-    header, _, *rows = table("demo", "demo density")
+def test_dense_test_texts() -> None:
+    put("metrics/demo_subsets.json", {"minima": {"0": {"texts": 9, **STRICT}, "2": {"texts": 4}}, "run": NEW})
+    header, _, *rows = table("demo", "demo subsets")
     assert header[:2] == ["gold relations, at least", "texts"]
     assert rows == [["0", "9", "50.0", "60.0", "30.0", "40.0"], ["2", "4", "", "", "", ""]]
 
@@ -197,10 +202,22 @@ def test_speed_has_a_row_for_every_model_and_device_that_was_measured() -> None:
     put_bench("scierc_bench", "x86_64")
     put_bench("biorelex_bench", "x86_64")
     put_bench("biorelex_bench_gpu", "NVIDIA H100")
+    model = {"commit": None, "date": None, "encoder": "MiniLM", "epochs": 10}
+    put_bench("ade_bench", "x86_64", {**NEW, "models": [model]})
     _, _, *rows = table("demo", "speed")
-    assert [row[0] for row in rows] == ["biorelex, CPU", "biorelex, NVIDIA H100", "scierc, CPU"]
-    measured = ["64", "34.1 (30.0 to 40.0)", "0.50 (0.50 to 0.50)", "commit `bbb2222`, 2020-02-02"]
-    assert rows[0][1:] == measured
+    ours = [row for row in rows if "spacy-bispn" in row[0]]
+    assert [row[0].replace(", spacy-bispn", "") for row in ours] == [
+        "ade, CPU", "biorelex, CPU", "biorelex, NVIDIA H100", "scierc, CPU",
+    ]  # fmt: skip
+    origin = ["CPU, 2 threads", "commit `bbb2222`, 2020-02-02"]
+    measured = ["34.1 (30.0 to 40.0)", "0.50 (0.50 to 0.50)"]
+    assert ours[0][1:] == [*measured, "MiniLM", "10", *origin]
+    assert ours[1][1:] == [*measured, "not stated", "not stated", *origin]
+    paper = {row[0]: row[1:] for row in rows if row not in ours}
+    assert paper["biorelex, BiSPN, Tesla V100"] == [
+        "40.8", "", "BioBERT-base", "75", "Tesla V100", "He and Tang (2023), table 3",
+    ]  # fmt: skip
+    assert paper["scierc, PL-Marker (2022), Tesla V100"][0] == "18.5" and len(paper) == 11
 
 
 def test_the_bench_of_each_device_has_a_table() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import ablation
+import density
 import pytest
 import runs
 import spacy
@@ -14,11 +15,16 @@ import typer
 import variants
 from pipelines import PUNCTUATION, demo_texts, tiny
 from results import main as write_results
+from spacy.tokens import DocBin
 from thinc.api import Config
 
 from spacy_bispn.corpus import to_docbin
 
 SETTINGS = {"encoder": "folder/ENCODER", "config": "small.cfg"}
+SMALL: dict[str, Any] = {
+    "nlp": {"lang": "en", "pipeline": ["bispn"]}, "training": {"max_epochs": 3}, "system": {"seed": 7},
+    "paths": {"encoder": "folder/OWN"}, "components": {"bispn": {"factory": "bispn"}},
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -37,14 +43,14 @@ def steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, .
         srsly.write_json(output / "run.json", {"commit": "abc1234"})
 
     def evaluate(
-        corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int, metrics: Path
+        corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int | None, metrics: Path
     ) -> None:
         found.append(("evaluate", model, fold))
         metrics.mkdir(parents=True, exist_ok=True)
         if Path("stop").exists() and Path("stop").read_text() == metrics.name:
             raise KeyboardInterrupt
 
-    (workspace / "small.cfg").write_text("[training]\nmax_epochs = 3\n")
+    Config(SMALL).to_disk(workspace / "small.cfg")
     monkeypatch.setattr(runs, "prepare", prepare)
     monkeypatch.setattr(variants, "train", train)
     monkeypatch.setattr(variants, "evaluate", evaluate)
@@ -59,17 +65,17 @@ def test_every_seed_is_trained_on_the_same_data(steps: list[tuple[Any, ...]], wo
     start(seeds="1,2")
     assert steps == [
         ("prepare", "corpus/biorelex", "held-out"),
-        ("train", "training/runs/biorelex/1", {"system.seed": "1", "training.max_epochs": "3"}),
-        ("evaluate", "training/runs/biorelex/1/model-best", 0),
-        ("train", "training/runs/biorelex/2", {"system.seed": "2", "training.max_epochs": "3"}),
-        ("evaluate", "training/runs/biorelex/2/model-best", 0),
+        ("train", "training/runs/biorelex-small/1", {"system.seed": "1", "training.max_epochs": "3"}),
+        ("evaluate", "training/runs/biorelex-small/1/model-best", 0),
+        ("train", "training/runs/biorelex-small/2", {"system.seed": "2", "training.max_epochs": "3"}),
+        ("evaluate", "training/runs/biorelex-small/2/model-best", 0),
     ]
-    done = srsly.read_json(workspace / "metrics/runs/biorelex/1/variant.json")
+    done = srsly.read_json(workspace / "metrics/runs/biorelex-small/1/variant.json")
     assert (done["name"], done["epochs"], done["development"]) == ("seed 1", 3, {"ents_f": 0.5})
     assert (done["encoder"], done["config"]) == ("ENCODER", "small.cfg")
     assert done["changed"] == {"system.seed": "1"}
     assert done["run"] == {"commit": "abc1234"}, "the run of the training, not that of its scores"
-    left = {path.name for path in (workspace / "training/runs/biorelex/1").iterdir()}
+    left = {path.name for path in (workspace / "training/runs/biorelex-small/1").iterdir()}
     assert left == {"model-best", "run.json"}
 
 
@@ -100,7 +106,7 @@ def test_what_is_done_is_not_run_again(
     assert "seed 2 (2 of 3), about 0 minutes left" in printed
     assert "seed 3 (3 of 3), about 0 minutes left" in printed
     trained = [step[1] for step in steps if step[0] == "train"]
-    assert trained == ["training/runs/biorelex/2", "training/runs/biorelex/3"]
+    assert trained == ["training/runs/biorelex-small/2", "training/runs/biorelex-small/3"]
     steps.clear()
     start(seeds="1,2,3")
     assert steps == []
@@ -112,7 +118,7 @@ def test_runs_of_other_settings_are_not_taken_for_these(steps: list[tuple[Any, .
     with pytest.raises(typer.BadParameter) as error:
         start(seeds="2,1", epochs="8")
     for words in (
-        "biorelex/1/variant.json",
+        "biorelex-small/1/variant.json",
         "variant.json is {'epochs': 1}",
         "expected {'epochs': 8}",
         "remove",
@@ -124,7 +130,7 @@ def test_runs_of_other_settings_are_not_taken_for_these(steps: list[tuple[Any, .
 def test_the_released_protocol_keeps_to_itself(steps: list[tuple[Any, ...]]) -> None:
     start(seeds="1", protocol="released")
     assert steps[0] == ("prepare", "corpus/biorelex-released", "released")
-    assert steps[1][1] == "training/runs/biorelex-released/1"
+    assert steps[1][1] == "training/runs/biorelex-small-released/1"
 
 
 def test_numbers() -> None:
@@ -140,29 +146,110 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], w
         {"training.max_epochs": "2"},
         {"components.bispn.objective.beta": "0.0", "training.max_epochs": "2"},
     ]
-    done = srsly.read_json(workspace / "metrics/ablation/biorelex/2/variant.json")
+    done = srsly.read_json(workspace / "metrics/ablation/biorelex-small/2/variant.json")
     assert done["name"] == "without linking"
     with pytest.raises(typer.BadParameter, match=r"--variants is 40, expected a number from 0 to 9: see"):
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
 
 
 def test_an_ablation_may_have_several_seeds(steps: list[tuple[Any, ...]], workspace: Path) -> None:
-    Config({"system": {"seed": 7}, "training": {"max_epochs": 2}}).to_disk(workspace / "small.cfg")
     ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="0,2", seeds="7,8")
     changed = [step[2].get("system.seed") for step in steps if step[0] == "train"]
     assert changed == [None, None, "8", "8"], "the config's own seed is that of a run without --seeds"
-    made = sorted(path.name for path in (workspace / "metrics/ablation/biorelex").iterdir())
+    made = sorted(path.name for path in (workspace / "metrics/ablation/biorelex-small").iterdir())
     assert made == ["0", "0-8", "2", "2-8"]
 
 
-@pytest.mark.parametrize(("encoder", "last"), [({"layers": 3}, 8), ({"layers": 4}, 9), ({"name": "NAME"}, 9)])
+@pytest.mark.parametrize(("layers", "left"), [(3, []), (4, [9])])
 def test_an_ablation_leaves_out_layers_that_the_encoder_does_not_have(
-    encoder: dict[str, Any], last: int, workspace: Path, capsys: pytest.CaptureFixture[str]
+    layers: int, left: list[int], workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Config({"components": {"bispn": {"model": {"encoder": encoder}}}}).to_disk(workspace / "sized.cfg")
-    assert ablation.default_variants("sized.cfg") == tuple(range(last + 1))
-    warning = "sized.cfg has an encoder of 3 layers: without the variants [9]"
-    assert (warning in " ".join(capsys.readouterr().out.split())) == (last == 8)
+    encoder = {"@misc": "spacy-bispn.RandomEncoder.v1", "layers": layers}
+    component = {"factory": "bispn", "model": {"encoder": encoder}}
+    Config({**SMALL, "components": {"bispn": component}}).to_disk(workspace / "sized.cfg")
+    assert ablation.without_effectless("sized.cfg", [9]) == left
+    warning = "sized.cfg has an encoder of 3 layers: without the variant 9, 'queries from encoder layer 3'"
+    assert (warning in " ".join(capsys.readouterr().out.split())) == (not left)
+
+
+def test_a_variant_that_changes_nothing_is_named_and_not_trained(
+    steps: list[tuple[Any, ...]], workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = {"queries": "learned", "pointer": "additive", "supervised_layers": 1}
+    component = {"factory": "bispn", "model": model, "objective": {"beta": 0}}
+    Config({**SMALL, "components": {"bispn": component}}).to_disk(workspace / "paper_biorelex.cfg")
+    ablation.main("biorelex", Path("assets"), "paper_biorelex.cfg", "", variants="0,1,2,3,4,5,7")
+    trained = [step[1] for step in steps if step[0] == "train"]
+    # without linking; one supervised layer; learned queries; additive pointers
+    assert trained == [f"training/ablation/biorelex-paper/{number}" for number in (0, 1, 3)]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "paper_biorelex.cfg has it already: without the variant 5, 'learned queries'" in printed
+
+
+def test_an_epoch_with_a_frozen_encoder_is_a_share_of_all(
+    steps: list[tuple[Any, ...]], workspace: Path
+) -> None:
+    Config({**SMALL, "components": {"bispn": {"frozen_epochs": 1}}}).to_disk(workspace / "small.cfg")
+    start(seeds="1")
+    start("ade", folds="1", epochs="6")
+    short, long = (step[2] for step in steps if step[0] == "train")
+    assert "components.bispn.frozen_epochs" not in short
+    assert (long["training.max_epochs"], long["components.bispn.frozen_epochs"]) == ("6", "2")
+
+
+def test_the_encoder_is_the_config_s_own_unless_another_is_given(
+    steps: list[tuple[Any, ...]], workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "encoder", "")
+    start(seeds="1")
+    done = srsly.read_json(workspace / "metrics/runs/biorelex-small/1/variant.json")
+    assert done["encoder"] == "OWN"
+
+
+def test_studies_are_named_by_corpus_and_form() -> None:
+    names = {
+        ("ade", ""): "ade", ("ade", "configs/ade.cfg"): "ade", ("ade", "configs/paper_ade.cfg"): "ade-paper",
+        ("demo", "elsewhere/mine.cfg"): "demo-mine",
+    }  # fmt: skip
+    for (corpus, config), name in names.items():
+        assert runs.study_name(corpus, config) == name
+        assert runs.study_name(corpus, config, "released") == f"{name}-released"
+
+
+def test_each_density_is_trained_and_scored_on_its_own_texts(
+    steps: list[tuple[Any, ...]], workspace: Path
+) -> None:
+    texts = demo_texts(12)
+    counts = [len(text.extraction.relations) for text in texts]
+    for part in ("train", "dev", "test"):
+        Path("corpus/demo").mkdir(exist_ok=True)
+        to_docbin(spacy.blank("en", config=PUNCTUATION), texts)[0].to_disk(
+            Path("corpus/demo", f"{part}.spacy")
+        )
+    density.main("demo", Path("assets"), "small.cfg", "")
+    assert [step[1] for step in steps if step[0] == "train"] == [
+        f"training/density/demo-small/{minimum}" for minimum in (0, 1, 2)
+    ]
+    assert {step[2] for step in steps if step[0] == "evaluate"} == {None}, (
+        "the published file has other texts"
+    )
+    for minimum in (0, 1, 2):
+        done = srsly.read_json(workspace / f"metrics/density/demo-small/{minimum}/variant.json")
+        expected = sum(count >= minimum for count in counts)
+        assert done["texts"] == dict.fromkeys(("train", "dev", "test"), expected)
+        kept = DocBin().from_disk(workspace / f"corpus/demo/density/{minimum}/test.spacy")
+        assert len(kept) == expected
+    assert 0 < expected < len(texts)
+
+
+def test_a_density_without_texts_is_refused(workspace: Path) -> None:
+    Path("corpus/demo").mkdir()
+    to_docbin(spacy.blank("en"), demo_texts(2))[0].to_disk(Path("corpus/demo/train.spacy"))
+    with pytest.raises(
+        ValueError, match=r"train.spacy has no text with 99 relations, expected some: the exper"
+    ):
+        density.keep_dense(Path("corpus/demo/train.spacy"), Path("corpus/kept.spacy"), 99)
+    assert not Path("corpus/kept.spacy").exists()
 
 
 def test_another_fold_is_not_taken_for_the_one_that_was_run(steps: list[tuple[Any, ...]]) -> None:
@@ -195,15 +282,15 @@ def test_two_seeds_are_trained_stopped_and_continued(
     config = Config().from_disk(Path(__file__).parents[2] / "project/configs/demo.cfg", interpolate=False)
     config.merge({"components": {"bispn": tiny()}, "training": {"eval_frequency": 2}}).to_disk("small.cfg")
     start("demo", seeds="1", epochs="1")
-    first = workspace / "metrics/runs/demo/1/variant.json"
+    first = workspace / "metrics/runs/demo-small/1/variant.json"
     made = first.stat().st_mtime_ns
     start("demo", seeds="1,2", epochs="1")
     assert first.stat().st_mtime_ns == made
-    (workspace / "results.md").write_text("<!-- demo runs -->\n<!-- /demo runs -->\n")
+    (workspace / "results.md").write_text("<!-- demo-small runs -->\n<!-- /demo-small runs -->\n")
     write_results(workspace / "results.md", "demo")
     lines = (workspace / "results.md").read_text("utf8").splitlines()
     rows = [line.split(" | ")[0] for line in lines if "|" in line]
     assert rows == ["| run", "| ---", "| seed 1", "| seed 2", "| mean of 2", "| standard deviation"]
     # the models differ by their seeds only
-    losses = [srsly.read_json(f"training/runs/demo/{seed}/model-best/meta.json") for seed in (1, 2)]
+    losses = [srsly.read_json(f"training/runs/demo-small/{seed}/model-best/meta.json") for seed in (1, 2)]
     assert losses[0]["performance"]["bispn_loss"] != losses[1]["performance"]["bispn_loss"]

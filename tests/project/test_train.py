@@ -6,15 +6,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import folders  # noqa: F401, which makes the scripts modules
 import pytest
 import spacy
 import train as train_module
+from folders import PROJECT
 from pipelines import demo_texts
 from thinc.api import Config
-from train import replace_folder, time_left, train
+from train import encoder_of, of_length, replace_folder, time_left, train
 
 from spacy_bispn.corpus import to_docbin
+from spacy_bispn.settings import SettingError
 
 
 def folder(path: Path, content: str) -> Path:
@@ -54,6 +55,51 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
         train("demo.cfg", tmp_path, "", "-1", there)
     assert (there / "model").read_text() == ("earlier" if killed else "whole")
     assert (there / "run.json").exists() != killed
+
+
+def test_the_encoder_is_overridden_only_where_one_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def spacy_train(command: list[str], check: bool) -> None:
+        commands.append(command)
+        folder(Path(command[command.index("--output") + 1]), "whole")
+
+    monkeypatch.setattr(subprocess, "run", spacy_train)
+    monkeypatch.setattr(train_module, "time_left", lambda *words, **overrides: {})
+    monkeypatch.setattr(train_module, "this_run", lambda gpu: {})
+    config = tmp_path / "own.cfg"
+    Config({"paths": {"encoder": "OWN"}}).to_disk(config)
+    for encoder in ("", "OTHER"):
+        train(str(config), tmp_path, encoder, "-1", tmp_path / "demo")
+    own, other = commands
+    assert "--paths.encoder" not in own
+    assert other[other.index("--paths.encoder") + 1] == "OTHER"
+
+
+def test_an_encoder_that_the_config_does_not_use_is_refused(tmp_path: Path) -> None:
+    Config({"paths": {"train": None}}).to_disk(tmp_path / "random.cfg")
+    assert encoder_of(str(tmp_path / "random.cfg")) == ""
+    with pytest.raises(
+        SettingError,
+        match=r"--vars.encoder is 'OTHER', expected nothing, as .*random.cfg has no paths.encoder: leave it",
+    ):
+        encoder_of(str(tmp_path / "random.cfg"), "OTHER")
+    for name in ("demo", "text2dt"):
+        assert encoder_of(str(PROJECT / "configs" / f"{name}.cfg")) == ""
+
+
+@pytest.mark.parametrize(("epochs", "frozen"), [(70, None), (7, "0.5"), ("5", "0.357143"), (140, "10")])
+def test_the_epochs_with_a_frozen_encoder_are_a_share_of_all(epochs: int | str, frozen: str | None) -> None:
+    wanted = {"training.max_epochs": str(epochs)}
+    if frozen is not None:
+        wanted["components.bispn.frozen_epochs"] = frozen
+    assert of_length(str(PROJECT / "configs" / "paper_ade.cfg"), epochs) == wanted
+
+
+def test_a_config_without_frozen_epochs_gets_none() -> None:
+    assert of_length(str(PROJECT / "configs" / "ade.cfg"), 99) == {"training.max_epochs": "99"}
 
 
 SETTINGS = {"max_epochs": 2, "max_steps": 0, "batcher": {"size": 8}, "logger": {"progress_bar": "eval"}}

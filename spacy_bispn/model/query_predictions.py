@@ -1,0 +1,131 @@
+"""What each query predicts, as numbers: its best span and label, or its relation and two spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from spacy_bispn.nn.shapes import NULL, Outputs, Spans
+
+if TYPE_CHECKING:
+    from spacy_bispn.model.decoding import Decoding
+
+Number = TypeVar("Number", Tensor, float)  # of all queries, or of one
+Record = TypeVar("Record", bound=tuple[Any, ...])
+
+
+class BestSpan(NamedTuple, Generic[Number]):
+    """The best span of a query and its best label. Positions are inclusive. Labels count from 0.
+
+    The label is -1 where there is no threshold and null is the likeliest. Shape: each (...,), or a number.
+    """
+
+    start: Number
+    end: Number
+    start_probability: Number
+    end_probability: Number
+    label: Number
+    label_probability: Number
+
+
+class EntityQuery(NamedTuple, Generic[Number]):
+    """What an entity query predicts; `window` is its index in the batch. Shape: each (K,), or a number."""
+
+    window: Number
+    span: BestSpan[Number]
+
+
+class RelationQuery(NamedTuple, Generic[Number]):
+    """What a relation query predicts; `window` is its index in the batch. Shape: each (K,), or a number."""
+
+    window: Number
+    label: Number
+    label_probability: Number
+    head: BestSpan[Number]
+    tail: BestSpan[Number]
+
+
+def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
+    """Eq 7-9: the best start and end with `start <= end`, not longer than `longest_span`, and the best label.
+
+    Eq 8 prints `0 < end - start`, which would rule out entities of one token: here they are permitted.
+    Shape: spans (..., P) and (..., E + 1) -> (...,) each.
+    """
+    start, end = spans.start.softmax(-1), spans.end.softmax(-1)
+    best_start, first = _best_starts(start, decoding.longest_span)
+    score = best_start + end if decoding.span_score == "sum" else best_start * end
+    last = score.argmax(-1, keepdim=True)
+    label, probability = _best_label(spans.type, decoding.type_threshold)
+    return BestSpan(
+        start=first.gather(-1, last)[..., 0],
+        end=last[..., 0],
+        start_probability=best_start.gather(-1, last)[..., 0],
+        end_probability=end.gather(-1, last)[..., 0],
+        label=label,
+        label_probability=probability,
+    )
+
+
+def _best_starts(start: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
+    """The most probable start for each end, and its position. Shape: (..., P) -> (..., P) each."""
+    size = start.shape[-1]
+    if longest is None or longest >= size:  # much faster than windows that hold everything
+        best, first = start.cummax(-1)
+        return best, first
+    reach = torch.nn.functional.pad(start, (longest - 1, 0)).unfold(-1, longest, 1)
+    best, offset = reach.max(-1)
+    first = torch.arange(size, device=start.device) - (longest - 1) + offset
+    return best, first.clamp(min=0)  # below 0 where all starts have underflowed to the padding's 0
+
+
+def _best_label(logits: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
+    """The best label, from 0, and its probability. Without a threshold null may be the best (eq 9): it is -1.
+
+    Shape: (..., C) -> (...,) each.
+    """
+    first = NULL if threshold is None else NULL + 1
+    probability, index = logits.softmax(-1)[..., first:].max(-1)
+    return (index - 1 if threshold is None else index), probability
+
+
+def entity_queries(outputs: Outputs, decoding: Decoding) -> EntityQuery[Tensor]:
+    """The entity queries in the mask. Shape: (K,) each."""
+    mask = outputs.entity_mask
+    return EntityQuery(mask.nonzero()[:, 0], best_spans(_masked(outputs.entity, mask), decoding))
+
+
+def relation_queries(outputs: Outputs, decoding: Decoding) -> RelationQuery[Tensor]:
+    """The relation queries in the mask. Shape: (K,) each."""
+    mask = outputs.relation_mask
+    label, probability = _best_label(outputs.relation[mask], decoding.relation_threshold)
+    head, tail = (best_spans(_masked(x, mask), decoding) for x in (outputs.head, outputs.tail))
+    return RelationQuery(mask.nonzero()[:, 0], label, probability, head, tail)
+
+
+def _masked(spans: Spans, mask: Tensor) -> Spans:
+    """The logits of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
+    return Spans(spans.start[mask], spans.end[mask], spans.type[mask])
+
+
+def to_rows(tables: Sequence[Record]) -> list[list[Record]]:
+    """Each record of tensors (K,), nested or not, as K records of numbers; one transfer from the device."""
+    columns = [column for table in tables for column in _columns(table)]
+    # positions are exact in 32 bits up to 2^24
+    flat = torch.cat([column.float() for column in columns]).cpu().split([len(x) for x in columns])
+    numbers = (part.tolist() for part in flat)
+    return [_fill(table, numbers) for table in tables]
+
+
+def _columns(record: Record) -> Iterator[Tensor]:
+    """All tensors of a record, in order."""
+    for part in record:
+        yield from _columns(part) if isinstance(part, tuple) else (part,)
+
+
+def _fill(record: Record, numbers: Iterator[list[float]]) -> list[Record]:
+    """Records like this one, of the next columns of numbers."""
+    columns = [_fill(part, numbers) if isinstance(part, tuple) else next(numbers) for part in record]
+    return [type(record)(*row) for row in zip(*columns, strict=True)]
