@@ -128,8 +128,8 @@ def make_report(
     """Everything that is said of the predictions, as plain values.
 
     `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
-    95 % intervals (None if unknown), `errors` of entities and of relations (see error_analysis.py), the number of `texts` and
-    the `symmetric` labels.
+    95 % intervals (None if unknown), `errors` of entities and of relations (see error_analysis.py), the
+    number of `texts` and the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
