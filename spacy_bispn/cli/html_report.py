@@ -30,7 +30,7 @@ from spacy_bispn.files import save
 from spacy_bispn.records import Entity, Extraction, Relation
 
 WIDTH = 460  # of a drawing in pixels: two fit side by side on a desk, one on a telephone (at 75 %)
-ROOM = 20_000_000  # bytes of texts on a page: what browsers open and filter without a wait that one notices
+ROOM = 20_000_000  # bytes of texts on a page; larger ones are slow to open
 
 
 def _finalize(value: Any) -> Any:
