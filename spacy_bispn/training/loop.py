@@ -1,16 +1,14 @@
 """`spacy.training.loop.train` with a state that is saved at each evaluation, and from which it goes on.
 
 spaCy's own loop does the work. To go on, it runs through the earlier steps again without learning: batches,
-schedules and `before_update` get to where they were, and evaluations give what they gave. Then the weights, the
-optimizer and the random generators are put back.
+schedules and `before_update` get to where they were, and evaluations give what they gave. Then the weights,
+the optimizer and the random generators are put back.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from timeit import default_timer as timer
 from typing import IO, Any
@@ -19,10 +17,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.loop import (
-    DIR_MODEL_BEST,
     DIR_MODEL_LAST,
-    clean_output_dir,
-    create_before_to_disk_callback,
     create_evaluation_callback,
     create_train_batches,
     train_while_improving,
@@ -31,35 +26,38 @@ from spacy.training.loop import (
 from spacy.util import registry, resolve_dot_names
 from thinc.api import fix_random_seed, set_gpu_allocator
 from thinc.util import convert_recursive
-from wasabi import Printer
+from wasabi.printer import Printer
 
-from spacy_bispn.files import replace_folder, sync_folder
+from spacy_bispn.training.models import ModelFolders, prepare_output, publish
 from spacy_bispn.training.random_states import ReplayedBatches
 from spacy_bispn.training.state import FILE, Evaluation, State
 
-MODELS = (DIR_MODEL_LAST, DIR_MODEL_BEST)
+LOOP = (  # the settings of `[training]` that spaCy's generator takes under the same names
+    *("dropout", "accumulate_gradient", "patience", "max_steps", "eval_frequency"),
+    "annotating_components",
+)
 
 
 class Replay:
     """A pipeline for spaCy's loop that does not learn, and knows its scores, until the replay is over."""
 
     def __init__(self, nlp: Language, state: State, evaluate: Any) -> None:
-        self._nlp = nlp
+        self.nlp = nlp
         self._known = iter(list(state.history))
         self._evaluate = evaluate
         self.over = state.step < 0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._nlp, name)
+        return getattr(self.nlp, name)
 
     @property
     def pipeline(self) -> list[Any]:
         """The components that take part in a step: none in the replay."""
-        return list(self._nlp.pipeline) if self.over else []
+        return list(self.nlp.pipeline) if self.over else []
 
     def update(self, *args: Any, **options: Any) -> Any:
         """`nlp.update`, after the replay."""
-        return self._nlp.update(*args, **options) if self.over else None
+        return self.nlp.update(*args, **options) if self.over else None
 
     def evaluate(self) -> tuple[float, dict[str, Any]]:
         """The scores on the development set, those of the stopped training in the replay."""
@@ -68,6 +66,18 @@ class Replay:
             return float(score), plain(others)
         known = next(self._known)
         return known.score, known.other_scores
+
+
+class Clock:
+    """Counts the seconds of a training, on top of those before it was stopped."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._start = timer() - before
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return timer() - self._start
 
 
 def train(
@@ -81,8 +91,8 @@ def train(
 ) -> None:
     """Train an initialized pipeline to the end, from the beginning or from a loaded state.
 
-    output: the folder for model-best, model-last and the state. An unbroken training gives the same models and
-    log as `spacy train`; an exception leaves what the last evaluation wrote.
+    output: the folder for model-best, model-last and the state. A training that nothing stops gives the same
+    models and log as `spacy train`; an exception leaves what the last evaluation wrote.
     """
     message = Printer(no_print=True)
     config = nlp.config.interpolate()
@@ -92,108 +102,77 @@ def train(
         set_gpu_allocator(config["training"]["gpu_allocator"])
     prepare_output(output, state, config["training"]["logger"].get("output_file"))
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    optimizer, frozen = settings["optimizer"], settings["frozen_components"]
+    models = ModelFolders(nlp, output, settings)
     corpora = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
-    optimizer, frozen, before_update = (
-        settings[name] for name in ("optimizer", "frozen_components", "before_update")
-    )
-    evaluate = create_evaluation_callback(nlp, corpora[1], known_weights(settings["score_weights"], state))
-    replay = Replay(nlp, state, evaluate)
-    batches = create_train_batches(nlp, corpora[0], settings["batcher"], settings["max_epochs"])
-    steps = train_while_improving(
-        replay,
-        optimizer,
-        ReplayedBatches(batches, state.draws, state.step + 1),
-        replay.evaluate,
-        **{name: settings[name] for name in ("dropout", "accumulate_gradient", "patience", "max_steps")},
-        eval_frequency=settings["eval_frequency"],
-        exclude=frozen,
-        annotating_components=settings["annotating_components"],
-        before_update=before_update and (lambda _, where: before_update(nlp, where)),
-    )
-    before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
-
-    def write_models(step: int, is_best: bool) -> None:
-        last = output / f"{DIR_MODEL_LAST}.{step}"
-        with nlp.use_params(optimizer.averages):
-            before_to_disk(nlp).to_disk(last)
-        sync_folder(last)
-        if is_best:
-            shutil.copytree(last, output / f"{DIR_MODEL_BEST}.{step}")
-            sync_folder(output / f"{DIR_MODEL_BEST}.{step}")
-
-    stdout.write(message.info(f"Pipeline: {nlp.pipe_names}") + "\n")
-    for title, names in (
-        ("Frozen components", frozen),
-        ("Set annotations on update for", settings["annotating_components"]),
-    ):
-        if names:
-            stdout.write(message.info(f"{title}: {names}") + "\n")
-    stdout.write(message.info(f"Initial learn rate: {optimizer.learn_rate}") + "\n")
-    if not replay.over:
-        stdout.write(message.info(f"Going on after step {state.step}; the rows up to it are known") + "\n")
+    weights = known_weights(settings["score_weights"], state)
+    replay = Replay(nlp, state, create_evaluation_callback(nlp, corpora[1], weights))
+    steps = create_steps(replay, corpora[0], settings, state)
+    stdout.writelines(f"{message.info(line)}\n" for line in introduction(nlp, settings, state))
     with nlp.select_pipes(disable=frozen):
         log_step, finalize_logger = settings["logger"](nlp, stdout, stderr)
-    started, before, evaluations = timer(), 0.0, iter(list(state.history))
+    clock, known = Clock(), iter(list(state.history))
     try:
         for _, info, is_best in steps:
-            step, evaluated, known = info["step"], is_best is not None, not replay.over
-            if evaluated:
-                if known:
-                    evaluation = next(evaluations)
-                else:
-                    seconds = before + timer() - started
-                    evaluation = Evaluation(
-                        info["score"], info["other_scores"], plain(info["losses"]), seconds
-                    )
-                    state.history.append(evaluation)
-                info |= {"losses": evaluation.losses, "seconds": int(evaluation.seconds)}
-                with nlp.select_pipes(disable=frozen):
-                    update_meta(settings, nlp, info)
-                info["output_path"] = str(output / DIR_MODEL_LAST)
-                if not known:
-                    write_models(step, is_best)
-            log_step(info if evaluated else None)
-            if known and step == state.step:
-                state.restore(nlp, optimizer, frozen)
-                replay.over, started, before = True, timer(), state.seconds
-            elif evaluated and not known:
-                state.step = step
+            if is_best is None:
+                log_step(None)
+                continue
+            if replay.over:
+                losses = plain(info["losses"])
+                state.history.append(Evaluation(info["score"], info["other_scores"], losses, clock.seconds))
+            evaluation = state.history[-1] if replay.over else next(known)
+            info |= {"losses": evaluation.losses, "seconds": int(evaluation.seconds)}
+            with nlp.select_pipes(disable=frozen):
+                update_meta(settings, nlp, info)
+            if replay.over:
+                models.write(info["step"], is_best)
+            info["output_path"] = str(output / DIR_MODEL_LAST)
+            log_step(info)
+            if replay.over:
+                state.step, state.seconds = info["step"], clock.seconds
                 state.capture(nlp, optimizer, frozen)
                 state.save(output / FILE)
-                publish(output, step)
+                publish(output, state.step)
+            elif info["step"] == state.step:
+                state.restore(nlp, optimizer, frozen)
+                replay.over, clock = True, Clock(state.seconds)
     finally:
         finalize_logger()
-    if step > state.step:
-        write_models(step, False)
-        publish(output, step)
-    state.finish(output / FILE)
+    if info["step"] > state.step:
+        models.write(info["step"], False)
+        publish(output, info["step"])
+    state.finish(output / FILE, clock.seconds)
     stdout.write(message.good("Saved pipeline to output directory", output / DIR_MODEL_LAST) + "\n")
 
 
-def prepare_output(output: Path, state: State, log: str | Path | None) -> None:
-    """Bring models and log to what the state says: a stop may have come before or after any of them.
+def create_steps(replay: Replay, corpus: Any, settings: Mapping[str, Any], state: State) -> Any:
+    """spaCy's generator of training steps.
 
-    log: the file that the logger writes. It is written anew with its earlier lines, if it is of this training.
+    corpus: the reader of the training texts. settings: the resolved block `[training]`.
     """
-    log = str(log) if log else None
-    if not (output / FILE).exists():
-        clean_output_dir(output)
-        state.log = None if log is None or Path(log).exists() else log
-        state.save(output / FILE)
-    elif log is not None and log == state.log:
-        Path(log).unlink(missing_ok=True)
-    publish(output, state.step)
-    for path in list(output.iterdir()):
-        if re.fullmatch(rf"({'|'.join(MODELS)})\.(\d+|old)", path.name):
-            shutil.rmtree(path)
+    before_update = settings["before_update"]
+    batches = create_train_batches(replay.nlp, corpus, settings["batcher"], settings["max_epochs"])
+    return train_while_improving(
+        replay,
+        settings["optimizer"],
+        ReplayedBatches(batches, state.draws, state.step + 1),
+        replay.evaluate,
+        **{name: settings[name] for name in LOOP},
+        exclude=settings["frozen_components"],
+        before_update=before_update and (lambda _, where: before_update(replay.nlp, where)),
+    )
 
 
-def publish(output: Path, step: int) -> None:
-    """Give the models of a step their final names."""
-    for name in MODELS:
-        new = output / f"{name}.{step}"
-        if new.exists():
-            replace_folder(new, output / name)
+def introduction(nlp: Language, settings: Mapping[str, Any], state: State) -> Iterator[str]:
+    """What a training prints first, as spaCy's does, and where it goes on."""
+    yield f"Pipeline: {nlp.pipe_names}"
+    if settings["frozen_components"]:
+        yield f"Frozen components: {settings['frozen_components']}"
+    if settings["annotating_components"]:
+        yield f"Set annotations on update for: {settings['annotating_components']}"
+    yield f"Initial learn rate: {settings['optimizer'].learn_rate}"
+    if state.step >= 0:
+        yield f"Going on after step {state.step}, to which the first rows belong"
 
 
 def known_weights(weights: Mapping[str, float | None], state: State) -> dict[str, float | None]:

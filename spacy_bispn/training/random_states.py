@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ RandomStates = dict[str, Any]  # by generator, as plain values
 
 def get_states() -> RandomStates:
     """The present state of each generator."""
-    kind, keys, *others = np.random.get_state()
+    kind, keys, *others = cast(Any, np.random.get_state())
     return {"python": list(random.getstate()), "numpy": [kind, tuple(keys.tolist()), *others]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,15 +38,16 @@ class State:
     """How far a training is.
 
     fingerprint: its settings and data. step: the last one that is in the state, -1 before the first.
-    history: all evaluations so far. draws: see `ReplayedBatches`. log: the logger's file, None if it was
-    there before. finished: whether the final models are written. tensors: all that takes much memory;
-    `restore` and `save` use it up.
+    history: all evaluations so far. draws: see `ReplayedBatches`. seconds: of training so far.
+    log: the logger's file, None if it was there before. finished: whether the final models are written.
+    tensors: all that takes much memory; `restore` and `save` use it up.
     """
 
     fingerprint: dict[str, Any]
     step: int = -1
     history: list[Evaluation] = field(default_factory=list)
     draws: dict[int, RandomStates] = field(default_factory=dict)
+    seconds: float = 0.0
     log: str | None = None
     finished: bool = False
     random: RandomStates = field(default_factory=dict)
@@ -53,15 +55,11 @@ class State:
     adamw: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
-    @property
-    def seconds(self) -> float:
-        """Duration of the training up to its last evaluation."""
-        return self.history[-1].seconds if self.history else 0.0
-
     def capture(self, nlp: Language, optimizer: Any, frozen: list[str]) -> None:
         """Take the weights, the optimizer and the random generators as they are now."""
         self.random = get_states()
         parts: dict[str, Mapping[str, Tensor]] = {"random": _torch_states()}
+        parts["vocab"] = {"strings": to_tensor(json.dumps(list(nlp.vocab.strings)).encode())}
         parts["pipe"] = {
             name: to_tensor(nlp.get_pipe(name).to_bytes(exclude=["vocab"])) for name in _learning(nlp, frozen)
         }
@@ -72,9 +70,11 @@ class State:
         self.tensors = {f"{part}/{name}": x for part, found in parts.items() for name, x in found.items()}
 
     def restore(self, nlp: Language, optimizer: Any, frozen: list[str]) -> None:
-        """Put back what `capture` took; the pipeline is initialized, and the schedules are where they were."""
+        """Put back what `capture` took. The pipeline is initialized, and schedules are where they were."""
         for name in _learning(nlp, frozen):
             nlp.get_pipe(name).from_bytes(from_tensor(self.tensors[f"pipe/{name}"]), exclude=["vocab"])
+        for string in json.loads(from_tensor(self.tensors["vocab/strings"])):
+            nlp.vocab.strings.add(string)
         arrays = {name: tensor.numpy() for name, tensor in self._part("optimizer").items()}
         load_optimizer(optimizer, nlp, self.optimizer, arrays)
         if isinstance(optimizer, AdamW):
@@ -94,8 +94,9 @@ class State:
         save(path, pack({**values, "format": FORMAT, "history": history}, self.tensors))
         self.tensors = {}  # they may be as large as three models
 
-    def finish(self, path: Path) -> None:
+    def finish(self, path: Path, seconds: float) -> None:
         """Mark the training as finished; what was only needed to go on is dropped."""
+        self.seconds = seconds
         self.finished, self.draws, self.random, self.optimizer, self.adamw = True, {}, {}, {}, {}
         self.save(path)
 
