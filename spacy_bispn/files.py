@@ -1,8 +1,9 @@
-"""Atomic writes: a file is replaced only when its new content is complete."""
+"""Atomic writes: a file or folder is replaced only when its new content is complete."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -35,6 +36,24 @@ def save(path: Path, content: str | bytes) -> None:
             f"may be written to; free space or name another place (what was there before is as it was)",
             str(path),
         ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the files of a folder are on the disk, so that a crash of the machine cannot cut them."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Move a finished folder to a path; an earlier one there is `NAME.old` until then."""
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_apart(places: Mapping[str, Path | None]) -> None:

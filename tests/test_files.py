@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_bispn.files import save
+from spacy_bispn.files import replace_folder, save
 
 
 @contextmanager
@@ -75,3 +75,12 @@ def test_a_killed_writer_leaves_one_content_or_the_other(tmp_path: Path) -> None
         writer.join()
         found.add((tmp_path / "file").read_bytes())
     assert found == set(contents)  # both were seen, and nothing else
+
+
+def test_a_finished_folder_replaces_another(tmp_path: Path) -> None:
+    for content in ("first", "second"):
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "model").write_text(content)
+        replace_folder(tmp_path / "new", tmp_path / "there")
+        assert (tmp_path / "there" / "model").read_text() == content
+        assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -1,7 +1,6 @@
-"""Call `spacy train` with the config of a corpus."""
+"""Call `spacy bispn train` with the config of a corpus."""
 
 import math
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,10 @@ from provenance import RUN_FILE, TRAINING, this_run
 from spacy.tokens import DocBin
 from thinc.api import Config
 
+from spacy_bispn.files import replace_folder
+from spacy_bispn.safetensors_io import unpack
 from spacy_bispn.settings import SettingError
+from spacy_bispn.training.state import FILE
 
 
 def config_of(corpus: str, config: str) -> str:
@@ -46,18 +48,18 @@ def of_length(config: str, epochs: int | str) -> dict[str, str]:
     return overrides
 
 
-def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> None:
+def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> float:
     """Train on DATA/train.spacy and choose the model on DATA/dev.spacy; `overrides` are those of spaCy.
 
     encoder: "" for the config's own. Raises SettingError for one that the config does not use.
 
     `output` gets the models, the learning curve (log.jsonl) and the run (run.json). Until the training is
-    finished, everything is in `output.part`, and an earlier `output` stays as it is.
+    finished, everything is in `output.part`, and an earlier `output` stays as it is. A training that was
+    stopped goes on in `output.part`. Returns the minutes of the training, without its stops.
     """
     run = this_run(gpu)
-    part = with_ending(output, "part")
+    part = output.with_name(f"{output.name}.part")
     overrides = {**time_left(config, data, **overrides), **overrides}
-    shutil.rmtree(part, ignore_errors=True)
     options = {
         "--output": str(part),
         "--paths.train": str(data / "train.spacy"),
@@ -67,10 +69,11 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
         "--gpu-id": gpu,
         **{f"--{setting}": value for setting, value in overrides.items()},
     }
-    command = [sys.executable, "-m", "spacy", "train", config]
+    command = [sys.executable, "-m", "spacy", "bispn", "train", config]
     subprocess.run([*command, *(word for pair in options.items() for word in pair)], check=True)
     srsly.write_json(part / RUN_FILE, run)
     replace_folder(part, output)
+    return float(unpack(output / FILE)[0]["seconds"]) / 60
 
 
 def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
@@ -87,21 +90,6 @@ def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
     texts = len(DocBin().from_disk(data / "train.spacy"))
     steps = epochs * math.ceil(texts / size)
     return {"training.max_steps": str(steps), "training.logger.progress_bar": "train"}
-
-
-def with_ending(folder: Path, ending: str) -> Path:
-    """The path of the folder with an ending appended to its name."""
-    return folder.with_name(f"{folder.name}.{ending}")
-
-
-def replace_folder(new: Path, folder: Path) -> None:
-    """Move a finished folder to a path; an earlier one there is `folder.old` until then."""
-    old = with_ending(folder, "old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def main(

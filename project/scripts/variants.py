@@ -4,7 +4,6 @@ A variant with a file variant.json is finished and not run again, so a stopped s
 """
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,9 +110,7 @@ def run(study: Study, variant: Variant) -> float:
     """Train and score a variant, then write its file. Returns the minutes of the training."""
     output, metrics = (folder / study.folder / variant.key for folder in (TRAINING, METRICS))
     overrides = {**of_length(study.config, study.epochs), **variant.changed}
-    started = time.monotonic()
-    train(study.config, variant.data, study.encoder, study.gpu, output, **overrides)
-    minutes = (time.monotonic() - started) / 60
+    minutes = train(study.config, variant.data, study.encoder, study.gpu, output, **overrides)
     shutil.rmtree(output / "model-last")  # only the best is used, and each is large
     best = output / "model-best"
     fold = None if variant.texts else variant.fold

@@ -16,6 +16,7 @@ from spacy_bispn.cli.extract import extract_command
 from spacy_bispn.cli.init_config import init_config_command
 from spacy_bispn.cli.page import page_command
 from spacy_bispn.cli.render import render_command
+from spacy_bispn.cli.train import train_command
 
 
 class Commands(TyperGroup):
@@ -40,6 +41,7 @@ app.command("export")(export_command)
 app.command("debug-data", context_settings=OVERRIDES)(debug_data_command)
 app.command("init-config")(init_config_command)
 app.command("demo")(demo_command)
+app.command("train", context_settings=OVERRIDES)(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("page")(page_command)
 app.command("extract")(extract_command)

@@ -84,7 +84,7 @@ def init_config_command(
         f"{output}: {filled['training']['max_epochs']} epochs over {len(docs)} texts, tokens by {tokenizer}"
     )
     on_gpu = " --gpu-id 0" if gpu else ""
-    msg.text(f"python -m spacy train {output} --output training --paths.dev dev.spacy{on_gpu}")
+    msg.text(f"python -m spacy bispn train {output} --output training --paths.dev dev.spacy{on_gpu}")
 
 
 def prefers_punctuation(lang: str, docs: Sequence[Doc]) -> bool:

@@ -6,7 +6,7 @@ rates, no decay on biases and norms, and one norm over all gradients.
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import torch
 from thinc.api import Optimizer
 
 from spacy_bispn.files import save
-from spacy_bispn.safetensors_io import pack, unpack
+from spacy_bispn.safetensors_io import Parts, pack, unpack
 from spacy_bispn.settings import SHARE, Settings, Values, distribute, setting, takes
 
 Role = Literal["encoder", "decoder"]
@@ -174,8 +174,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
                 return learner
         return _Learner(key, since)
 
-    def to_bytes(self) -> bytes:
-        """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
+    def dump(self) -> Parts:
+        """What was learned about all modules; the settings are not part of it."""
         learners = [*self._learners.values(), *self._saved]
         names = ("key", "since", "unfrozen")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
@@ -185,25 +185,32 @@ class AdamW(Optimizer):  # type: ignore[misc]
             for name, moments in learner.moments().items()
             for kind, tensor in moments.items()
         }
-        return pack({"learners": scalars}, tensors)
+        return {"learners": scalars}, tensors
+
+    def take(self, values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+        """Take over what `dump` gave: modules claim theirs at their next step, by name or else in order."""
+        learners = [_Learner(**record) for record in values["learners"]]
+        for path, tensor in tensors.items():
+            index, kind, name = path.split("/", 2)
+            learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+        self._learners, self._saved = {}, learners
+
+    def to_bytes(self) -> bytes:
+        """What `dump` gives, for `from_bytes`."""
+        return pack(*self.dump())
 
     def from_bytes(self, data: bytes) -> "AdamW":
-        """Take over a saved state: modules claim theirs at their next step, by name or else in order.
+        """Take over a saved state, as `take` does.
 
         Raises ValueError, and changes nothing, where the bytes are not in order.
         """
         try:
-            values, tensors = unpack(data)
-            learners = [_Learner(**record) for record in values["learners"]]
-            for path, tensor in tensors.items():
-                index, kind, name = path.split("/", 2)
-                learners[int(index)].saved.setdefault(name, {})[kind] = tensor
+            self.take(*unpack(data))
         except Exception as error:  # whatever damaged bytes may cause
             raise ValueError(
                 f"The saved optimizer state cannot be read ({type(error).__name__}: {error}), expected what "
                 f"`to_bytes` or `to_disk` wrote: save it again, or start a new optimizer."
             ) from error
-        self._learners, self._saved = {}, learners
         return self
 
     def to_disk(self, path: str | Path) -> None:

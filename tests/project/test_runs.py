@@ -35,12 +35,13 @@ def steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, .
     def prepare(corpus: str, corpora: Path, data: Path, fold: int, protocol: str) -> None:
         found.append(("prepare", str(data), protocol))
 
-    def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **changed: str) -> None:
+    def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **changed: str) -> float:
         found.append(("train", str(output), changed))
         for name in ("model-best", "model-last"):
             (output / name).mkdir(parents=True, exist_ok=True)
         srsly.write_json(output / "model-best" / "meta.json", {"performance": {"ents_f": 0.5}})
         srsly.write_json(output / "run.json", {"commit": "abc1234"})
+        return 1.5
 
     def evaluate(
         corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int | None, metrics: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,17 @@ import train as train_module
 from folders import PROJECT
 from pipelines import demo_texts
 from thinc.api import Config
-from train import encoder_of, of_length, replace_folder, time_left, train
+from train import encoder_of, of_length, time_left, train
 
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.settings import SettingError
+from spacy_bispn.training.state import FILE, State
 
 
 def folder(path: Path, content: str) -> Path:
     path.mkdir()
     (path / "model").write_text(content)
     return path
-
-
-def test_a_finished_folder_replaces_another(tmp_path: Path) -> None:
-    for content in ("first", "second"):
-        replace_folder(folder(tmp_path / "new", content), tmp_path / "there")
-        assert (tmp_path / "there" / "model").read_text() == content
-        assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 @pytest.mark.parametrize("killed", [True, False])
@@ -39,8 +34,11 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
     folder(tmp_path / "demo.part", "of a training that was killed before")
 
     def spacy_train(command: list[str], check: bool) -> Any:
+        assert command[:5] == [sys.executable, "-m", "spacy", "bispn", "train"]
         output = Path(command[command.index("--output") + 1])
-        folder(output, "half" if killed else "whole")
+        assert (output / "model").read_text() == "of a training that was killed before", "it goes on there"
+        (output / "model").write_text("half" if killed else "whole")
+        State({}, finished=True, seconds=90).save(output / FILE)
         assert command[command.index("--training.logger.output_file") + 1].startswith(str(output))
         if killed:
             raise subprocess.CalledProcessError(-9, command)
@@ -52,7 +50,7 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
         with pytest.raises(subprocess.CalledProcessError):
             train("demo.cfg", tmp_path, "", "-1", there)
     else:
-        train("demo.cfg", tmp_path, "", "-1", there)
+        assert train("demo.cfg", tmp_path, "", "-1", there) == 1.5
     assert (there / "model").read_text() == ("earlier" if killed else "whole")
     assert (there / "run.json").exists() != killed
 
