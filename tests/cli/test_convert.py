@@ -138,8 +138,14 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
             ["--discontiguous", "drop"],
             ["'jsonl'", "expected 'bioc' or 'bioc-json'", "leave out --disc"],
         ),
-        (["--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
-        (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
+        (
+            ["--level", "x"],
+            ["level is 'x'", "expected sentence, document, or how many sentences", "choose one"],
+        ),
+        (
+            ["-f", "dygie", "--level", "x"],
+            ["level is 'x'", "expected sentence, document, or how many sentences", "choose one"],
+        ),
     ],
 )
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
