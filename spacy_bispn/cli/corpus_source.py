@@ -15,7 +15,6 @@ from spacy_bispn.cli.sources import DOCS, make_tokenizer
 from spacy_bispn.converters import (
     Conversion,
     ConversionError,
-    Option,
     Rules,
     all_formats,
     detect,
@@ -91,9 +90,14 @@ class CorpusSource:
             raise
 
     @property
+    def chosen_level(self) -> str:
+        """The level that was asked for, or that of the format."""
+        return self.level or get_format(self.format).level
+
+    @property
     def cuts_documents(self) -> bool:
         """Whether texts are cut from documents."""
-        return sentences_of(self.level or get_format(self.format).level) > 0
+        return sentences_of(self.chosen_level) > 0
 
     def read(
         self,
@@ -117,7 +121,7 @@ class CorpusSource:
             rules["measure"] = measure
         if self.level is not None:
             rules["level"] = self.level
-        if self.cuts_documents or measure is not None:
+        if self.cuts_documents:
             rules["starts"] = partial(starts_in, make_tokenizer(self.lang))
         conversion = get_format(self.format).read(self.path, **self.settings, **rules)
         if not conversion.report.texts:

@@ -92,7 +92,7 @@ class Conversion:
     level: what becomes a text: a "sentence", a whole "document" (all that an item of the file has), or so
         many sentences as a number says.
     starts: says where the sentences of a text begin, where its file does not; needed to cut such texts.
-    measure: is given every text before it is cut, and where its sentences begin; needs `starts` too.
+    measure: is given every text before it is cut, and where its sentences begin if its file says so.
     take: is given every text as soon as it is read, for files larger than memory; without it they
         are kept in `texts`.
     """
@@ -148,16 +148,15 @@ class Conversion:
 
         Raises SettingError where nothing says so.
         """
+        if self.measure is not None:
+            self.measure(text, own)
         sentences = sentences_of(self.level)
-        if not sentences and self.measure is None:
+        if not sentences:
             return [text]
         if not own and self.starts is None:
             expected = "document, as this file does not say where sentences begin"
             raise SettingError("level", self.level, expected, "give `starts`, or leave out the level")
-        starts = own or self.starts(text)  # type: ignore[misc]
-        if self.measure is not None:
-            self.measure(text, starts)
-        passages, lost = cut(text, starts, sentences) if sentences else ([text], 0)
+        passages, lost = cut(text, own or self.starts(text), sentences)  # type: ignore[misc]
         self.report.drop(ACROSS, lost)
         return passages
 

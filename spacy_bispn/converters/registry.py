@@ -102,7 +102,8 @@ class Format:
     """A corpus format.
 
     about: whose it is, in a few words. recognizes: whether it fits what a file begins with, see `first_item`.
-    tokens: whether its texts come with tokens. level: what a text is unless asked otherwise. options: the options of its reader, by name.
+    tokens: whether its texts come with tokens. level: what a text is, unless asked otherwise.
+    options: the options of its reader, by name.
     """
 
     name: str

@@ -24,7 +24,7 @@ from spacy_bispn.cli.debug_data import show_finding
 from spacy_bispn.cli.preparing import apply
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.diagnosis.corpus_checks import Finding
-from spacy_bispn.diagnosis.diagnose import CorpusSettings
+from spacy_bispn.diagnosis.splits import CorpusSettings
 from spacy_bispn.settings import SettingError
 
 READER = "spacy-bispn.Corpus.v1"
@@ -62,7 +62,8 @@ def write(path: Path, components: dict[str, Any], **sections: Any) -> None:
 
 def debug(folder: Path, config: str, *words: object, code: int = 0, dev: str = "dev") -> Result:
     paths = ["--paths.train", folder / "train.spacy", "--paths.dev", folder / f"{dev}.spacy"]
-    arguments = ["debug-data", folder / config, *paths, *words]
+    timing = [] if "--timing" in words else ["--no-timing"]
+    arguments = ["debug-data", folder / config, *paths, *timing, *words]
     result = CliRunner().invoke(app, [str(word) for word in arguments])
     assert result.exit_code == code, result.output
     return result
