@@ -16,7 +16,7 @@ COMPARED = ("sentence", "2", "3", "5", "document")
 MOST = 300_000  # tokens or wordpieces that are compared: more take long and tell no more
 LONGEST = 512  # positions of the usual encoder
 TOLERATED = 0.03  # the share of relations that may be lost for texts that cost less
-CHEAPER = 2.0  # so much dearer must whole texts be, or they are not cut
+CHEAPER = 3.0  # so much dearer must whole texts be, or they are not cut
 DOCUMENTS = 2  # sentences that a text has at least, on average, where a level can be chosen
 NEAR = 3  # sentences: relations further apart are counted together
 
@@ -135,7 +135,8 @@ class LevelComparison:
     def recommend(self) -> LevelCosts:
         """The shortest texts that hold nearly all relations; the texts as they are if that gains little."""
         kept = [one for one in self.levels if one.lost <= TOLERATED * self.relations] or [self.whole]
-        return kept[0] if self.times(self.whole, kept[0]) >= CHEAPER else self.whole
+        dear = self.has_documents and self.times(self.whole, kept[0]) >= CHEAPER
+        return kept[0] if dear else self.whole
 
     def times(self, one: LevelCosts, other: LevelCosts) -> float:
         """How many times as much a step costs at one level as at another."""
@@ -157,15 +158,15 @@ class LevelComparison:
 
     def reason(self) -> str:
         """The recommended level, and why."""
-        best, whole = self.recommend(), self.whole
-        if best is whole:
-            cheapest = next(one for one in self.levels if self.times(whole, one) < CHEAPER or one is whole)
-            if cheapest is self.levels[0]:
-                return "keep the texts as they are: cutting them would save little"
-            return f"keep the texts whole: cut into smaller ones, they lose more than {TOLERATED:.0%} of the relations"
+        best, times = self.recommend(), self.times(self.whole, self.recommend())
+        if best is self.whole:
+            return (
+                f"--level document: smaller texts lose more than {TOLERATED:.0%} of the relations, or make a "
+                f"step less than {CHEAPER:.0f} times as cheap"
+            )
         return (
             f"--level {best.level}: {self.share(best.lost)} are lost, and a training step of as many texts "
-            f"costs about 1/{self.times(whole, best):.0f} of one with whole texts"
+            f"costs about 1/{times:.0f} of one with whole texts"
         )
 
     def as_json(self) -> dict[str, Any]:

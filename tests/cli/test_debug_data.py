@@ -113,6 +113,20 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     assert "bispn" in trained("Tem2 binds Dal92.").spans
 
 
+def test_documents_are_told_apart_from_sentences(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    assert report("config.cfg", code=1)["levels"]["recommended"] == "document"
+    text = "Tem2 binds Dal92. " * 20
+    pairs = [("Tem2", "P"), ("Dal92", "P")]
+    to_docbin(spacy.blank("en"), [make_text(text, pairs, [(0, 1, "BINDS")])])[0].to_disk(
+        folder / "train.spacy"
+    )
+    output = " ".join(debug(folder, "config.cfg", "--output", folder / "report.json", code=1).output.split())
+    levels = json.loads((folder / "report.json").read_text("utf8"))["levels"]
+    assert levels["recommended"] == "sentence" and levels["distances"] == {"0": 1}
+    assert "0 of 1 relations (0.0%) cross sentences" in output and "recommended: --level sentence" in output
+    assert levels["compared"][0]["texts"] == 20 and levels["compared"][-1]["texts"] == 1
+
+
 def test_positions_may_be_tokens(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
     write(folder / "cnn.cfg", {"bispn": {"factory": "bispn", **listening(CNN)}})
     found = report("cnn.cfg")

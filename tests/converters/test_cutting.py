@@ -49,7 +49,7 @@ def test_sentences_of_the_file_go_before_all_others() -> None:
 
 
 def test_a_level_needs_to_know_where_sentences_begin() -> None:
-    with pytest.raises(SettingError, match="level is '2', expected document, as .* begin: give `starts`"):
+    with pytest.raises(SettingError, match=r"level is '2', expected document, as .* begin: give `starts`"):
         Conversion(level="2").add_item(ParsedItem.add, START, "7", TEXT, (), ())
 
 
@@ -69,7 +69,9 @@ def test_passages_have_so_many_sentences() -> None:
 
 @pytest.mark.parametrize("level", ["", "0", "-1", "1.5", "٣", "Sentence", "sentences"])
 def test_what_is_no_level(level: str) -> None:
-    with pytest.raises(SettingError, match="level is .*, expected sentence, document, or how .*: choose one"):
+    with pytest.raises(
+        SettingError, match=r"level is .*, expected sentence, document, or how .*: choose one"
+    ):
         sentences_of(level)
     with pytest.raises(SettingError, match="level is "):
         Conversion(level=level)

@@ -72,8 +72,9 @@ def test_what_crosses_sentences_is_dropped_and_counted(read):
         conversion = read(crossing, level=level)
         assert [said(text) for text in conversion.texts] == [joined]
         assert conversion.report.dropped == {"coreference clusters": 1, "events": 1}
-    conversion = read(crossing | {"ner": [[[0, 0, "Method"], [4, 4, "Odd"]], [[7, 7, "Method"]]],
-                                  "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 4, 7, 7, "USED-FOR"]]]})  # fmt: skip
+    split = {"ner": [[[0, 0, "Method"], [4, 4, "Odd"]], [[7, 7, "Method"]]],
+             "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 4, 7, 7, "USED-FOR"]]]}  # fmt: skip
+    conversion = read(crossing | split)
     assert [said(text) for text in conversion.texts] == [(["BERT", ")"], []), (["GPT"], [])]
     assert conversion.report.dropped["relations across sentences"] == 2
 
@@ -120,7 +121,7 @@ def test_malformed_documents_are_named_with_their_line(read, change, found, expe
 
 def test_an_unknown_level_is_named(read):
     with pytest.raises(
-        ValueError, match="level is 'line', expected sentence, document, or how many .* has, .*: choose"
+        ValueError, match=r"level is 'line', expected sentence, document, or how many .* has, .*: choose"
     ):
         read(DOCUMENT, level="line")
 
