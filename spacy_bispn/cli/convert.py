@@ -16,9 +16,11 @@ from wasabi import msg
 
 from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
 from spacy_bispn.cli.docfiles import DocFiles
+from spacy_bispn.cli.levels import measure_with, show_levels
 from spacy_bispn.cli.sources import Documents, held_out, make_tokenizer
 from spacy_bispn.converters import Report
 from spacy_bispn.corpus import POSITIONS
+from spacy_bispn.diagnosis.levels import LevelComparison
 from spacy_bispn.files import check_apart, save
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown
@@ -53,8 +55,9 @@ def convert_command(
             corpus.read(take=documents.add)
             apart = held_out(documents.count, SHARE if share is None else share, seed or 0)
         other = None if punctuation else make_tokenizer(lang, punctuation=True)
+        levels = LevelComparison()
         found, files = write_docs(
-            corpus, (nlp, other), output, dev, lambda text: documents.number(text) in apart
+            corpus, (nlp, other), output, dev, lambda text: documents.number(text) in apart, levels
         )
     except ValueError as error:
         msg.fail("The corpus cannot be converted", str(error), exits=1)
@@ -64,12 +67,14 @@ def convert_command(
     for made in files:
         gained.update(made.gained)
     print_report(corpus.path.name, found, files, problems, held, gained)
+    show_levels(levels, corpus.chosen_level)
     if report is not None:
         content = {
             **found.as_json(),
             **left_out(found, held),
             "unplaced": problems,
             "punctuation_gains": dict(gained),
+            "levels": levels.as_json(),
         }
         save(report, srsly.json_dumps(content, indent=2))
 
@@ -80,15 +85,19 @@ def write_docs(
     output: Path,
     dev: Path | None,
     is_apart: Callable[[AnnotatedText], bool],
+    levels: LevelComparison,
 ) -> tuple[Report, list[DocFiles]]:
     """Convert a corpus to one output, or to two of which `dev` gets what is to be apart.
 
-    tokenizers: see `DocFiles`.
+    tokenizers: see `DocFiles`. levels: filled.
     """
     with ExitStack() as stack:
         paths = [output] if dev is None else [output, dev]
         files = [stack.enter_context(DocFiles(tokenizers[0], path, tokenizers[1])) for path in paths]
-        conversion = corpus.read(take=lambda text: files[dev is not None and is_apart(text)].add(text))
+        conversion = corpus.read(
+            take=lambda text: files[dev is not None and is_apart(text)].add(text),
+            measure=measure_with(make_tokenizer(corpus.lang), levels),
+        )
         for made in files:  # all of them, before the first is put in its place
             made.finish()
     return conversion.report, files

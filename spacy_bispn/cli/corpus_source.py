@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
@@ -15,27 +15,26 @@ from spacy_bispn.cli.sources import DOCS, make_tokenizer
 from spacy_bispn.converters import (
     Conversion,
     ConversionError,
-    Level,
-    Option,
     Rules,
     all_formats,
     detect,
     format_options,
     get_format,
 )
+from spacy_bispn.converters.cutting import sentences_of
 from spacy_bispn.corpus import starts_in
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown
 
 AUTO = "auto"
-LEVEL = Option.of("level", Level)
+LEVEL = "What a text is: sentence, document or a number of sentences, such as 3; else as in the file"
 
 
 @dataclass(frozen=True)
 class CorpusSource:
     """A corpus and how it is read. The fields from `format` to `level` are options of the commands.
 
-    symmetric, negative, lenient: see `Conversion`. level: whether a text is a sentence or a document.
+    symmetric, negative, lenient, level: see `Conversion`; without a level, it is that of the format.
     lang: by whose rules sentences are found.
     settings: options that only some formats know, those that were given.
     """
@@ -51,7 +50,7 @@ class CorpusSource:
         list[str] | None,
         typer.Option("--negative", help="Relation label that says there is none (repeatable)"),
     ] = None
-    level: Annotated[str | None, typer.Option("--level", help=f"{LEVEL}; else as in the file")] = None
+    level: Annotated[str | None, typer.Option("--level", help=LEVEL)] = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     lang: str = "en"
     lenient: bool = False
@@ -65,7 +64,7 @@ class CorpusSource:
         needing = {name: self.settings.get(name) for name in ("fold", "part")}
         check_needed("--splits", self.settings.get("splits"), needing)
         if self.level is not None:
-            LEVEL.check(self.level)
+            sentences_of(self.level)  # raises
         found = replace(self, format=self._find_format() if self.format == AUTO else self.format)
         given = dict(self.settings)
         known = {} if found.format == DOCS else get_format(found.format).options
@@ -91,12 +90,21 @@ class CorpusSource:
             raise
 
     @property
-    def cuts_documents(self) -> bool:
-        """Whether texts are sentences that are cut from documents here, not by the reader of the format."""
-        return self.level == "sentence" and "level" not in get_format(self.format).options
+    def chosen_level(self) -> str:
+        """The level that was asked for, or that of the format."""
+        return self.level or get_format(self.format).level
 
-    def read(self, take: Callable[[AnnotatedText], object] | None = None) -> Conversion:
-        """Read the corpus, whose format must be named; for `take` see `Conversion`.
+    @property
+    def cuts_documents(self) -> bool:
+        """Whether texts are cut from documents."""
+        return sentences_of(self.chosen_level) > 0
+
+    def read(
+        self,
+        take: Callable[[AnnotatedText], object] | None = None,
+        measure: Callable[[AnnotatedText, Sequence[int]], object] | None = None,
+    ) -> Conversion:
+        """Read the corpus, whose format must be named; for `take` and `measure` see `Conversion`.
 
         Raises SettingError for what the format does not permit, ConversionError for malformed input and
         where no text is left.
@@ -109,12 +117,13 @@ class CorpusSource:
             rules["negative"] = tuple(self.negative)
         if take is not None:
             rules["take"] = take
+        if measure is not None:
+            rules["measure"] = measure
+        if self.level is not None:
+            rules["level"] = self.level
         if self.cuts_documents:
             rules["starts"] = partial(starts_in, make_tokenizer(self.lang))
-        form, settings = get_format(self.format), dict(self.settings)
-        if self.level is not None and "level" in form.options:
-            settings["level"] = self.level
-        conversion = form.read(self.path, **settings, **rules)
+        conversion = get_format(self.format).read(self.path, **self.settings, **rules)
         if not conversion.report.texts:
             first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
             raise ConversionError(f"{self.path}: {conversion.report}; expected at least one text.{first}")

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import srsly
 import typer
 from spacy import util
-from spacy.cli._util import import_code, parse_config_overrides
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
 from thinc.api import Config
 from wasabi import msg
 
+from spacy_bispn.cli.levels import show_levels
+from spacy_bispn.cli.sources import GPU
 from spacy_bispn.files import save
 from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
     from spacy_bispn.diagnosis.corpus_checks import Finding
-    from spacy_bispn.diagnosis.diagnose import Diagnosis, Spread
+    from spacy_bispn.diagnosis.diagnose import Diagnosis
+    from spacy_bispn.diagnosis.splits import Spread
 
 # As in spaCy's own `debug data`: an unknown option overrides a setting of the config.
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -40,13 +43,23 @@ def debug_data_command(
     write: Annotated[Path | None, typer.Option(help="A copy of the config, with better settings")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
     code: Annotated[Path | None, typer.Option("--code", "-c", help="Python file to import first")] = None,
+    timing: Annotated[
+        bool,
+        typer.Option(
+            help="Time a few training steps with the recommended settings, for about 20 seconds, and say how "
+            "long it takes"
+        ),
+    ] = True,
+    gpu_id: GPU = -1,
 ) -> None:
     """List likely problems of a training, and recommend settings that fit the corpus."""
     # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
-    from spacy_bispn.cli.preparing import apply, component_of, examine, read_corpora
+    from spacy_bispn.cli.preparing import apply, component_of, examine, read_corpora, with_settings
+    from spacy_bispn.cli.training_time import show_time
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code)
+    setup_gpu(gpu_id, silent=True)
     try:
         nlp = util.load_model_from_config(read_config(config, overrides), auto_fill=True)
         name = component_of(nlp)
@@ -58,12 +71,16 @@ def debug_data_command(
     except (ValueError, ImportError, InterpolationError) as error:
         msg.fail("The corpus cannot be checked", str(error), exits=1)
     show(diagnosis)
+    errors = [x for x in diagnosis.findings if x.level == "error"]
+    time = None
+    if timing and all(x.repairable for x in errors):
+        time = show_time(with_settings(nlp, name, diagnosis.recommended), True, diagnosis.levels)
     if output is not None:
-        save(output, srsly.json_dumps(diagnosis.as_json(), indent=2))
+        report = {**diagnosis.as_json(), "time": time and time.as_json()}
+        save(output, srsly.json_dumps(report, indent=2))
     if write is not None:
         msg.good(f"The recommended settings are in {write}")
-    errors = [x for x in diagnosis.findings if x.level == "error" and not (write and x.repairable)]
-    if errors:
+    if [x for x in errors if not (write and x.repairable)]:
         raise typer.Exit(1)
 
 
@@ -96,6 +113,8 @@ def show(diagnosis: Diagnosis) -> None:
     better = asdict(diagnosis.recommended)
     settings = [(name, now, better[name]) for name, now in asdict(diagnosis.settings).items()]
     msg.table(settings, header=("", "now", "recommended"), aligns=("l", "r", "r"))
+    msg.divider("Sentences")
+    show_levels(diagnosis.levels)
     msg.divider("Findings")
     for finding in diagnosis.findings:
         show_finding(finding)

@@ -64,9 +64,9 @@ def evaluate_command(
         for name in chosen:
             get_convention(name)
         corpus = corpus.resolve()
-        if corpus.format == "biorelex" and corpus.level == "sentence":
+        if corpus.format == "biorelex" and corpus.cuts_documents:
             expected = "document for the format 'biorelex', whose clusters are those of whole texts"
-            raise SettingError("--level", "sentence", expected, "leave out --level")
+            raise SettingError("--level", corpus.level, expected, "leave out --level")
         nlp = load_model(model)
         conversion = None if corpus.format == DOCS else read_gold(corpus, nlp.lang)
     except ValueError as error:

@@ -12,15 +12,17 @@ import typer
 from spacy import util
 from spacy.cli.init_config import Optimizations
 from spacy.tokens import Doc
-from thinc.api import Config
+from thinc.api import Config, prefer_gpu
 from wasabi import msg
 
 from spacy_bispn.cli.export import read_docs
+from spacy_bispn.cli.levels import show_levels
 from spacy_bispn.cli.sources import PUNCTUATION, make_tokenizer
 from spacy_bispn.files import save
 from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
+    from spacy_bispn.diagnosis.levels import LevelComparison
     from spacy_bispn.model.encoders import Encoder
 
 NAME = "bispn"
@@ -63,6 +65,9 @@ def init_config_command(
         bool | None,
         typer.Option(help="Whether every punctuation mark is a token; by default as in the corpus"),
     ] = None,
+    timing: Annotated[
+        bool, typer.Option(help="Time a few training steps, for about 20 seconds, and say how long it takes")
+    ] = True,
     force: Annotated[bool, typer.Option("--force", "-F", help="Overwrite the file if it exists")] = False,
 ) -> None:
     """Write a complete config that fits a corpus and an encoder."""
@@ -75,7 +80,7 @@ def init_config_command(
         if punctuation is None:
             punctuation = prefers_punctuation(lang, docs)
         config = base_config(docs, corpus, encoder, PLANS[optimize], gpu, lang, symmetric or [], punctuation)
-        filled = fit(config, docs)
+        filled, levels = fit(config, docs)
     except (ValueError, ImportError) as error:  # an encoder may need a package that is not installed
         msg.fail("The config cannot be written", str(error), exits=1)
     save(output, filled.to_str())
@@ -83,8 +88,22 @@ def init_config_command(
     msg.good(
         f"{output}: {filled['training']['max_epochs']} epochs over {len(docs)} texts, tokens by {tokenizer}"
     )
+    if levels.recommend() is not levels.whole:
+        show_levels(levels)
+    if timing:
+        show_timing(filled, gpu, levels)
     on_gpu = " --gpu-id 0" if gpu else ""
     msg.text(f"python -m spacy bispn train {output} --output training --paths.dev dev.spacy{on_gpu}")
+
+
+def show_timing(config: Config, gpu: bool, levels: LevelComparison) -> None:
+    """Print how long the training takes, on the GPU if it is for one."""
+    from spacy_bispn.cli.training_time import show_time
+
+    if gpu and not prefer_gpu():
+        msg.info("Training: not timed, as there is no GPU here")
+    else:
+        show_time(config, has_dev=False, levels=levels)
 
 
 def prefers_punctuation(lang: str, docs: Sequence[Doc]) -> bool:
@@ -163,8 +182,9 @@ def vocabulary(docs: Sequence[Doc]) -> int:
     return min(max(math.ceil(frequent / 100) * 100, least), most)
 
 
-def fit(config: Config, docs: Sequence[Doc]) -> Config:
-    """The config with the settings that suit the encoder and the corpus, and the defaults of all others.
+def fit(config: Config, docs: Sequence[Doc]) -> tuple[Config, LevelComparison]:
+    """The config with the settings that suit the encoder and the corpus, and the defaults of all others;
+    and what the texts would be at other levels.
 
     Raises ValueError if the corpus has no relations, a symmetric label is unknown or the encoder unreadable.
     """
@@ -181,7 +201,7 @@ def fit(config: Config, docs: Sequence[Doc]) -> Config:
     if "encoder" in config["paths"]:
         config["components"][NAME]["model"].update(decoder_sizes(nlp.get_pipe(NAME).shim.encoder))
     filled: Config = util.load_model_from_config(config, auto_fill=True).config
-    return filled
+    return filled, diagnosis.levels
 
 
 def decoder_sizes(encoder: Encoder) -> dict[str, int]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import dot_to_object, resolve_dot_names
+from thinc.api import Config
 
 from spacy_bispn.annotations import has_relations, read
 from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
-from spacy_bispn.diagnosis.diagnose import Constraints, CorpusSettings, Diagnosis, diagnose
+from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
+from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings
 from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
+from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
 
 LONGEST_LISTENER = 512  # positions: nothing limits a window over the vectors of a shared tok2vec
@@ -95,9 +99,12 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
     """Docs with gold, with the tokens that the pipeline makes of their texts."""
     return [
-        Sample(doc.text, offsets(doc), offsets(nlp.make_doc(doc.text)), read(doc), not has_relations(doc))
+        Sample(
+            doc.text, offsets(doc), offsets(nlp.make_doc(doc.text)), read(doc), not has_relations(doc),
+            tuple(sentence_starts(doc)),
+        )
         for doc in docs
-    ]
+    ]  # fmt: skip
 
 
 def offsets(doc: Doc) -> Offsets:
@@ -120,3 +127,11 @@ def apply(config: dict[str, Any], name: str, settings: CorpusSettings) -> None:
     values = asdict(settings)
     block["longest_span"] = values.pop("longest_span")
     block["model"] = {**block.get("model", {}), **values}
+
+
+def with_settings(nlp: Language, name: str, settings: CorpusSettings) -> Config:
+    """The config of a pipeline with other settings of the component `name`, unless these are fixed."""
+    config = nlp.config.copy()
+    with suppress(SettingError):  # a trained component keeps its own
+        apply(config, name, settings)
+    return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spacy_bispn.converters.conversion import ACROSS, Conversion, Level, Report, Rules
+from spacy_bispn.converters.conversion import Conversion, Report, Rules
 from spacy_bispn.converters.file_reading import (
     ConversionError,
     FilePosition,
@@ -31,13 +31,11 @@ from spacy_bispn.converters.words import Words
 from spacy_bispn.converters.writing import argument_indices, word_offsets, word_ranges
 
 __all__ = [
-    "ACROSS",
     "Conversion",
     "ConversionError",
     "Counts",
     "FilePosition",
     "Format",
-    "Level",
     "Option",
     "ParsedItem",
     "Report",

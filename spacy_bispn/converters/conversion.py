@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, Self, TypedDict
+from typing import Any, Concatenate, ParamSpec, Self, TypedDict
 
-from spacy_bispn.converters.cutting import cut
+from spacy_bispn.converters.cutting import cut, sentences_of
 from spacy_bispn.converters.file_reading import ConversionError
 from spacy_bispn.converters.offsets import Unit
 from spacy_bispn.converters.parsed_item import Counts, ParsedItem
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.settings import SettingError
 from spacy_bispn.span_index import SpanIndex
 
 DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
 ACROSS = "relations across sentences"  # dropped
 CONTRADICTING = "texts annotated otherwise than an earlier copy of them"  # noted
 
-Level = Annotated[Literal["sentence", "document"], "What a text is"]
-
-
+Starts = Callable[[AnnotatedText], Sequence[int]]
 P = ParamSpec("P")
 
 
@@ -29,7 +28,9 @@ class Rules(TypedDict, total=False):
     symmetric: tuple[str, ...]
     negative: tuple[str, ...]
     lenient: bool
-    starts: Callable[[AnnotatedText], Sequence[int]]
+    level: str
+    starts: Starts
+    measure: Callable[[AnnotatedText, Sequence[int]], object]
     take: Callable[[AnnotatedText], object]
 
 
@@ -88,8 +89,10 @@ class Conversion:
     negative: labels that say that there is no relation; such relations are dropped and counted.
     offsets: what the offsets of the file count, where these are not tokens.
     lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
-    starts: says where the sentences of a text begin, which then are the texts; without it a text is what
-        the format has.
+    level: what becomes a text: a "sentence", a whole "document" (all that an item of the file has), or so
+        many sentences as a number says.
+    starts: says where the sentences of a text begin, where its file does not; needed to cut such texts.
+    measure: is given every text before it is cut, and where its sentences begin if its file says so.
     take: is given every text as soon as it is read, for files larger than memory; without it they
         are kept in `texts`.
     """
@@ -97,13 +100,18 @@ class Conversion:
     symmetric: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     lenient: bool = False
-    starts: Callable[[AnnotatedText], Sequence[int]] | None = None
+    level: str = "document"
+    starts: Starts | None = None
+    measure: Callable[[AnnotatedText, Sequence[int]], object] | None = None
     take: Callable[[AnnotatedText], object] | None = None
     offsets: Unit = "characters"
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     _ids: set[str] = field(default_factory=set, repr=False)
     _annotated: dict[int, int] = field(default_factory=dict, repr=False)  # hashes: of texts, of their gold
+
+    def __post_init__(self) -> None:
+        sentences_of(self.level)  # raises
 
     def add_item(
         self, parse: Callable[Concatenate[ParsedItem, P], None], *args: P.args, **named: P.kwargs
@@ -126,17 +134,31 @@ class Conversion:
         for given, own in item.texts:
             text = self._distinct(given)
             self._compare(text)
-            starts = self.starts and (own or self.starts(text))
-            sentences, lost = ([text], 0) if starts is None else cut(text, starts)
-            self.report.drop(ACROSS, lost)
-            for sentence in sentences:
-                self._keep(sentence)
+            for passage in self._cut(text, own):
+                self._keep(passage)
 
     def add_items(self, parse: Callable[..., None], items: Iterable[tuple[Any, ...]], *same: Any) -> Self:
         """Add items one by one: each has its arguments of `parse`, which the `same` ones follow."""
         for item in items:
             self.add_item(parse, *item, *same)
         return self
+
+    def _cut(self, text: AnnotatedText, own: Sequence[int]) -> list[AnnotatedText]:
+        """What becomes of a text at the level; `own`: where its sentences begin, if the file says so.
+
+        Raises SettingError where nothing says so.
+        """
+        if self.measure is not None:
+            self.measure(text, own)
+        sentences = sentences_of(self.level)
+        if not sentences:
+            return [text]
+        if not own and self.starts is None:
+            expected = "document, as this file does not say where sentences begin"
+            raise SettingError("level", self.level, expected, "give `starts`, or leave out the level")
+        passages, lost = cut(text, own or self.starts(text), sentences)  # type: ignore[misc]
+        self.report.drop(ACROSS, lost)
+        return passages
 
     def _compare(self, text: AnnotatedText) -> None:
         """Count a text that stands in the file already, with other gold."""

@@ -102,13 +102,15 @@ class Format:
     """A corpus format.
 
     about: whose it is, in a few words. recognizes: whether it fits what a file begins with, see `first_item`.
-    tokens: whether its texts come with tokens. options: the options of its reader, by name.
+    tokens: whether its texts come with tokens. level: what a text is, unless asked otherwise.
+    options: the options of its reader, by name.
     """
 
     name: str
     about: str
     tokens: Literal["no", "optional", "prescribed"]
     recognizes: Callable[[Any], bool]
+    level: str
     read: Reader
     write: Writer | None
     options: dict[str, Option]
@@ -122,6 +124,7 @@ def corpus_format(
     write: Writer | None = None,
     tokens: Literal["no", "optional", "prescribed"] = "no",
     counts: Unit | None = "characters",
+    level: str = "document",
 ) -> Callable[[AnyReader], AnyReader]:
     """Register a reader, and perhaps a writer, as a format; see `Format` for the rest.
 
@@ -147,6 +150,7 @@ def corpus_format(
         def checked_read(path: Path, **rules: Any) -> Conversion:
             for option in options.keys() & rules.keys():
                 options[option].check(rules[option])
+            rules.setdefault("level", level)
             if usual is None or counts is None or rules.get("offsets", usual) != "auto":
                 return read(path, **rules)
             unit, texts = find_unit(read, path, counts, rules)
@@ -155,7 +159,7 @@ def corpus_format(
             return conversion
 
         reader = cast(AnyReader, checked_read)
-        FORMATS.register(name, func=Format(name, about, tokens, recognizes, reader, write, options))
+        FORMATS.register(name, func=Format(name, about, tokens, recognizes, level, reader, write, options))
         return reader
 
     return register
@@ -252,12 +256,10 @@ def format_options() -> dict[str, tuple[Option, tuple[str, ...]]]:
 def format_rows() -> Iterator[dict[str, str]]:
     """The rows of the table of formats in docs/formats.md, each by its columns."""
     for one in all_formats().values():
-        # All formats have a level: the commands cut texts themselves where a reader does not.
-        flags = [f"`{option.flag}`" for name, option in one.options.items() if name != "level"]
         yield {
             "format": f"[`{one.name}`](#{one.name})",
             "of": one.about,
             "written": "yes" if one.write else "",
             "tokens": one.tokens,
-            "options": ", ".join(flags),
+            "options": ", ".join(f"`{option.flag}`" for option in one.options.values()),
         }

@@ -18,6 +18,10 @@ class Words:
         # Each word is followed by one space, so a word starts behind the words and spaces before it.
         self._starts = [0, *accumulate(len(word) + 1 for word in words)]
 
+    def start(self, word: int) -> int:
+        """The character at which a word starts; of the number behind the last, one behind the text."""
+        return self._starts[word]
+
     def entity(self, position: FilePosition, start: int, end: int, label: str) -> Entity:
         """The entity from word `start` to `end`, in characters."""
         position.check_span(start, end, len(self.words), "tokens")

@@ -22,6 +22,7 @@ class Sample:
 
     words: character offsets of the corpus's own tokens. tokens: character offsets of the tokens that the
     pipeline makes of the text. unannotated: whether its relations are not annotated, not even as none.
+    sentences: the characters where they begin.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Sample:
     tokens: Offsets
     extraction: Extraction
     unannotated: bool = False
+    sentences: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,83 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from spacy_bispn.diagnosis.corpus_checks import Finding, Sample, check_corpus, mention, shown
-from spacy_bispn.model.targets import WindowGold, assign_to_windows, with_inverses
-from spacy_bispn.model.windowing import Window, WindowTokenizer
+from spacy_bispn.diagnosis.levels import LevelComparison
+from spacy_bispn.diagnosis.splits import UNLIMITED, Constraints, CorpusSettings, Cut, Measures, Split, Spread
+from spacy_bispn.model.targets import WindowGold, with_inverses
 from spacy_bispn.nn.queries import COPIES
-from spacy_bispn.records import Labels
+from spacy_bispn.records import AnnotatedText, Labels
 
-UNLIMITED = 2**40  # pieces or relations
 HEADROOM = 1.25  # a new text may have a quarter more entities than any in the corpus
 ONE_WAY = 0.01  # the share of windows that may lack inverses of symmetric relations without a warning
-
-
-@dataclass(frozen=True)
-class CorpusSettings:
-    """The settings that depend on the corpus, with their names in the config.
-
-    Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
-    """
-
-    entity_queries: int
-    relation_queries: int
-    window: int
-    overlap: int
-    longest_span: int | None
-
-
-@dataclass(frozen=True)
-class Constraints:
-    """What no recommendation changes.
-
-    cutter: makes a WindowTokenizer from window and overlap. longest: the most positions a window can have.
-    symmetric: relation labels without a direction. proposed: whether queries are proposed from the text.
-    skips: whether training leaves out gold beyond the number of queries.
-    """
-
-    cutter: Callable[[int, int], WindowTokenizer]
-    longest: int
-    symmetric: tuple[str, ...] = ()
-    proposed: bool = True
-    skips: bool = False
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean, 95th and 99th percentile, and maximum of some numbers; all 0 without any."""
-
-    mean: float
-    p95: int
-    p99: int
-    most: int
-
-    @classmethod
-    def of(cls, values: Iterable[int]) -> Spread:
-        """Measure numbers; percentiles are by nearest rank, so that they occur."""
-        ordered = sorted(values)
-        if not ordered:
-            return cls(0.0, 0, 0, 0)
-        p95, p99 = (ordered[math.ceil(len(ordered) * share / 100) - 1] for share in (95, 99))
-        return cls(sum(ordered) / len(ordered), p95, p99, ordered[-1])
-
-
-@dataclass(frozen=True)
-class Measures:
-    """A split in numbers: entities, relations, and relations with inverses of symmetric ones (`both_ways`)
-    of each window; pieces of each text and of each entity.
-    """
-
-    texts: int
-    windows: int
-    entities: Spread
-    relations: Spread
-    both_ways: Spread
-    pieces: Spread
-    entity_pieces: Spread
 
 
 @dataclass(frozen=True)
@@ -91,67 +27,11 @@ class Diagnosis:
     recommended: CorpusSettings
     measures: dict[str, Measures]
     findings: tuple[Finding, ...]
+    levels: LevelComparison
 
     def as_json(self) -> dict[str, Any]:
         """The report as dicts, lists, strings and numbers."""
-        return asdict(self)
-
-
-class Split:
-    """The texts of a split: each as one window, and on request cut into windows."""
-
-    def __init__(
-        self, name: str, samples: Sequence[Sample], constraints: Constraints, labels: Labels
-    ) -> None:
-        self.name = name
-        self.samples = samples
-        self.constraints = constraints
-        self.labels = labels
-        self.whole = self._windows(replace(constraints.cutter(8, 0), window=UNLIMITED, overlap=0))
-        self.shares, _ = assign_to_windows(self.whole, [sample.extraction for sample in samples], labels)
-
-    def _windows(self, window_tokenizer: WindowTokenizer) -> list[Window]:
-        return window_tokenizer.windows([x.text for x in self.samples], [x.words for x in self.samples])
-
-    def cut(self, window: int, overlap: int) -> Cut:
-        """Cut the texts into windows, as the model does with these settings."""
-        window_tokenizer = self.constraints.cutter(window, overlap)
-        windows = self.whole
-        if any(len(x.ids) > window_tokenizer.window for x in windows):
-            windows = self._windows(window_tokenizer)
-        shares, report = assign_to_windows(
-            windows, [sample.extraction for sample in self.samples], self.labels
-        )
-        return Cut(
-            window_tokenizer,
-            [len(share.entities) for share in shares],
-            [len(share.relations) for share in shares],
-            [len(with_inverses(share.relations, self.constraints.symmetric, UNLIMITED)) for share in shares],
-            (report.unplaced_entities, report.entities),
-            (report.unplaced_relations, report.relations),
-        )
-
-    @property
-    def pieces(self) -> list[int]:
-        """The length of each text in pieces, those that open and close it included."""
-        return [len(window.ids) for window in self.whole]
-
-    @property
-    def entity_pieces(self) -> list[int]:
-        """The length of each entity in pieces."""
-        return [last - first + 1 for share in self.shares for _, (first, last) in share.entities]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A split in windows: gold items of each window, and (lost, all) items of the whole split."""
-
-    window_tokenizer: WindowTokenizer
-    entities: list[int]
-    relations: list[int]
-    both_ways: list[int]
-    lost_entities: tuple[int, int]
-    lost_relations: tuple[int, int]
+        return asdict(replace(self, levels=None)) | {"levels": self.levels.as_json()}
 
 
 def diagnose(
@@ -187,7 +67,18 @@ def diagnose(
             for found in check_settings(split, cut, settings)
         ]
     findings.sort(key=lambda found: ("error", "warning", "note").index(found.level))
-    return Diagnosis(settings, recommended, measures, tuple(findings))
+    return Diagnosis(settings, recommended, measures, tuple(findings), compare_levels(splits[0]))
+
+
+def compare_levels(split: Split) -> LevelComparison:
+    """Compare what the texts of a split would be if they were cut otherwise."""
+    levels = LevelComparison(split.constraints.longest)
+    for window in split.whole:
+        if not levels.is_full:
+            sample = split.samples[window.text]
+            units = window.start[window.start >= 0].tolist()
+            levels.add(AnnotatedText("", sample.text, sample.extraction), sample.sentences, units)
+    return levels
 
 
 def measure(split: Split, cut: Cut) -> Measures:

@@ -138,8 +138,14 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
             ["--discontiguous", "drop"],
             ["'jsonl'", "expected 'bioc' or 'bioc-json'", "leave out --disc"],
         ),
-        (["--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
-        (["-f", "dygie", "--level", "x"], ["level is 'x'", "sentence or document", "choose one"]),
+        (
+            ["--level", "x"],
+            ["level is 'x'", "expected sentence, document, or how many sentences", "choose one"],
+        ),
+        (
+            ["-f", "dygie", "--level", "x"],
+            ["level is 'x'", "expected sentence, document, or how many sentences", "choose one"],
+        ),
     ],
 )
 def test_convert_says_what_is_wrong(run: Run, tmp_path: Path, options: list[str], words: list[str]) -> None:
@@ -256,6 +262,60 @@ def test_lost_between_sentences_are_relations_alone(run: Run, tmp_path: Path) ->
     found = json.loads(report.read_text("utf8"))
     assert found["dropped"] == {"negative relations": 2, "relations across sentences": 1}
     assert (found["duplicate_relations"], found["relations"]) == (2, 0)
+
+
+def test_convert_recommends_a_level_and_says_what_each_loses(run: Run, tmp_path: Path) -> None:
+    source, output, report = (tmp_path / name for name in ("in.jsonl", "out.spacy", "report.json"))
+    text, ends = "Tem2 binds Dal92. " * 12, [[18 * at, 18 * at + 4, "P"] for at in range(12)]
+    relations = [[0, 0, "LIKES"], [0, 1, "LIKES"], [2, 5, "LIKES"], *([at, at, "BINDS"] for at in range(12))]
+    item = {"id": "a", "text": text, "entities": ends, "relations": relations}
+    source.write_text(json.dumps(item), encoding="utf8")
+    for options, crossing in (([], "keep"), (["--level", "2"], "chosen"), (["--negative", "LIKES"], "none")):
+        output_lines = " ".join(run("convert", source, output, "--report", report, *options).output.split())
+        found = json.loads(report.read_text("utf8"))["levels"]
+        if crossing == "none":
+            assert "0 of 12 relations (0.0%) cross sentences" in output_lines
+            assert "recommended: --level sentence: 0 of 12 relations (0.0%) are lost" in output_lines
+            assert (found["distances"], found["recommended"]) == ({"0": 12}, "sentence")
+            continue
+        assert (
+            "2 of 15 relations (13.3%) cross sentences: 13 within 1, 14 within 2, 14 within 3" in output_lines
+        )
+        assert "recommended: --level document: smaller texts lose more than 3%" in output_lines
+        assert found["distances"] == {"0": 13, "1": 1, "3": 1}
+        assert {one["level"]: one["lost"] for one in found["compared"]} == {
+            "sentence": 2, "2": 1, "3": 1, "5": 1, "document": 0,
+        }  # fmt: skip
+    assert "cost of a step" in output_lines
+
+
+@pytest.mark.parametrize(("level", "texts"), [("sentence", 5), ("2", 3), ("4", 2), ("9", 1), ("document", 1)])
+@pytest.mark.parametrize("form", ["jsonl", "dygie", "brat"])
+def test_every_format_is_cut_into_passages(
+    run: Run, tmp_path: Path, form: str, level: str, texts: int
+) -> None:
+    source, output = tmp_path / "in", tmp_path / "out.spacy"
+    words = ["Tem2", "sleeps", "."]
+    if form == "brat":
+        source.mkdir()
+        (source / "a.txt").write_text(" ".join(words * 5))
+        (source / "a.ann").write_text("T1\tP 0 4\tTem2\nT2\tP 14 18\tTem2\nR1\tLIKES Arg1:T1 Arg2:T2\n")
+    else:
+        item = {
+            "jsonl": {
+                "text": " ".join(words * 5), "entities": [[0, 4, "P"], [14, 18, "P"]],
+                "relations": [[0, 1, "LIKES"]],
+            },
+            "dygie": {
+                "sentences": [words] * 5, "ner": [[[0, 0, "P"]], [[3, 3, "P"]], [], [], []],
+                "relations": [[[0, 0, 3, 3, "LIKES"]], [], [], [], []],
+            },
+        }  # fmt: skip
+        source.write_text(json.dumps(item[form]) + "\n")
+    run("convert", source, output, "--level", level)
+    docs = docs_in(output)
+    assert len(docs) == texts
+    assert sum(len(facts(doc)) for doc in docs) == (level != "sentence")
 
 
 BRAT = {

@@ -24,7 +24,7 @@ from spacy_bispn.cli.debug_data import show_finding
 from spacy_bispn.cli.preparing import apply
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.diagnosis.corpus_checks import Finding
-from spacy_bispn.diagnosis.diagnose import CorpusSettings
+from spacy_bispn.diagnosis.splits import CorpusSettings
 from spacy_bispn.settings import SettingError
 
 READER = "spacy-bispn.Corpus.v1"
@@ -62,7 +62,8 @@ def write(path: Path, components: dict[str, Any], **sections: Any) -> None:
 
 def debug(folder: Path, config: str, *words: object, code: int = 0, dev: str = "dev") -> Result:
     paths = ["--paths.train", folder / "train.spacy", "--paths.dev", folder / f"{dev}.spacy"]
-    arguments = ["debug-data", folder / config, *paths, *words]
+    timing = [] if "--timing" in words else ["--no-timing"]
+    arguments = ["debug-data", folder / config, *paths, *timing, *words]
     result = CliRunner().invoke(app, [str(word) for word in arguments])
     assert result.exit_code == code, result.output
     return result
@@ -110,6 +111,20 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     nlp = init_nlp(better.config)
     trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
     assert "bispn" in trained("Tem2 binds Dal92.").spans
+
+
+def test_documents_are_told_apart_from_sentences(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    assert report("config.cfg", code=1)["levels"]["recommended"] == "document"
+    text = "Tem2 binds Dal92. " * 20
+    pairs = [("Tem2", "P"), ("Dal92", "P")]
+    to_docbin(spacy.blank("en"), [make_text(text, pairs, [(0, 1, "BINDS")])])[0].to_disk(
+        folder / "train.spacy"
+    )
+    output = " ".join(debug(folder, "config.cfg", "--output", folder / "report.json", code=1).output.split())
+    levels = json.loads((folder / "report.json").read_text("utf8"))["levels"]
+    assert levels["recommended"] == "sentence" and levels["distances"] == {"0": 1}
+    assert "0 of 1 relations (0.0%) cross sentences" in output and "recommended: --level sentence" in output
+    assert levels["compared"][0]["texts"] == 20 and levels["compared"][-1]["texts"] == 1
 
 
 def test_positions_may_be_tokens(folder: Path, report: Callable[..., dict[str, Any]]) -> None:

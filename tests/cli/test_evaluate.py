@@ -204,7 +204,10 @@ def test_symmetric_labels_are_those_of_the_component() -> None:
             ["-f", "biorelex", "--level", "sentence"],
             ["'sentence', expected document", "clusters are", "leave out --level"],
         ),
-        (["--level", "word"], ["level is 'word'", "expected sentence or document", "choose one of these"]),
+        (
+            ["--level", "word"],
+            ["level is 'word'", "expected sentence, document, or how many sentences", "choose one"],
+        ),
         (["--pairs", "all"], ["'spert'", "expected 'bioc' or 'bioc-json'", "leave out --pairs"]),
         (["-f", "spert", "-c", "muc"], ["the convention is 'muc'", "expected one of strict", "choose one"]),
         (["-f", "spert", "-c", "biorelex"], ["text '0' without clusters", "expected a file", "pass"]),

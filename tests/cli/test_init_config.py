@@ -41,7 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def init(folder: Path, *words: object, corpus: str = "train", code: int = 0) -> Result:
-    arguments = ["init-config", folder / "config.cfg", "--corpus", folder / f"{corpus}.spacy", *words]
+    timing = [] if "--timing" in words else ["--no-timing"]
+    arguments = [
+        "init-config",
+        folder / "config.cfg",
+        "--corpus",
+        folder / f"{corpus}.spacy",
+        *timing,
+        *words,
+    ]
     result = CliRunner().invoke(app, [str(word) for word in arguments])
     assert result.exit_code == code, result.output
     return result

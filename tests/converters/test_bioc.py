@@ -107,7 +107,7 @@ def test_sentences_of_the_file_are_those_that_it_is_cut_into(read):
         (divided, ["A title without a stop", "Naloxone. It works."]),
         (divided + undivided, ["A title without a stop Naloxone.", "It works. Clonidine."]),
     ):
-        found = read(document(passages), starts=lambda text: [text.text.index("It")])
+        found = read(document(passages), level="sentence", starts=lambda text: [text.text.index("It")])
         assert [text.text for text in found.texts] == texts
 
 

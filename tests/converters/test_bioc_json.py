@@ -149,7 +149,7 @@ def test_sentences_and_several_locations(read):
     conversion = read([item], discontiguous="cover")
     assert conversion.texts[0].extraction.entities == (ORC, Entity(11, 22, "chemical"))
     assert conversion.report.dropped == {"annotations without a location": 1}
-    assert len(read([item], starts=lambda text: []).texts) == 2
+    assert len(read([item], level="sentence", starts=lambda text: []).texts) == 2
 
 
 def test_metadata_is_passed_over(read):

@@ -277,7 +277,7 @@ def test_sentences_are_those_of_the_file(read):
         (number, f"{DKPRO}.segmentation.type.Sentence", {"begin": begin, "end": end})
         for number, begin, end in ((5, 0, 17), (6, 18, 26))
     ]
-    conversion = read(*ENTITIES, *sentences, starts=lambda text: [])
+    conversion = read(*ENTITIES, *sentences, level="sentence", starts=lambda text: [])
     assert [(text.id, text.text) for text in conversion.texts] == [("doc:0", TEXT[:16]), ("doc:1", TEXT[17:])]
 
 

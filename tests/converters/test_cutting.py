@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bispn.converters import Conversion, FilePosition, ParsedItem
-from spacy_bispn.converters.cutting import cut
+from spacy_bispn.converters.cutting import cut, sentences_of
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after
+from spacy_bispn.settings import SettingError
 
 TEXT = "ORC binds ATP.  It also binds MCM2.\n"
 ORC, ATP, IT, MCM2 = Entity(0, 3, "P"), Entity(10, 13, "C"), Entity(16, 18, "P"), Entity(30, 34, "P")
@@ -33,7 +34,7 @@ def test_relations_between_sentences_are_lost_and_counted() -> None:
     crossing = AnnotatedText("7", TEXT, Extraction(GOLD.entities, (Relation(ORC, MCM2, "binds"),)))
     sentences, lost = cut(crossing, [0, 16])
     assert lost == 1 and not any(sentence.extraction.relations for sentence in sentences)
-    conversion = Conversion(starts=lambda text: [0, 16])
+    conversion = Conversion(level="sentence", starts=lambda text: [0, 16])
     conversion.add_item(ParsedItem.add, START, "7", TEXT, GOLD.entities, crossing.extraction.relations)
     assert [text.id for text in conversion.texts] == ["7:0", "7:1"]
     assert conversion.report.dropped == {"relations across sentences": 1}
@@ -41,10 +42,39 @@ def test_relations_between_sentences_are_lost_and_counted() -> None:
 
 
 def test_sentences_of_the_file_go_before_all_others() -> None:
-    for starts, texts in ((None, 1), (lambda text: [0, 4], 3)):
-        conversion = Conversion(starts=starts)
+    for level, texts in (("document", 1), ("sentence", 3), ("2", 2), ("3", 1)):
+        conversion = Conversion(level=level, starts=lambda text: [0, 4])
         conversion.add_item(ParsedItem.add, START, "7", TEXT, (), (), sentences=[0, 10, 16])
         assert len(conversion.texts) == texts
+
+
+def test_a_level_needs_to_know_where_sentences_begin() -> None:
+    with pytest.raises(SettingError, match=r"level is '2', expected document, as .* begin: give `starts`"):
+        Conversion(level="2").add_item(ParsedItem.add, START, "7", TEXT, (), ())
+
+
+def test_passages_have_so_many_sentences() -> None:
+    text = "A b. C d. E f. G h. I j."
+    ends = [Entity(start, start + 1, "P") for start in (0, 5, 10, 15, 20)]
+    pairs = [(0, 0), (0, 1), (1, 2), (0, 2), (3, 4)]
+    relations = tuple(Relation(ends[head], ends[tail], "binds") for head, tail in pairs)
+    document = AnnotatedText("7", text, Extraction(tuple(ends), relations))
+    found = {size: cut(document, [0, 5, 10, 15, 20], size) for size in (1, 2, 3, 5, 9)}
+    assert {size: [len(one.text.split(".")) - 1 for one in texts] for size, (texts, _) in found.items()} == {
+        1: [1, 1, 1, 1, 1], 2: [2, 2, 1], 3: [3, 2], 5: [5], 9: [5],
+    }  # fmt: skip
+    assert {size: lost for size, (_, lost) in found.items()} == {1: 4, 2: 3, 3: 0, 5: 0, 9: 0}
+    assert [one.id for one in found[3][0]] == ["7:0", "7:1"] and found[3][0][1].text == "G h. I j."
+
+
+@pytest.mark.parametrize("level", ["", "0", "-1", "1.5", "٣", "Sentence", "sentences"])
+def test_what_is_no_level(level: str) -> None:
+    with pytest.raises(
+        SettingError, match=r"level is .*, expected sentence, document, or how .*: choose one"
+    ):
+        sentences_of(level)
+    with pytest.raises(SettingError, match="level is "):
+        Conversion(level=level)
 
 
 def test_no_entity_is_cut() -> None:
@@ -93,10 +123,12 @@ def documents(draw: st.DrawFn) -> tuple[AnnotatedText, list[int]]:
     return AnnotatedText("d", text, Extraction(tuple(entities), tuple(relations)), prescribed), starts
 
 
-@given(documents())
-def test_nothing_but_relations_and_white_space_is_lost(drawn: tuple[AnnotatedText, list[int]]) -> None:
+@given(documents(), st.integers(1, 3))
+def test_nothing_but_relations_and_white_space_is_lost(
+    drawn: tuple[AnnotatedText, list[int]], size: int
+) -> None:
     document, starts = drawn
-    sentences, lost = cut(document, starts)
+    sentences, lost = cut(document, starts, size)
     assert "".join("".join(one.text for one in sentences).split()) == "".join(document.text.split())
     assert sum(len(one.extraction.relations) for one in sentences) + lost == len(
         document.extraction.relations

@@ -72,7 +72,7 @@ def test_documents_without_labels_are_noted(read):
 
 
 def test_sentences_are_those_of_the_file(read):
-    conversion = read(ITEM | {"labels": [label(0, 1)]}, starts=lambda text: [])
+    conversion = read(ITEM | {"labels": [label(0, 1)]}, level="sentence", starts=lambda text: [])
     assert [(text.id, text.text) for text in conversion.texts] == [
         ("a:0", "ORC binds ATP ."),
         ("a:1", "It does ."),

@@ -67,26 +67,23 @@ def test_what_crosses_sentences_is_dropped_and_counted(read):
         "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 5, 7, 7, "USED-FOR"]]],
         "events": [[[[1, "Attack"]]], []],
     }
-    conversion = read(crossing)
-    assert [said(text) for text in conversion.texts] == [(["BERT"], []), (["GPT"], [])]
-    assert conversion.report.dropped == {
-        "coreference clusters": 1,
-        "entities across sentences": 1,
-        "events": 1,
-        "relations across sentences": 2,
-    }
-    whole = read(crossing, level="document")
-    assert said(whole.texts[0]) == (
-        ["BERT", ") It", "GPT"],
-        [("BERT", "COMPARE", "GPT"), (") It", "USED-FOR", "GPT")],
-    )
-    assert whole.report.dropped == {"coreference clusters": 1, "events": 1}
+    joined = (["BERT", ") It", "GPT"], [("BERT", "COMPARE", "GPT"), (") It", "USED-FOR", "GPT")])
+    for level in ("sentence", "2", "document"):  # sentences are not cut where an entity goes on
+        conversion = read(crossing, level=level)
+        assert [said(text) for text in conversion.texts] == [joined]
+        assert conversion.report.dropped == {"coreference clusters": 1, "events": 1}
+    split = {"ner": [[[0, 0, "Method"], [4, 4, "Odd"]], [[7, 7, "Method"]]],
+             "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 4, 7, 7, "USED-FOR"]]]}  # fmt: skip
+    conversion = read(crossing | split)
+    assert [said(text) for text in conversion.texts] == [(["BERT", ")"], []), (["GPT"], [])]
+    assert conversion.report.dropped["relations across sentences"] == 2
 
 
-def test_sentences_without_words_or_entities_are_texts(read):
-    empty = {"doc_key": "a", "sentences": [[], ["No"]], "ner": [[], []], "relations": [[], []]}
-    first, second = read(empty).texts
-    assert (first.text, first.words, second.text) == ("", (), "No")
+def test_sentences_without_words_are_no_texts_unless_there_is_nothing_else(read):
+    for sentences, texts in (([[], ["No"], []], ["No"]), ([[], []], [""])):
+        none = [[] for _ in sentences]
+        found = read({"doc_key": "a", "sentences": sentences, "ner": none, "relations": none}).texts
+        assert [text.text for text in found] == texts and found[0].id == "a:0"
 
 
 @pytest.mark.parametrize("level", ["sentence", "document"])
@@ -123,7 +120,9 @@ def test_malformed_documents_are_named_with_their_line(read, change, found, expe
 
 
 def test_an_unknown_level_is_named(read):
-    with pytest.raises(ValueError, match="level is 'line', expected sentence or document: choose"):
+    with pytest.raises(
+        ValueError, match=r"level is 'line', expected sentence, document, or how many .* has, .*: choose"
+    ):
         read(DOCUMENT, level="line")
 
 
@@ -251,5 +250,5 @@ def test_a_document_is_kept_whole_or_not_at_all(read):
     conversion = read(broken, DOCUMENT, lenient=True)
     assert [text.id for text in conversion.texts] == ["H01:0", "H01:1"]
     (error,) = conversion.report.errors
-    assert "line 1: found an empty word, number 1 of 4 counted from 0, expected words of at least" in error
+    assert "line 1: found an empty word, number 6 of 9 counted from 0, expected words of at least" in error
     assert "Leave it out" in error and conversion.report.dropped == {"coreference clusters": 1}

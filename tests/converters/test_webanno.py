@@ -234,7 +234,7 @@ def test_sentences_are_put_together_by_their_offsets(read, offsets, noted):
 
 def test_sentences_are_those_of_the_file(read):
     body = TWO.format(*AS_UNITS).replace("c[1]", "c", 1).replace("c[1]", "_")
-    conversion = read(["SP=my.Span|value"], body, text=None, starts=lambda text: [])
+    conversion = read(["SP=my.Span|value"], body, text=None, level="sentence", starts=lambda text: [])
     assert [text.text for text in conversion.texts] == ["ORC \U0001f9ea binds\nATP", "It does"]
 
 

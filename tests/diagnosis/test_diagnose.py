@@ -11,8 +11,9 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from spacy_bispn.diagnosis.corpus_checks import Finding, Sample
-from spacy_bispn.diagnosis.diagnose import Constraints, CorpusSettings, Diagnosis, Spread, diagnose
+from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.near_duplicates import near_duplicates
+from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings, Spread
 from spacy_bispn.model.windowing import WindowTokenizer
 from spacy_bispn.records import Entity, Extraction, Relation
 

@@ -70,9 +70,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int, p
         relation = (str(head), str(tail), position.get(label, "r", str))
         relations += relate_concepts(parsed, position, text_id, relation, vertices, pairs)
     entities = [mention for mentions in vertices.values() for mention in mentions]
-    starts = [
-        text.entity(position, first, first + 1, "-").start for first in firsts if first < len(text.words)
-    ]
+    starts = [text.start(first) for first in firsts]
     parsed.add(position, text_id, text.text, entities, relations, text.words, starts)
 
 

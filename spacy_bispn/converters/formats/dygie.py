@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from spacy_bispn.converters import (
-    ACROSS,
     Conversion,
     FilePosition,
-    Level,
     ParsedItem,
     Rules,
     Words,
@@ -41,31 +39,28 @@ def is_dygie(item: Any) -> bool:
 
 
 @corpus_format(
-    "dygie", about="DyGIE, PURE, PL-Marker: SciERC, ACE05", recognizes=is_dygie, tokens="prescribed"
+    "dygie",
+    about="DyGIE, PURE, PL-Marker: SciERC, ACE05",
+    recognizes=is_dygie,
+    tokens="prescribed",
+    level="sentence",
 )
-def read_dygie(path: Path, *, level: Level = "sentence", **rules: Unpack[Rules]) -> Conversion:
-    """Read documents, cut into their sentences (ids "doc_key:0", ...) or whole.
+def read_dygie(path: Path, **rules: Unpack[Rules]) -> Conversion:
+    """Read documents, by default cut into their sentences (ids "doc_key:0", ...).
 
-    Names of brackets become brackets. Dropped and counted: coreference clusters, events, what stands under
-    other keys and, at sentence level, entities and relations across sentences. Rows outside of the sentence
-    in whose list they stand are problems. Raises ConversionError on malformed input, and where most rows are.
+    Names of brackets become brackets. Dropped and counted: coreference clusters, events and what stands under
+    other keys. Rows outside of the sentence in whose list they stand are problems. Raises ConversionError on
+    malformed input, and where most rows are.
     """
     numbered = ((*item, number) for number, item in enumerate(read_lines(path)))
-    return Conversion(**rules).add_items(_parse, numbered, level)
+    return Conversion(**rules).add_items(_parse, numbered)
 
 
-def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int, level: Level) -> None:
+def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int) -> None:
     item = position.parse(line)
     sentences = _sentences(position, item)
     key = position.get_id(item, "doc_key", number)
-    if level == "document":
-        units = {key: [word for sentence in sentences for word in sentence]}
-    else:
-        units = {f"{key}:{index}": sentence for index, sentence in enumerate(sentences)}
-    texts = [Words(words) for words in units.values()]
-    starts = [0, *accumulate(len(text.words) for text in texts)]
-    # A document's tokens, each by the text it is in.
-    homes = [number for number, text in enumerate(texts) for _ in text.words]
+    text = Words([word for sentence in sentences for word in sentence])
 
     parsed.drop_keys(item, KNOWN, "documents")
     clusters = position.get(item, "clusters", list, [])
@@ -81,35 +76,24 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int,
         for index, row in _rows(position, item, "relations", len(sentences))
     ]
     for _, (start, end, _) in named:
-        position.check_span(start, end + 1, starts[-1], "tokens, ends included")
+        position.check_span(start, end + 1, len(text.words), "tokens, ends included")
     _check_sentences(parsed, position, key, sentences, [*named, *linked])
 
-    entities: dict[tuple[int, int], tuple[int, Entity]] = {}
-    found: list[list[Entity]] = [[] for _ in texts]
-    across: set[tuple[int, int]] = set()
+    found: list[Entity] = []
+    entities: dict[tuple[int, int], Entity] = {}
     for _, (start, end, label) in named:
-        home = homes[start]
-        if homes[end] != home:
-            parsed.drop("entities across sentences")
-            across.add((start, end))
-            continue
-        entity = texts[home].entity(position, start - starts[home], end + 1 - starts[home], label)
-        found[home].append(entity)
+        found.append(text.entity(position, start, end + 1, label))
         # Arguments are named by their place: of several entities there, it means the first.
-        entities.setdefault((start, end), (home, entity))
-    related: list[list[Relation[Entity]]] = [[] for _ in texts]
-    for _, (*ends, label) in linked:
-        spans = (ends[0], ends[1]), (ends[2], ends[3])
-        if not across.isdisjoint(spans):
-            parsed.drop(ACROSS)
-            continue
-        (home, head), (other, tail) = (position.find(entities, span, "the span") for span in spans)
-        if home == other:
-            related[home].append(Relation(head, tail, label))
-        else:
-            parsed.drop(ACROSS)
-    for text_id, text, ents, relations in zip(units, texts, found, related, strict=True):
-        parsed.add(position, text_id, text.text, ents, relations, text.words)
+        entities.setdefault((start, end), found[-1])
+    related = [
+        Relation(
+            *(position.find(entities, (start, end), "the span") for start, end in (ends[:2], ends[2:])), label
+        )
+        for _, (*ends, label) in linked
+    ]
+    # where a sentence without tokens begins, the next one does
+    starts = [text.start(at) for at in accumulate(map(len, sentences[:-1]), initial=0)]
+    parsed.add(position, key, text.text, found, related, text.words, starts)
 
 
 def _check_sentences(

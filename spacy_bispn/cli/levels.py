@@ -1,0 +1,39 @@
+"""The comparison of levels on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from spacy.language import Language
+from wasabi import msg
+
+from spacy_bispn.corpus import unlabelled
+from spacy_bispn.diagnosis.levels import HEADER, LevelComparison
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.sentences import sentence_starts
+
+
+def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedText, Sequence[int]], None]:
+    """What fills a comparison with the texts of a corpus, cut into tokens by a pipeline."""
+
+    def measure(text: AnnotatedText, own: Sequence[int]) -> None:
+        if not levels.is_full:
+            doc = unlabelled(nlp, text)
+            if doc.text == text.text:
+                levels.add(text, own or sentence_starts(doc), [token.idx for token in doc])
+
+    return measure
+
+
+def show_levels(levels: LevelComparison, chosen: str = "document") -> None:
+    """Print how many relations cross sentences, and for documents what each level loses and costs.
+
+    chosen: the level that the texts have.
+    """
+    if not levels.relations:
+        return
+    msg.info(levels.distance_in_words())
+    if levels.has_documents:
+        msg.table(list(levels.rows()), header=HEADER, aligns=("l", *"rrrrrrr"))
+        best = levels.recommend()
+        (msg.good if best.level == chosen else msg.warn)(f"recommended: {levels.reason()}")
