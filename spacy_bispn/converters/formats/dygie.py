@@ -87,9 +87,11 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int)
         entities.setdefault((start, end), found[-1])
     related = [
         Relation(
-            *(position.find(entities, (start, end), "the span") for start, end in (ends[:2], ends[2:])), label
+            position.find(entities, (head, head_end), "the span"),
+            position.find(entities, (tail, tail_end), "the span"),
+            label,
         )
-        for _, (*ends, label) in linked
+        for _, (head, head_end, tail, tail_end, label) in linked
     ]
     # where a sentence without tokens begins, the next one does
     starts = [text.start(at) for at in accumulate(map(len, sentences[:-1]), initial=0)]
