@@ -98,8 +98,8 @@ def test_what_is_done_is_not_run_again(
     printed = " ".join(capsys.readouterr().out.split())
     assert "seed 1 (1 of 3) is done" in printed
     # the finished ones tell how long one takes
-    assert "seed 2 (2 of 3), about 0 minutes left" in printed
-    assert "seed 3 (3 of 3), about 0 minutes left" in printed
+    assert "seed 2 (2 of 3), about 3 minutes left" in printed
+    assert "seed 3 (3 of 3), about 2 minutes left" in printed
     trained = [step[1] for step in steps if step[0] == "train"]
     assert trained == ["training/runs/biorelex/2", "training/runs/biorelex/3"]
     steps.clear()
