@@ -1,7 +1,7 @@
 """What trainings of the tests import, here and in processes of their own: what stops them, and a reader.
 
 `STOP_STEP` in the environment names the step before which a training raises. `KILL`, "EVENT PART COUNT",
-kills the process at the COUNTth audit event of that name whose first argument contains PART. Beside Python's
+kills the process at the COUNTth audit event of that name whose first argument ends with PART. Beside Python's
 own events there are "step", and "half": of a file half is on the disk.
 """
 
@@ -54,14 +54,14 @@ def kill_at(event: str, part: str, count: int) -> None:
 
     def half(descriptor: int) -> None:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
-        if event == "half" and part in path:
+        if event == "half" and path.endswith(part) and count == 1:
             os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
         sys.audit("half", path)
         fsync(descriptor)
 
     def hook(name: str, args: tuple[Any, ...]) -> None:
         nonlocal count
-        if name == event and part in str(args[0]):
+        if name == event and str(args[0]).endswith(part):
             count -= 1
             if not count:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,7 +81,6 @@ FORMS: dict[str, dict[str, Any]] = {
             "@batchers": "spacy.batch_by_padded.v1", "size": 150, "buffer": 7, "discard_oversize": False}},
     },
 }  # fmt: skip
-Train = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +96,21 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def make_folder(folder: Path, corpus: Path, form: str) -> Path:
+    """A folder with a config and a corpus, whose paths are the same as in others."""
+    Config(BASE).merge(FORMS[form]).to_disk(folder / "config.cfg")
+    for file in corpus.iterdir():
+        (folder / file.name).symlink_to(file)
+    return folder
+
+
 @pytest.fixture
-def place(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Goes to a new folder with a config, whose paths are then the same as in others."""
+def place(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Goes to such a folder of its own."""
 
     def go(name: str, form: str = "epochs") -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        config = Config(BASE).merge(FORMS[form])
-        config.to_disk(folder / "config.cfg")
-        for file in corpus.iterdir():
-            (folder / file.name).symlink_to(file)
+        (tmp_path / name).mkdir()
+        folder = make_folder(tmp_path / name, corpus, form)
         monkeypatch.chdir(folder)
         return folder
 
@@ -143,31 +146,48 @@ def test_all_forms_of_trainings_go_on(
     assert contents(stopped) == contents(spacys)
 
 
-def command(kill: str | None = None) -> int:
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a training leaves that nothing stops."""
+    folder = make_folder(tmp_path_factory.mktemp("whole"), corpus, "epochs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        train()
+    return contents(folder)
+
+
+def command(**environ: str) -> int:
     """Train in a process of its own; its exit status."""
     words = ["bispn", "train", "config.cfg", "--output", "training", "--code", stops.__file__]
-    environ = {**os.environ, **({"KILL": kill} if kill else {})}
-    return subprocess.run([sys.executable, "-m", "spacy", *words], env=environ, timeout=300).returncode
+    done = subprocess.run([sys.executable, "-m", "spacy", *words], env={**os.environ, **environ}, timeout=300)
+    return done.returncode
+
+
+def test_a_killed_process_goes_on_in_another(whole: dict[str, bytes], place: Callable[..., Path]) -> None:
+    killed = place("killed")
+    assert command(KILL="step 7 1") == -signal.SIGKILL
+    assert unpack(Path("training", FILE))[0]["step"] == 4
+    assert command() == 0
+    assert contents(killed) == whole
 
 
 # the state is written once before the first step, then after the steps 0, 4, 8, 12
-@pytest.mark.skipif(sys.platform != "linux", reason="kills and /proc/self/fd are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/fd is Linux's")
 @pytest.mark.parametrize(
     ("kill", "step"),
-    [("step 7 1", 4), ("half training-state.safetensors.part 4", 4), ("os.rename model-last.8 1", 8),
-     ("shutil.copytree model-last.0 1", -1)],
+    [("half training-state.safetensors.part 4", 4), ("os.rename training-state.safetensors.part 4", 4),
+     ("os.rename model-last.8 1", 8), ("os.rename model-last 2", 8), ("shutil.copytree model-last.0 1", -1)],
 )  # fmt: skip
-def test_a_killed_training_goes_on(kill: str, step: int, place: Callable[..., Path]) -> None:
-    whole = place("whole")
-    train()
+def test_a_kill_while_writing_leaves_one_whole_state(
+    kill: str, step: int, whole: dict[str, bytes], place: Callable[..., Path]
+) -> None:
     killed = place("killed")
-    assert command(kill) == -9
+    assert command(KILL=kill) == -signal.SIGKILL
     assert unpack(Path("training", FILE))[0]["step"] == step
-    assert command() == 0
-    assert contents(killed) == contents(whole)
-    assert not [
-        path for path in Path("training").iterdir() if not re.match("model-(best|last)$|tra", path.name)
-    ]
+    train()
+    assert contents(killed) == whole
+    left = {path.name.removesuffix(".part") for path in Path("training").iterdir()}
+    assert left == {"model-best", "model-last", FILE}
 
 
 def test_a_finished_training_is_not_run_again(
