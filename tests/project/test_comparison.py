@@ -79,7 +79,8 @@ def test_a_table_of_the_paper_alone_needs_no_run() -> None:
 
 def test_rows_of_earlier_runs_stay_where_the_paper_alone_has_figures() -> None:
     names = ("system", "sentences a second at batch 8", "of the bare encoder", *COLUMNS)
-    old = f"| {' | '.join(names)} |\n|---|\n| ade, spacy-bispn, CPU | 9.0 | 0.5 | a | 1 | CPU | commit unknown |"
+    row = "| ade, spacy-bispn, CPU | 9.0 | 0.5 | a | 1 | CPU | commit unknown |"
+    old = f"| {' | '.join(names)} |\n|---|\n{row}"
     page = f"Before.\n<!-- speed -->\n\n{old}\n\nA line.\n\n<!-- /speed -->\nAfter.\n"
     Path("page.md").write_text(page, "utf8")
     table("demo", "speed")
