@@ -130,8 +130,8 @@ def report_losses(name: str, report: CoverageReport, surplus: Mapping[str, int])
     for setting, count in surplus.items():
         if count:
             util.logger.warning(
-                "[%s] %d gold items are more than model.%s in their windows, and are not learnt from. "
-                "Raise it unless that is meant.", name, count, setting,
+                "[%s] %d gold items are more than model.%s in their windows, and are not learnt from: "
+                "raise it unless that is meant.", name, count, setting,
             )  # fmt: skip
     for kind in ("entities", "relations"):
         missing, total = getattr(report, f"unplaced_{kind}"), getattr(report, kind)

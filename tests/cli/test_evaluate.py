@@ -28,7 +28,8 @@ GOLD = [
 ]
 # One of four entities has another label; one of two relations therefore has a wrong end.
 SAID = {
-    PAIR.text: PAIR.extraction,
+    # of two relations that were predicted, one did not join entities and was dropped
+    PAIR.text: replace(PAIR.extraction, joined=(1, 2)),
     OTHER: make_text(OTHER, [("Kel", "P"), ("Zem", "C")], [(0, 1, "MOVES")]).extraction,
 }
 
@@ -101,6 +102,8 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert row(result.output, "entities", "wrong", "type") == ["1"]
     assert "gold Zem (P), predicted Zem (C) in text wrong" in " ".join(result.output.split())
     assert report["coherence_interval"] == [1.0, 1.0]
+    assert (report["raw_coherence"], report["raw_coherence_interval"]) == (0.5, [0.5, 0.5])
+    assert "Raw coherence: 50.0 % (50.0–50.0) did so before" in " ".join(result.output.split())
     assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
 
@@ -281,3 +284,18 @@ def test_a_file_without_texts_is_an_error(run: Run, tmp_path: Path, known: Path)
     DocBin().to_disk(tmp_path / "empty.spacy")
     output = " ".join(run("evaluate", known, tmp_path / "empty.spacy", code=1).output.split())
     assert "found no texts" in output and "expected at least one" in output
+
+
+def test_relations_without_entities_are_scored_and_written(
+    run: Run, tmp_path: Path, known: Path, gold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as predicted with coherence = "off"
+    first, *_ = PAIR.extraction.entities
+    monkeypatch.setitem(SAID, PAIR.text, replace(PAIR.extraction, entities=(first,), joined=(0, 1)))
+    output = ["--output", tmp_path / "report.json", "--predictions", tmp_path / "predictions.jsonl"]
+    run("evaluate", known, gold, *output)
+    report = read(tmp_path / "report.json")
+    assert report["coherence"] == 0.5 and report["raw_coherence"] == 0.0
+    assert report["scores"]["strict"]["relations"]["labels"][PAIR.extraction.relations[0].label]["tp"] == 1
+    written = read_jsonl(tmp_path / "predictions.jsonl").texts[0].extraction
+    assert {*written.entities} == {*PAIR.extraction.entities}, "a file has ends of relations as entities"

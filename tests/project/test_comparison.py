@@ -8,9 +8,10 @@ import corpus_statistics
 import folders  # noqa: F401, which makes the scripts modules
 import pytest
 import spacy
+from comparison import COLUMNS
 from paper import EPOCHS, SYSTEMS, TABLE_1, TABLE_4, Statistics
 from pipelines import PUNCTUATION, demo_texts
-from test_results import NEW, STRICT, put, put_run, table
+from test_results import NEW, STRICT, put, put_bench, put_run, table
 
 from spacy_bispn.corpus import to_docbin
 
@@ -74,6 +75,29 @@ def test_a_vote_is_a_system() -> None:
 def test_a_table_of_the_paper_alone_needs_no_run() -> None:
     rows = table("ace05", "ace05 systems")[2:]
     assert len(rows) == 7 and {row[-1] for row in rows} == {"He and Tang (2023), table 2"}
+
+
+def test_rows_of_earlier_runs_stay_where_the_paper_alone_has_figures() -> None:
+    names = ("system", "sentences a second at batch 8", "of the bare encoder", *COLUMNS)
+    row = "| ade, spacy-bispn, CPU | 9.0 | 0.5 | a | 1 | CPU | commit unknown |"
+    old = f"| {' | '.join(names)} |\n|---|\n{row}"
+    page = f"Before.\n<!-- speed -->\n\n{old}\n\nA line.\n\n<!-- /speed -->\nAfter.\n"
+    Path("page.md").write_text(page, "utf8")
+    table("demo", "speed")
+    assert Path("page.md").read_text("utf8") == page
+    put_bench("demo_bench", "x86_64")
+    systems = [row[0] for row in table("demo", "speed")[2:]]
+    assert {"ade, spacy-bispn, CPU", "demo, spacy-bispn, CPU"} <= {*systems} and len(systems) == 13
+
+
+def test_systems_of_earlier_runs_stay() -> None:
+    put_run("biorelex", 1, "seed 1", "biorelex", 0.3)
+    assert table("biorelex", "biorelex systems")[-1][0] == "spacy-bispn"
+    Path("metrics/runs/biorelex").rename("metrics/runs/biorelex-paper")
+    assert [row[0] for row in table("biorelex", "biorelex systems")[-2:]] == [
+        "spacy-bispn",
+        "spacy-bispn, paper",
+    ]
 
 
 def test_density() -> None:

@@ -276,6 +276,7 @@ def test_two_seeds_are_trained_stopped_and_continued(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "prepare", lambda *words: None)  # a smaller corpus is there already
+    monkeypatch.setitem(SETTINGS, "encoder", "")
     nlp = spacy.blank("en", config=PUNCTUATION)
     for part, texts in (("train", demo_texts(24)), ("dev", demo_texts(4)), ("test", demo_texts(4))):
         (workspace / "corpus/demo").mkdir(exist_ok=True)
