@@ -31,7 +31,7 @@ class Diagnosis:
 
     def as_json(self) -> dict[str, Any]:
         """The report as dicts, lists, strings and numbers."""
-        return asdict(replace(self, levels=None)) | {"levels": self.levels.as_json()}
+        return asdict(self) | {"levels": self.levels.as_json()}
 
 
 def diagnose(

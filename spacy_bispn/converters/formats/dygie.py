@@ -85,12 +85,11 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int)
         found.append(text.entity(position, start, end + 1, label))
         # Arguments are named by their place: of several entities there, it means the first.
         entities.setdefault((start, end), found[-1])
-    related = [
-        Relation(
-            *(position.find(entities, (start, end), "the span") for start, end in (ends[:2], ends[2:])), label
-        )
-        for _, (*ends, label) in linked
-    ]
+    related: list[Relation[Entity]] = []
+    for _, (*ends, label) in linked:
+        spans = (ends[0], ends[1]), (ends[2], ends[3])
+        head, tail = (position.find(entities, span, "the span") for span in spans)
+        related.append(Relation(head, tail, label))
     # where a sentence without tokens begins, the next one does
     starts = [text.start(at) for at in accumulate(map(len, sentences[:-1]), initial=0)]
     parsed.add(position, key, text.text, found, related, text.words, starts)
