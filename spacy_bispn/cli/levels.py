@@ -20,7 +20,7 @@ def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedT
         if not levels.is_full:
             doc = unlabelled(nlp, text)
             if doc.text == text.text:
-                levels.add(text, own or sentence_starts(doc), [token.idx for token in doc])
+                levels.add(text, own or sentence_starts(doc), [token.idx for token in doc if not token.is_space])
 
     return measure
 

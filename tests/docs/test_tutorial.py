@@ -89,6 +89,19 @@ def test_the_package_is_there_and_names_what_it_needs(folder: Path) -> None:
     assert spacy.load(meta.parent / "en_invented_biomedicine-1.0.0").pipe_names == ["bispn"]
 
 
+def test_documents_are_cut_as_recommended(folder: Path, said: dict[str, str]) -> None:
+    printed = " ".join(said["9. A corpus of documents"].split())
+    assert "recommended: --level sentence: 0 of 716 relations (0.0%) are lost" in printed
+    assert "costs about 1/14" in printed and "Training: about" in printed
+    levels = srsly.read_json(folder / "cut.json")["levels"]
+    assert [one["texts"] for one in levels["compared"]] == [400, 200, 160, 80, 40]
+    cut, held_out = (
+        list(DocBin().from_disk(folder / name).get_docs(spacy.blank("en").vocab))
+        for name in ("cut.spacy", "cut_dev.spacy")
+    )
+    assert (len(cut), len(held_out)) == (360, 40)
+
+
 def test_the_page_shows_every_command_of_the_way() -> None:
     scripts = [block.content for block in blocks(PAGE) if block.language == "bash"]
     used = {tuple(words[: 1 + (words[0] == "bispn")]) for script in scripts for words in commands(script)
