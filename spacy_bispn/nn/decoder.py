@@ -1,4 +1,4 @@
-"""The decoders behind the encoder: shared (3.2.2), entity (eq 3) and relation (eq 12) decoder."""
+"""The decoders behind the encoder: shared (3.2.2), entity decoder (eq 3), relation decoder (eq 12)."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class SharedBlock(nn.Module):
 
 
 class QueryBlock(nn.Module):
-    """Queries attend to a view of the tokens and to each other, then feed-forward: a block of the entity
-    (eq 3) or relation (eq 12) decoder.
+    """Queries attend to a view of the tokens and to each other, then feed-forward: a block of the
+    entity decoder (eq 3) or of the relation decoder (eq 12).
     """
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
@@ -74,8 +74,8 @@ class QueryBlock(nn.Module):
 
 
 class SetDecoder(nn.Module):
-    """A linear view of the tokens, for entities (eq 2) or relations (eq 11), and a few blocks over it;
-    without blocks, only the norm.
+    """The view of the tokens for entities (eq 2) or the view for relations (eq 11), and a few blocks over
+    it; without blocks, only the norm.
     """
 
     def __init__(self, blocks: list[QueryBlock], width: int, view: bool) -> None:

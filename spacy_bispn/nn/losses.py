@@ -165,7 +165,7 @@ def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:
 
 
 def has_relation_loss(logits: Tensor, mask: Tensor, target: Tensor, mean: bool) -> Tensor:
-    """Binary cross-entropy of "has a relation" (eq 20 with `mean`). Shape: (B, Qe) each -> ()."""
+    """Binary cross-entropy of has-relation (eq 20 with `mean`). Shape: (B, Qe) each -> ()."""
     return _yes_or_no(logits, mask, target, mean)
 
 

@@ -265,7 +265,7 @@ def consistency(objective: Objective, assigned: Assignment) -> Tensor | None:
 
 @loss(weight="beta")
 def linking(objective: Objective, assigned: Assignment) -> Tensor | None:
-    """Which entity is an end of which relation (eq 27)."""
+    """Links: which entity is an end of which relation (eq 27)."""
     out = assigned.out
     if out.link is None:
         return None

@@ -156,7 +156,7 @@ def close(found: Tensor, expected: list) -> bool:
 
 
 def test_pointers_and_types_of_entities_heads_and_tails(out: Outputs, texts: list[Text]) -> None:
-    """Eq 4-6, pointers and types: over the entity view, and by a predictor of its own over the relation view."""
+    """Eq 4-6, pointers and types, over the entity view; by another predictor over the relation view."""
     for number, text in enumerate(texts):
         places = slice(1, LENGTHS[number] - 1)
         for spans, queries in ((out.entity, text.entities), (out.head, text.heads), (out.tail, text.tails)):
@@ -340,7 +340,7 @@ def test_prediction_losses(out: Outputs, texts: list[Text]) -> None:
 
 
 def test_consistency(out: Outputs, texts: list[Text]) -> None:
-    """Eq 18 and 21, both directions of consistency, and eq 20, has-relation, without weights between them."""
+    """Eq 18, from relations to entities; eq 20, has-relation; eq 21, from entities to relations."""
     found = OBJECTIVE(out, None, make_targets(GOLD, TRIPLES)).parts["consistency"]
     expected = summed(has_relation_loss, texts)
     expected += sum(relation_to_entity(text) + entity_to_relation(text) for text in texts)
@@ -358,7 +358,7 @@ def test_linking(out: Outputs, texts: list[Text]) -> None:
 
 
 def test_the_reference_is_not_detached(out: Outputs) -> None:
-    """Eq 18 and 21: consistency moves both, the entity and the head or tail."""
+    """Eq 18, from relations to entities, moves the entity as well as the head or tail."""
     leaves = [x.detach().clone().requires_grad_() for x in (out.entity.type, out.head.type)]
     entity, head = out.entity._replace(type=leaves[0]), out.head._replace(type=leaves[1])
     alone = out._replace(entity=entity, head=head, has_relation=torch.full_like(out.has_relation, -1.0))
