@@ -15,7 +15,7 @@ from spacy_bispn.model.shim import NetworkShim, Precision
 from spacy_bispn.model.windowing import WindowSettings
 from spacy_bispn.nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder
-from spacy_bispn.nn.heads import SpanHead
+from spacy_bispn.nn.heads import SpanHead, classifier
 from spacy_bispn.nn.network import Network
 from spacy_bispn.nn.pairs import SCORERS
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
@@ -80,8 +80,15 @@ class NetworkSettings(Settings):
     dropout: float = setting(SHARE, "Dropout of the decoders. The encoder has its own.", default=0.1)
     pointer: str = setting(
         PAIR_SCORERS,
-        "How a query scores the positions where its span may start and end.",
+        'How a query scores the positions where its span may start and end. `"additive"` is the paper\'s, a '
+        "perceptron over the sum of two projections, which costs more.",
         default="biaffine",
+    )
+    predictors: str = setting(
+        Values(choices=("shared", "separate")),
+        "One predictor for entities, heads and tails, with linear classifiers, or, as in the paper, one for "
+        "entities and one for heads and tails, with MLPs as classifiers.",
+        default="shared",
     )
     inside_pointer: bool = setting(
         SWITCH,
@@ -207,11 +214,14 @@ def build_network(
             "heads", heads, f"a divisor of the encoder's width, {width}", "choose a number that divides it"
         )
     block = (width, heads, network.feedforward, network.dropout)
-    seeded = network.queries == "proposed"
+    seeded, separate = network.queries == "proposed", network.predictors == "separate"
     limits = (network.entity_queries, network.relation_queries)
 
     def decoder(layers: int) -> SetDecoder:
         return SetDecoder([QueryBlock(*block) for _ in range(layers)], width, network.views)
+
+    def span_head() -> SpanHead:
+        return SpanHead(width, entity_types, network.pointer, network.inside_pointer, seeded, separate)
 
     return Network(
         encoder=one_way,
@@ -224,9 +234,10 @@ def build_network(
         relation_decoder=decoder(network.relation_layers),
         split=Split(width),
         split_before=network.split == "before",
-        spans=SpanHead(width, entity_types, network.pointer, network.inside_pointer, seeded=seeded),
-        relation_type=nn.Linear(width, relation_types + 1),
-        has_relation=nn.Linear(width, 1),
+        spans=span_head(),
+        arguments=span_head() if separate else None,
+        relation_type=classifier(width, relation_types + 1, separate),
+        has_relation=classifier(width, 1, separate),
         link=SCORERS[network.linking](width, width, width),
         supervised_layers=network.supervised_layers,
     )

@@ -137,7 +137,7 @@ class Attention(nn.Module):
 
 
 class OneWayAttention(Attention):
-    """Tokens attend to tokens, queries to tokens and queries; no token attends to a query (eq 1)."""
+    """Tokens attend to tokens, queries to tokens and queries; no token attends to a query."""
 
     def forward(self, states: Tensor, token_rows: PackedRows, rows: PackedRows) -> Tensor:
         """Tokens and queries are projected in one product. Shape: both as (T + R, d) -> the same."""

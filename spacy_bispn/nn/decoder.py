@@ -1,4 +1,4 @@
-"""The decoders behind the encoder: shared (3.2.2), entity (eq 2-3) and relation (eq 10-12)."""
+"""The decoders behind the encoder: shared (3.2.2), entity decoder (eq 3), relation decoder (eq 12)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class SharedBlock(nn.Module):
 
 
 class QueryBlock(nn.Module):
-    """Queries attend to a view of the tokens and to each other, then feed-forward (eq 2-3, 11-12)."""
+    """Queries attend to a view of the tokens and to each other, then feed-forward: a block of the
+    entity decoder (eq 3) or of the relation decoder (eq 12).
+    """
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -72,7 +74,9 @@ class QueryBlock(nn.Module):
 
 
 class SetDecoder(nn.Module):
-    """A linear view of the tokens (eq 2, 10) and a few blocks over it; without blocks, only the norm."""
+    """The view of the tokens for entities (eq 2) or the view for relations (eq 11), and a few blocks over
+    it; without blocks, only the norm.
+    """
 
     def __init__(self, blocks: list[QueryBlock], width: int, view: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The head from query states to spans: pointers (eq 4-5) and a type (eq 6)."""
+"""From query states to spans, with pointers (eq 4-5) and a type (eq 6), and to other classes (eq 13, 19)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ START, END, INSIDE = range(3)
 
 
 class SpanHead(nn.Module):
-    """Start and end pointers and a type: one module, used by entity, head and tail queries alike."""
+    """Start and end pointers (eq 4-5) and a type (eq 6) of entity queries, or of head and tail queries.
 
-    def __init__(self, width: int, entity_types: int, pointer: str, inside: bool, seeded: bool) -> None:
+    mlp: whether the type's classifier is an MLP, or one linear layer.
+    """
+
+    def __init__(
+        self, width: int, entity_types: int, pointer: str, inside: bool, seeded: bool, mlp: bool
+    ) -> None:
         super().__init__()
         self.inside = inside
         self.pointer = SCORERS[pointer](width, width, width, channels=3 if inside else 2)
-        self.entity_type = nn.Linear(width, entity_types + 1)
+        self.entity_type = classifier(width, entity_types + 1, mlp)
         self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
 
     def forward(self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None) -> Spans:
@@ -37,6 +42,33 @@ class SpanHead(nn.Module):
             type=self.entity_type(queries).float(),
             inside=mask_positions(scores[:, INSIDE], pointable) if self.inside else None,
         )
+
+
+def classifier(width: int, classes: int, mlp: bool) -> nn.Module:
+    """From states to the logits of some classes: an MLP (eq 6, 13, 19), or one linear layer.
+
+    Shape: (..., width) -> (..., classes).
+    """
+    last = nn.Linear(width, classes)
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), last) if mlp else last
+
+
+def widened(layer: nn.Module, classes: int) -> nn.Module:
+    """A classifier with more classes. New rows are 0, so that a new type is never the likeliest untaught.
+
+    Shape: (..., width) -> (..., classes).
+    """
+    if isinstance(layer, nn.Sequential):
+        *others, last = layer.children()
+        return nn.Sequential(*others, widened(last, classes))
+    if not isinstance(layer, nn.Linear) or classes == layer.out_features:
+        return layer
+    grown = nn.Linear(layer.in_features, classes).to(layer.weight)
+    with torch.no_grad():
+        for new, old in ((grown.weight, layer.weight), (grown.bias, layer.bias)):
+            new.zero_()
+            new[: len(old)] = old
+    return grown
 
 
 def one_hot(index: Tensor, like: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The paper's equations as pure functions of tensors: no weights, no state, sums as printed.
+"""The paper's losses as pure functions of tensors: no weights, no state.
 
-Every function returns a sum over texts, so that a batch and its sub-batches give the same
-gradient, and padding adds nothing.
+The paper prints losses of one text. Every function returns their sum over the texts of a batch, so that a
+batch and its sub-batches give the same gradient, and padding adds nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spacy_bispn.nn.shapes import NULL, Candidates, Spans, SpanTargets
 
 
 def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
-    """Eq 14: minus the probabilities of the gold type, start and end.
+    """Minus the probabilities of the gold type, start and end.
 
     Shape: spans (B, Q, ...), gold (B, N) -> (B, Q, N).
     """
@@ -28,7 +28,7 @@ def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
 
 def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,
                   gold_head: SpanTargets, gold_tail: SpanTargets) -> Tensor:  # fmt: skip
-    """Eq 15: minus the probability of the gold relation type, plus eq 14 for head and tail.
+    """Minus the probability of the gold relation type, plus `span_cost` of head and tail.
 
     Shape: relation (B, Qr, R + 1), gold (B, M) -> (B, Qr, M).
     """
@@ -44,7 +44,8 @@ def _probability(logits: Tensor, index: Tensor) -> Tensor:
 def type_loss(
     logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: Tensor | float
 ) -> Tensor:
-    """The type part of eq 16 and 17: cross-entropy of every query, null where it is unmatched.
+    """Cross-entropy of the type of every query, null where it is unmatched: a part of the losses of entities
+    (eq 14), of heads and tails (eq 15) and of relations (eq 16).
 
     Shape: logits (B, Q, C), mask (B, Q), gold (B, N), null_weight a number or () -> ().
     """
@@ -56,7 +57,8 @@ def type_loss(
 
 
 def boundary_loss(spans: Spans, match: Match, gold: SpanTargets, kind: str) -> Tensor:
-    """The boundary part of eq 16 and 17, over matched queries only.
+    """Starts and ends of matched queries: a part of the losses of entities (eq 14) and of heads and tails
+    (eq 15).
 
     `kind` is "cross_entropy" (the paper), "binary" (each position by itself) or "both" (their sum).
     Shape: spans (B, Q, ...), gold (B, N) -> ().
@@ -116,7 +118,8 @@ def divergence(left: Tensor, right: Tensor) -> Tensor:
 def relation_to_entity_loss(
     entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor, reverse: bool
 ) -> Tensor:
-    """Eq 18: each head and each tail lies close to some entity, D_KL(entity || head or tail).
+    """From relations to entities (eq 18): each head and each tail lies close to some entity, its reference,
+    by D_KL(entity || head or tail). The gradient reaches both.
 
     `reverse` swaps the arguments of the divergence. Shape: `distributions` of entities (B, Qe, X), of
     heads and tails (B, 2 Qr, X), their masks (B, Qe) and (B, 2 Qr) -> ().
@@ -126,15 +129,25 @@ def relation_to_entity_loss(
 
 def entity_to_relation_loss(
     entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor,
-    has_relation: Tensor, reverse: bool,
+    related: Tensor, reverse: bool,
 ) -> Tensor:  # fmt: skip
-    """Eq 20: an entity that has a relation (eq 19) lies close to some head or tail.
+    """From entities to relations (eq 21): an entity with a relation lies close to some head or tail.
 
-    `has_relation` holds logits, used as a weight only: through it an entity could talk itself out
-    of the loss. Shape: as above, has_relation (B, Qe) -> ().
+    Shape: as above, `related`, a weight of each entity, (B, Qe) -> ().
     """
     distance = _between(entity, arguments, not reverse).transpose(1, 2)
-    return _closest(distance, argument_mask, has_relation.detach().sigmoid() * entity_mask)
+    return _closest(distance, argument_mask, related * entity_mask)
+
+
+def related_entities(has_relation: Tensor, hard: bool) -> Tensor:
+    """The weights of entities in `entity_to_relation_loss`: the probability that they have a relation, or
+    `hard`, 1 where it is at least 0.5 (eq 22).
+
+    No gradient flows through either: an entity could talk itself out of the loss.
+    Shape: logits (B, Qe) -> (B, Qe).
+    """
+    logits = has_relation.detach()
+    return (logits >= 0).to(logits) if hard else logits.sigmoid()
 
 
 def _between(entity: Tensor, arguments: Tensor, reverse: bool) -> Tensor:
@@ -151,24 +164,29 @@ def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:
     return (torch.where(nearest.isfinite(), nearest, 0.0) * weight).sum()
 
 
-def has_relation_loss(logits: Tensor, mask: Tensor, target: Tensor) -> Tensor:
-    """Eq 21: binary cross-entropy of "takes part in a relation". Shape: (B, Qe) each -> ()."""
-    each = F.binary_cross_entropy_with_logits(logits, target.to(logits), reduction="none")
-    return (each * mask).sum()
+def has_relation_loss(logits: Tensor, mask: Tensor, target: Tensor, mean: bool) -> Tensor:
+    """Binary cross-entropy of has-relation (eq 20 with `mean`). Shape: (B, Qe) each -> ()."""
+    return _yes_or_no(logits, mask, target, mean)
 
 
-def consistency_loss(to_entity: Tensor, to_relation: Tensor, has_relation: Tensor) -> Tensor:
-    """Eq 22: both directions and has-relation, added. Shape: () each -> ()."""
-    return to_entity + to_relation + has_relation
-
-
-def linking_loss(link: Tensor, entity_mask: Tensor, relation_mask: Tensor, target: Tensor) -> Tensor:
-    """Eq 27: binary cross-entropy of "this entity is an end of this relation".
+def linking_loss(
+    link: Tensor, entity_mask: Tensor, relation_mask: Tensor, target: Tensor, mean: bool
+) -> Tensor:
+    """Binary cross-entropy of the links "this entity is an end of this relation" (eq 27 with `mean`).
 
     Shape: link and target (B, Qe, Qr), masks (B, Q) -> ().
     """
-    each = F.binary_cross_entropy_with_logits(link, target.to(link), reduction="none")
-    return (each * entity_mask[:, :, None] * relation_mask[:, None, :]).sum()
+    return _yes_or_no(link, entity_mask[:, :, None] & relation_mask[:, None, :], target, mean)
+
+
+def _yes_or_no(logits: Tensor, mask: Tensor, target: Tensor, mean: bool) -> Tensor:
+    """Binary cross-entropy of each text: the sum of what the mask has, or its mean, 0 where that is nothing.
+
+    Shape: (B, ...) each -> (), the sum over texts.
+    """
+    each = F.binary_cross_entropy_with_logits(logits, target.to(logits), reduction="none") * mask
+    texts = each.flatten(1).sum(1)
+    return (texts / mask.flatten(1).sum(1).clamp(min=1) if mean else texts).sum()
 
 
 def proposal_loss(found: Candidates) -> Tensor:

@@ -1,4 +1,4 @@
-"""Hungarian matching of queries with gold (eq 14-15 give the costs); the only user of scipy."""
+"""Hungarian matching of queries with gold (the costs are in losses.py); the only user of scipy."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
-from spacy_bispn.nn.heads import SpanHead
+from spacy_bispn.nn.heads import SpanHead, widened
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
 
@@ -36,6 +36,7 @@ class Network(nn.Module):
     encoder: reads piece ids, or None where another component delivers vectors; `project` then
         brings them to the network's width.
     split_before: relation queries become three before the shared decoder instead of after it.
+    spans, arguments: predict entities, and heads and tails; without `arguments`, `spans` predicts all.
     supervised_layers: how many of the last shared blocks deliver outputs to learn from.
     """
 
@@ -51,8 +52,9 @@ class Network(nn.Module):
         split: Split,
         split_before: bool,
         spans: SpanHead,
-        relation_type: nn.Linear,
-        has_relation: nn.Linear,
+        arguments: SpanHead | None,
+        relation_type: nn.Module,
+        has_relation: nn.Module,
         link: nn.Module,
         supervised_layers: int,
     ) -> None:
@@ -66,6 +68,7 @@ class Network(nn.Module):
         self.split = split
         self.split_before = split_before
         self.spans = spans
+        self.arguments = arguments
         self.relation_type = relation_type
         self.has_relation = has_relation
         self.link = link
@@ -99,11 +102,19 @@ class Network(nn.Module):
 
         entity_types, relation_types: the new numbers, without null, at least as large as the present ones.
         """
-        self.spans.entity_type = widened(self.spans.entity_type, entity_types + 1)
+        for head in {self.spans, self.argument_head}:
+            head.entity_type = widened(head.entity_type, entity_types + 1)
         self.relation_type = widened(self.relation_type, relation_types + 1)
 
+    @property
+    def argument_head(self) -> SpanHead:
+        """What predicts heads and tails."""
+        return self.spans if self.arguments is None else self.arguments
+
     def encode(self, inputs: Inputs) -> tuple[TokenPass, Queries, Proposals | None]:
-        """Eq 1. Tokens first: no token attends to a query, so that queries may be made from the text."""
+        """Tokens and queries behind the encoder (eq 1). Tokens come first: no token attends to a query, so
+        queries may be made from the text.
+        """
         tokens = self._tokens(inputs)
         queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs.pointable, inputs.gold)
         if self.encoder is not None and self.encoder.query_layer < self.encoder.depth:
@@ -154,7 +165,9 @@ class Network(nn.Module):
         return torch.cat([entity, relation.repeat(3 if self.split_before else 1, 1)])
 
     def decode(self, tokens: TokenPass, states: Tensor, queries: Queries) -> Decoded:
-        """Eq 2-3 for entities; eq 10-12 for relations with their heads and tails. Shape: states (B, Q, d)."""
+        """The entity decoder over its view (eq 2-3), and behind the split into heads and tails (eq 10) the
+        relation decoder over its view (eq 11-12). Shape: states (B, Q, d).
+        """
         entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
         shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
         triple = shared_relation if self.split_before else self.split(shared_relation)
@@ -169,14 +182,16 @@ class Network(nn.Module):
         )  # fmt: skip
 
     def point(self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True) -> Outputs:
-        """Eq 4-6 for entities, heads and tails alike; eq 13, 19 and 23-26."""
+        """Pointers (eq 4-5) and types (eq 6) of entities, heads and tails, types of relations (eq 13),
+        has-relation (eq 19), links (eq 23-25).
+        """
         entity = self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed)
         # heads and tails as one set of queries, so that the tokens are projected once for both
         states, seeds = (
             map_tensors(lambda head, tail: torch.cat([head, tail], dim=1), *both)
             for both in ((decoded.head, decoded.tail), (queries.head_seed, queries.tail_seed))
         )
-        arguments = self.spans(states, decoded.relation_view, pointable, seeds)
+        arguments = self.argument_head(states, decoded.relation_view, pointable, seeds)
         count = decoded.head.shape[1]
         head = map_tensors(lambda part: part[:, :count], arguments)
         tail = map_tensors(lambda part: part[:, count:], arguments)
@@ -190,21 +205,6 @@ class Network(nn.Module):
             has_relation=self.has_relation(decoded.entity)[..., 0].float() if links else None,
             link=self.link(decoded.shared_entity, decoded.shared_relation)[:, 0].float() if links else None,
         )
-
-
-def widened(layer: nn.Linear, outputs: int) -> nn.Linear:
-    """A linear layer with more outputs. New rows are 0, so that a new type is never the likeliest untaught.
-
-    Shape: (..., width) -> (..., outputs).
-    """
-    if outputs == layer.out_features:
-        return layer
-    grown = nn.Linear(layer.in_features, outputs).to(layer.weight)
-    with torch.no_grad():
-        for new, old in ((grown.weight, layer.weight), (grown.bias, layer.bias)):
-            new.zero_()
-            new[: len(old)] = old
-    return grown
 
 
 def likely(logits: Tensor, mask: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:

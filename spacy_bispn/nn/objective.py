@@ -42,7 +42,7 @@ class Losses(NamedTuple):
 class Objective(Settings):
     """Weights and forms of the losses: `spacy-bispn.Objective.v1`. Raises SettingError for impossible values.
 
-    Losses are sums over queries and texts throughout, as the paper prints.
+    Losses are sums over texts, and over the queries of a text unless `reduction` says otherwise.
     """
 
     alpha: float = setting(
@@ -76,6 +76,24 @@ class Objective(Settings):
         Values(choices=CONSISTENT),
         "Which queries take part in consistency: all, as in the paper, or those that answer for gold.",
         default="all",
+    )
+    related_entities: str = setting(
+        Values(choices=("soft", "hard")),
+        "Which entities consistency moves towards heads and tails: all, weighted by the probability that "
+        "they have a relation, or, as in the paper, only those where it is at least 0.5.",
+        default="soft",
+    )
+    argument_queries: str = setting(
+        Values(choices=("matched", "all")),
+        "Which relation queries learn the types of their head and tail: those that answer for gold, or all, "
+        "null where they answer for none, as in the paper.",
+        default="matched",
+    )
+    reduction: str = setting(
+        Values(choices=("sum", "mean")),
+        "Linking and the has-relation part of consistency over the queries of a text: their sum, or, as in "
+        "the paper, their mean, beside which `beta` weighs less.",
+        default="sum",
     )
     reverse_consistency: bool = setting(
         SWITCH, "Exchange the arguments of the divergences of consistency.", default=False
@@ -168,7 +186,7 @@ def loss(*, weight: str | float) -> Callable[[Compute], Compute]:
 
 @loss(weight=1.0)
 def entity_type(objective: Objective, assigned: Assignment) -> Tensor:
-    """Labels of the entity queries (eq 16)."""
+    """Labels of the entity queries (eq 14)."""
     out, found = assigned.out, assigned.entity
     null_weight = objective.weight_of_null(out.entity_mask, found)
     return losses.type_loss(out.entity.type, out.entity_mask, found, assigned.gold.entity.type, null_weight)
@@ -176,7 +194,7 @@ def entity_type(objective: Objective, assigned: Assignment) -> Tensor:
 
 @loss(weight=1.0)
 def entity_boundary(objective: Objective, assigned: Assignment) -> Tensor:
-    """Starts and ends of the entity queries (eq 16)."""
+    """Starts and ends of the entity queries (eq 14)."""
     return losses.boundary_loss(
         assigned.out.entity, assigned.entity, assigned.gold.entity, objective.boundary
     )
@@ -184,7 +202,7 @@ def entity_boundary(objective: Objective, assigned: Assignment) -> Tensor:
 
 @loss(weight=1.0)
 def relation_type(objective: Objective, assigned: Assignment) -> Tensor:
-    """Labels of the relation queries (eq 17)."""
+    """Labels of the relation queries (eq 16)."""
     out, found = assigned.out, assigned.relation
     null_weight = objective.weight_of_null(out.relation_mask, found)
     return losses.type_loss(out.relation, out.relation_mask, found, assigned.gold.relation, null_weight)
@@ -192,17 +210,18 @@ def relation_type(objective: Objective, assigned: Assignment) -> Tensor:
 
 @loss(weight=1.0)
 def argument_type(objective: Objective, assigned: Assignment) -> Tensor:
-    """Labels of heads and tails (eq 17)."""
+    """Labels of heads and tails (eq 15)."""
     mask, found = assigned.out.relation_mask, assigned.relation
-    # an unmatched relation query still has two real entities as its ends: they are not null
+    # an unmatched query that was proposed still has two real entities as its ends: they are not null
+    null = objective.weight_of_null(mask, found) if objective.argument_queries == "all" else 0.0
     return reduce(
-        add, (losses.type_loss(x.type, mask, found, gold.type, 0.0) for x, gold in assigned.arguments)
+        add, (losses.type_loss(x.type, mask, found, gold.type, null) for x, gold in assigned.arguments)
     )
 
 
 @loss(weight=1.0)
 def argument_boundary(objective: Objective, assigned: Assignment) -> Tensor:
-    """Starts and ends of heads and tails (eq 17)."""
+    """Starts and ends of heads and tails (eq 15)."""
     found, kind = assigned.relation, objective.boundary
     return reduce(add, (losses.boundary_loss(x, found, gold, kind) for x, gold in assigned.arguments))
 
@@ -224,7 +243,7 @@ def inside(objective: Objective, assigned: Assignment) -> Tensor:
 
 @loss(weight="alpha")
 def consistency(objective: Objective, assigned: Assignment) -> Tensor | None:
-    """Both directions between the two sets, and has-relation (eq 22)."""
+    """From relations to entities (eq 18), has-relation (eq 20), and from entities to relations (eq 21-22)."""
     out = assigned.out
     if out.has_relation is None:
         return None
@@ -235,20 +254,23 @@ def consistency(objective: Objective, assigned: Assignment) -> Tensor | None:
     entities = losses.distributions(out.entity)
     arguments = torch.cat([losses.distributions(side) for side in (out.head, out.tail)], dim=1)
     masks, reverse = (entity_mask, relation_mask.repeat(1, 2)), objective.reverse_consistency
-    return losses.consistency_loss(
-        losses.relation_to_entity_loss(entities, arguments, *masks, reverse),
-        losses.entity_to_relation_loss(entities, arguments, *masks, out.has_relation, reverse),
-        losses.has_relation_loss(out.has_relation, out.entity_mask, assigned.related()),
+    related = losses.related_entities(out.has_relation, objective.related_entities == "hard")
+    has_relation, mean = assigned.related(), objective.reduction == "mean"
+    return (
+        losses.relation_to_entity_loss(entities, arguments, *masks, reverse)
+        + losses.entity_to_relation_loss(entities, arguments, *masks, related, reverse)
+        + losses.has_relation_loss(out.has_relation, out.entity_mask, has_relation, mean)
     )
 
 
 @loss(weight="beta")
 def linking(objective: Objective, assigned: Assignment) -> Tensor | None:
-    """Which entity is an end of which relation (eq 27)."""
+    """Links: which entity is an end of which relation (eq 27)."""
     out = assigned.out
     if out.link is None:
         return None
-    return losses.linking_loss(out.link, out.entity_mask, out.relation_mask, assigned.linked())
+    masks, mean = (out.entity_mask, out.relation_mask), objective.reduction == "mean"
+    return losses.linking_loss(out.link, *masks, assigned.linked(), mean)
 
 
 @loss(weight="proposals")

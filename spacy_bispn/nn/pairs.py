@@ -1,4 +1,4 @@
-"""Scores of pairs, for pointers (eq 4-5), links (eq 23-26) and proposals."""
+"""Scores of pairs, for pointers (eq 4), links (eq 23-25) and proposals."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-FURTHEST = 20.0  # from 0; the product of two such e^2x is a number and above 0
 # Numbers that are worked on at once: what a core's cache holds, and on a GPU what is worth its start.
 AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
 
 class Biaffine(nn.Module):
-    """Scores every pair by a product of two projections."""
+    """Scores every pair by a product of two projections. The matrix of a biaffine layer for links (eq 23-25)
+    is part of the projections.
+    """
 
     def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
         super().__init__()
@@ -26,97 +27,83 @@ class Biaffine(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
-        a = self.left(left).unflatten(-1, (self.channels, -1)).transpose(1, 2)
-        b = self.right(right).unflatten(-1, (self.channels, -1)).transpose(1, 2)
+        a, b = (by_channel(x, self.channels) for x in (self.left(left), self.right(right)))
         scores: Tensor = a @ b.transpose(-1, -2) / math.sqrt(a.shape[-1])
         return scores
 
 
 class Additive(nn.Module):
-    """Scores every pair by a one-layer perceptron over the sum of two projections, as eq 4 prints it."""
+    """Scores every pair by Linear(ReLU(Linear(left) + Linear(right))), each channel with its own three layers
+    (eq 4).
+    """
 
     def __init__(self, left: int, right: int, width: int, channels: int = 1) -> None:
         super().__init__()
-        self.left = nn.Linear(left, width)
-        self.right = nn.Linear(right, width)
-        self.score = TanhOfSum(width, channels)
-
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
-        scores: Tensor = self.score(self.left(left), self.right(right))
-        return scores
-
-
-class TanhOfSum(nn.Module):
-    """weight . tanh(a + b) of every pair, made from the exponentials of a and b alone.
-
-    tanh(a + b) = 1 - 2 / (1 + e^2a e^2b): what is done for N * M pairs is one product and one division. On
-    a GPU, and where a part is so far from 0 that its exponential is none, the sums themselves are taken.
-    """
-
-    def __init__(self, width: int, channels: int) -> None:
-        super().__init__()
+        self.left = nn.Linear(left, width * channels)
+        self.right = nn.Linear(right, width * channels)
         self.weight = nn.Parameter(torch.empty(channels, width))
-        nn.init.uniform_(self.weight, -(width**-0.5), width**-0.5)  # as in a linear layer
+        self.bias = nn.Parameter(torch.empty(channels))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -(width**-0.5), width**-0.5)  # as in a linear layer
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, d), (B, M, d) -> (B, channels, N, M); computed in 32 bits at least."""
-        wide = torch.promote_types(self.weight.dtype, torch.promote_types(left.dtype, torch.float32))
+        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M); summed in 32 bits at least."""
+        a, b = (by_channel(x, len(self.weight)) for x in (self.left(left), self.right(right)))
+        wide = torch.promote_types(self.weight.dtype, torch.promote_types(a.dtype, torch.float32))
         with torch.autocast(left.device.type, enabled=False):
-            scores: Tensor = _TanhOfSum.apply(  # type: ignore[no-untyped-call]
-                left.to(wide), right.to(wide), self.weight.to(wide)
+            scores: Tensor = _ReluOfSum.apply(  # type: ignore[no-untyped-call]
+                a.to(wide).flatten(0, 1), b.to(wide).flatten(0, 1), self.weight.to(wide).repeat(len(left), 1)
             )
-        return scores.movedim(-1, 1)
+            return scores.view(*a.shape[:2], *scores.shape[1:]) + self.bias.to(wide)[:, None, None]
 
 
-class _TanhOfSum(torch.autograd.Function):
-    """The pairs a few at a time, and once more on the way back: all of them at once would be the largest
-    tensor of the network by far.
+def by_channel(states: Tensor, channels: int) -> Tensor:
+    """Shape: (B, N, channels * d) -> (B, channels, N, d)."""
+    parts: Tensor = states.unflatten(-1, (channels, -1))
+    return parts.transpose(1, 2)
+
+
+class _ReluOfSum(torch.autograd.Function):
+    """weight . relu(a + b) of every pair, a few pairs at a time, and once more on the way back: all sums at
+    once would be the largest tensor of the network by far, and checkpoints around a few make a step slower.
     """
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, weight: Tensor) -> Tensor:
-        """Shape: (B, N, d), (B, M, d), (C, d) -> (B, N, M, C)."""
+        """Shape: (G, N, d), (G, M, d), (G, d) -> (G, N, M)."""
         ctx.save_for_backward(left, right, weight)
-        scores = left.new_empty(*left.shape[:2], right.shape[1], len(weight))
-        down = weight.T.contiguous()
-        for texts, rows, share in _shares(left, right):
-            scores[texts, rows] = share @ down
-        return weight.sum(1) - 2 * scores
+        scores = left.new_empty(*left.shape[:2], right.shape[1])
+        for groups, rows, sums in _sums(left, right):
+            flat = sums.relu_().flatten(1, 2) @ weight[groups, :, None]
+            scores[groups, rows] = flat.view(sums.shape[:3])
+        return scores
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """With s = 1 / (1 + e^2a e^2b), the derivative of tanh(a + b) is 4 s (1 - s)."""
+        """The slope of each number is 1 or 0, so the weight may be applied after the slopes are added up."""
         left, right, weight = ctx.saved_tensors
-        gradient = gradients[0].contiguous()
         to_left, to_right = torch.empty_like(left), torch.zeros_like(right)
-        to_weight = torch.zeros_like(weight)
-        for texts, rows, share in _shares(left, right):
-            part = gradient[texts, rows]
-            to_weight -= 2 * part.flatten(0, 2).T @ share.flatten(0, 2)
-            slope = (part @ weight).mul_(share.addcmul_(share, share, value=-1))
-            to_left[texts, rows] = 4 * slope.sum(2)
-            to_right[texts] += 4 * slope.sum(1)
-        return to_left, to_right, to_weight + gradient.sum((0, 1, 2))[:, None]
+        for groups, rows, sums in _sums(left, right):
+            part, slope = gradients[0][groups, rows], sums.gt_(0)
+            to_left[groups, rows] = (part[:, :, None] @ slope)[:, :, 0]
+            to_right[groups] += slope.mul_(part[..., None]).sum(1)
+        to_weight = (to_left * left).sum(1) + (to_right * right).sum(1)
+        return to_left * weight[:, None], to_right * weight[:, None], to_weight
 
 
-def _shares(left: Tensor, right: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """1 / (1 + e^2a e^2b) of some texts and some of their rows after another.
+def _sums(left: Tensor, right: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """a + b of some groups and some of their rows after another.
 
-    Shape: (B, N, d), (B, M, d) -> slices of B and N, with (b, n, M, d).
+    Shape: (G, N, d), (G, M, d) -> slices of G and N, with (g, n, M, d).
     """
-    near = left.device.type == "cpu" and all(bool((side.abs() < FURTHEST).all()) for side in (left, right))
-    a, b = ((2 * side).exp() for side in (left, right)) if near else (left, right)
     pairs = AT_ONCE.get(left.device.type, AT_ONCE["cpu"]) // max(right.shape[1] * right.shape[2], 1)
     rows = min(max(pairs, 1), max(left.shape[1], 1))
-    texts = max(pairs // max(left.shape[1], 1), 1)
-    for text in range(0, left.shape[0], texts):
+    groups = max(pairs // max(left.shape[1], 1), 1)
+    for group in range(0, left.shape[0], groups):
         for row in range(0, left.shape[1], rows):
-            where = slice(text, text + texts), slice(row, row + rows)
-            one, other = a[where][:, :, None], b[where[0], None]
-            share = (one * other).add_(1).reciprocal_() if near else ((one + other) * -2).sigmoid_()
-            yield *where, share
+            where = slice(group, group + groups), slice(row, row + rows)
+            yield *where, left[where][:, :, None] + right[where[0], None]
 
 
 SCORERS: dict[str, type[Biaffine] | type[Additive]] = {"biaffine": Biaffine, "additive": Additive}

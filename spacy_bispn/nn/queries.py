@@ -19,7 +19,8 @@ PRIOR = 0.002  # a candidate's probability before any training; below any useful
 
 
 class LearnedQueries(nn.Module):
-    """The paper's queries: a fixed set of learned vectors, the same for every text (eq 1).
+    """The paper's queries: a fixed set of learned vectors, the same for every text, which join its tokens in
+    the encoder (eq 1).
 
     With `positional`, a second set serves as positions in the decoder's attention.
     """

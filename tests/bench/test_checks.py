@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from pipelines import demo_texts, make_examples, said
+from pipelines import demo_texts, initialize, make_examples, make_nlp, said, tiny
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -89,6 +89,16 @@ def test_balanced_weights_of_a_batch_are_no_difference(
 ) -> None:
     monkeypatch.setattr(bispn_of(proposing), "objective", Objective(null_weight="balanced"))
     check_steps(proposing, docs_of(proposing))
+
+
+def test_the_paper_s_form_teaches_what_its_texts_teach() -> None:
+    paper = {"queries": "learned", "query_layer": 0, "pointer": "additive", "predictors": "separate"}
+    nlp = make_nlp(tiny({**paper, "inside_pointer": True, "shared_layers": 2}))
+    initialize(nlp, demo_texts(16))
+    bispn_of(nlp).objective = Objective(
+        inside=1.0, related_entities="hard", argument_queries="all", reduction="mean"
+    )
+    check_steps(nlp, docs_of(nlp))
 
 
 class Steeper(torch.autograd.Function):

@@ -49,7 +49,8 @@ NUMBERS = [
     1 + 1e-15, 2**31, 2**63, 2**64, 10**30, -(10**30), 4096, 4097, 65_536, 65_537, 1_000_000, 1_000_001,
 ]  # fmt: skip
 CHOICES = [
-    "proposed", "learned", "before", "after", "biaffine", "additive", "snap", "add", "drop", "all", "matched",
+    "proposed", "learned", "before", "after", "biaffine", "additive", "shared", "separate", "soft",
+    "hard", "sum", "mean", "snap", "add", "drop", "all", "matched",
     "cross_entropy", "binary", "both", "balanced", "", "nan", "SNAP", "1", "0.5", "-1",
 ]  # fmt: skip
 VALUES = st.one_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spacy_bispn.nn.heads import SpanHead, mask_positions, one_hot
+from spacy_bispn.nn.heads import SpanHead, classifier, mask_positions, one_hot, widened
 
 POINTABLE = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0]]).bool()
 
@@ -29,8 +29,9 @@ def test_one_hot_is_one_at_each_querys_index() -> None:
 
 @pytest.mark.parametrize("pointer", ["biaffine", "additive"])
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_span_head_points_and_names(pointer: str, inside: bool) -> None:
-    module = SpanHead(6, 3, pointer, inside, seeded=False)
+@pytest.mark.parametrize("mlp", [False, True])
+def test_a_span_head_points_and_names(pointer: str, inside: bool, mlp: bool) -> None:
+    module = SpanHead(6, 3, pointer, inside, seeded=False, mlp=mlp)
     found = module(torch.randn(2, 5, 6), torch.randn(2, 4, 6), POINTABLE, None)
     assert found.start.shape == found.end.shape == (2, 5, 4) and found.type.shape == (2, 5, 4)
     assert (found.inside is not None) == inside
@@ -40,7 +41,7 @@ def test_a_span_head_points_and_names(pointer: str, inside: bool) -> None:
 
 
 def test_a_seeded_query_starts_from_its_proposal() -> None:
-    module = SpanHead(6, 3, "biaffine", False, seeded=True)
+    module = SpanHead(6, 3, "biaffine", False, seeded=True, mlp=False)
     queries, tokens = torch.randn(2, 2, 6), torch.randn(2, 4, 6)
     seed = torch.tensor([[[1, 2], [2, 2]], [[1, 1], [1, 1]]])
     without, found = (module(queries, tokens, POINTABLE, x) for x in (None, seed))
@@ -50,3 +51,12 @@ def test_a_seeded_query_starts_from_its_proposal() -> None:
         assert torch.allclose(raised, expected[POINTABLE[:, None].expand_as(logits)], atol=1e-5)
         assert (raised > 1).sum() == 4
     assert torch.equal(found.type, without.type)
+
+
+@pytest.mark.parametrize("mlp", [False, True])
+def test_more_classes_keep_the_logits_of_those_that_are_there(mlp: bool) -> None:
+    states, before = torch.randn(2, 5, 6), classifier(6, 3, mlp)
+    after = widened(before, 5)
+    torch.testing.assert_close(after(states)[..., :3], before(states))
+    assert not after(states)[..., 3:].any()
+    assert torch.equal(widened(before, 3)(states), before(states))

@@ -161,7 +161,7 @@ def slow_relation_to_entity(out: Outputs, reverse: bool) -> float:
     return total
 
 
-def slow_entity_to_relation(out: Outputs, reverse: bool) -> float:
+def slow_entity_to_relation(out: Outputs, reverse: bool, hard: bool) -> float:
     assert out.has_relation is not None
     total = 0.0
     for text in range(len(out.entity_mask)):
@@ -173,27 +173,32 @@ def slow_entity_to_relation(out: Outputs, reverse: bool) -> float:
                 for argument in (out.head, out.tail)
                 for j in there
             )
-            total += closest / (1 + math.exp(-float(out.has_relation[text, query])))
+            share = 1 / (1 + math.exp(-float(out.has_relation[text, query])))
+            total += closest * (float(share >= 0.5) if hard else share)
     return total
 
 
-def slow_has_relation(out: Outputs, target: Tensor) -> float:
+def slow_has_relation(out: Outputs, target: Tensor, mean: bool) -> float:
     assert out.has_relation is not None
-    return sum(
-        cross_entropy_of_yes_or_no(float(out.has_relation[text, query]), float(target[text, query]))
-        for text in range(len(target))
-        for query in present(out.entity_mask, text)
-    )
+    total = 0.0
+    for text in range(len(target)):
+        queries = present(out.entity_mask, text)
+        for i in queries:
+            each = cross_entropy_of_yes_or_no(float(out.has_relation[text, i]), float(target[text, i]))
+            total += each / len(queries) if mean else each
+    return total
 
 
-def slow_linking(out: Outputs, target: Tensor) -> float:
+def slow_linking(out: Outputs, target: Tensor, mean: bool) -> float:
     assert out.link is not None
-    return sum(
-        cross_entropy_of_yes_or_no(float(out.link[text, i, j]), float(target[text, i, j]))
-        for text in range(len(target))
-        for i in present(out.entity_mask, text)
-        for j in present(out.relation_mask, text)
-    )
+    total = 0.0
+    for text in range(len(target)):
+        entities, relations = (present(mask, text) for mask in (out.entity_mask, out.relation_mask))
+        for i in entities:
+            for j in relations:
+                each = cross_entropy_of_yes_or_no(float(out.link[text, i, j]), float(target[text, i, j]))
+                total += each / (len(entities) * len(relations)) if mean else each
+    return total
 
 
 def slow_proposals(logits: Tensor, gold: Tensor, valid: Tensor) -> float:
@@ -216,20 +221,20 @@ def compared(out: Outputs) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 Fast, Slow = Callable[[Case], Tensor], Callable[[Case], float]
 LOSSES: dict[str, tuple[Fast, Slow]] = {
-    "entity types (eq 16)": (
+    "entity types (eq 14)": (
         lambda c: losses.type_loss(
             c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type, torch.tensor(NULL_WEIGHT)
         ),
         lambda c: slow_types(c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type),
     ),
-    "relation types (eq 17)": (
+    "relation types (eq 16)": (
         lambda c: losses.type_loss(
             c.out.relation, c.out.relation_mask, c.relation, c.gold.relation, torch.tensor(NULL_WEIGHT)
         ),
         lambda c: slow_types(c.out.relation, c.out.relation_mask, c.relation, c.gold.relation),
     ),
     **{
-        f"boundaries, {kind} (eq 16-17)": (
+        f"boundaries of heads and tails, {kind} (eq 15)": (
             lambda c, kind=kind: losses.boundary_loss(c.out.tail, c.relation, c.gold.tail, kind),
             lambda c, kind=kind: slow_boundary(c.out.tail, c.relation, c.gold.tail, kind),
         )
@@ -247,26 +252,33 @@ LOSSES: dict[str, tuple[Fast, Slow]] = {
         for reverse in (False, True)
     },
     **{
-        f"entity to relation, reverse={reverse} (eq 20)": (
-            lambda c, reverse=reverse: losses.entity_to_relation_loss(
-                *compared(c.out), c.out.has_relation, reverse
+        f"entity to relation, reverse={reverse}, hard={hard} (eq 21)": (
+            lambda c, reverse=reverse, hard=hard: losses.entity_to_relation_loss(
+                *compared(c.out), losses.related_entities(c.out.has_relation, hard), reverse
             ),
-            lambda c, reverse=reverse: slow_entity_to_relation(c.out, reverse),
+            lambda c, reverse=reverse, hard=hard: slow_entity_to_relation(c.out, reverse, hard),
         )
         for reverse in (False, True)
+        for hard in (False, True)
     },
-    "has-relation (eq 21)": (
-        lambda c: losses.has_relation_loss(
-            c.out.has_relation, c.out.entity_mask, every_third(c.out.has_relation)
-        ),
-        lambda c: slow_has_relation(c.out, every_third(c.out.has_relation)),
-    ),
-    "linking (eq 27)": (
-        lambda c: losses.linking_loss(
-            c.out.link, c.out.entity_mask, c.out.relation_mask, every_third(c.out.link)
-        ),
-        lambda c: slow_linking(c.out, every_third(c.out.link)),
-    ),
+    **{
+        f"has-relation, mean={mean} (eq 20)": (
+            lambda c, mean=mean: losses.has_relation_loss(
+                c.out.has_relation, c.out.entity_mask, every_third(c.out.has_relation), mean
+            ),
+            lambda c, mean=mean: slow_has_relation(c.out, every_third(c.out.has_relation), mean),
+        )
+        for mean in (False, True)
+    },
+    **{
+        f"linking, mean={mean} (eq 27)": (
+            lambda c, mean=mean: losses.linking_loss(
+                c.out.link, c.out.entity_mask, c.out.relation_mask, every_third(c.out.link), mean
+            ),
+            lambda c, mean=mean: slow_linking(c.out, every_third(c.out.link), mean),
+        )
+        for mean in (False, True)
+    },
     "proposals": (
         lambda c: losses.proposal_loss(c.candidates),
         lambda c: slow_proposals(*c.candidates),
@@ -292,7 +304,7 @@ def test_the_case_with_gold_gives_every_loss_something_to_say(name: str) -> None
 def test_gradients_are_those_of_finite_differences(name: str, case: Case) -> None:
     out, candidates = case.out, case.candidates.logits
     leaves = [*out.entity, *out.head, *out.tail, out.relation, out.link, candidates]
-    if "eq 20" not in name:  # there has-relation is a weight without a gradient
+    if not name.startswith("entity to relation"):  # there has-relation is a weight without a gradient
         leaves.append(out.has_relation)
 
     def loss(*x: Tensor) -> Tensor:
@@ -380,7 +392,7 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_texts_losses(name: str, case: Cas
 
 
 def test_costs_are_minus_the_gold_items_probabilities() -> None:
-    """Eq 14 and 15, for every pair of a query and a gold item."""
+    """For every pair of a query and a gold item."""
     case = some_gold()
     out, gold = case.out, case.gold
     entity = losses.span_cost(out.entity, gold.entity)
@@ -437,11 +449,13 @@ def test_divergence_of_certain_distributions_is_finite_in_single_precision() -> 
     assert found.isfinite().all() and spans.start.grad is not None and spans.start.grad.isfinite().all()
 
 
-def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss() -> None:
+@pytest.mark.parametrize("hard", [False, True])
+def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss(hard: bool) -> None:
     out = some_gold().out
     has_relation = out.has_relation.clone().requires_grad_()
     entity = Spans(*(x.clone().requires_grad_() for x in out.entity))
-    losses.entity_to_relation_loss(*compared(out._replace(entity=entity)), has_relation, False).backward()
+    related = losses.related_entities(has_relation, hard)
+    losses.entity_to_relation_loss(*compared(out._replace(entity=entity)), related, False).backward()
     assert has_relation.grad is None and entity.type.grad is not None and entity.type.grad.any()
 
 
@@ -456,5 +470,5 @@ def test_binary_ignores_positions_that_cannot_be_pointed_at() -> None:
         assert (logits.grad != 0).tolist() == [True, False, True]
 
 
-def test_consistency_adds_both_directions_and_has_relation() -> None:
-    assert losses.consistency_loss(torch.tensor(1.0), torch.tensor(2.0), torch.tensor(4.0)) == 7
+def test_even_odds_are_enough_to_have_a_relation() -> None:
+    assert losses.related_entities(torch.tensor([-1e-9, 0.0, 1e-9]), hard=True).tolist() == [0, 1, 1]

@@ -22,6 +22,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "proposed": {"queries": "proposed", "split": "after"},
     "proposed, split before": {"queries": "proposed", "split": "before"},
     "additive": {"queries": "proposed", "pointer": "additive", "linking": "additive", "views": False},
+    "separate predictors": {"queries": "proposed", "predictors": "separate"},
+    "paper": {"queries": "learned", "pointer": "additive", "predictors": "separate"},
     "behind the encoder": {"queries": "proposed", "query_layer": -1},
     "over vectors": {"queries": "proposed", "encoder": False},
     "learned, over vectors": {"queries": "learned", "encoder": False},
@@ -128,7 +130,7 @@ def test_heads_and_tails_are_pointed_at_in_one_call_as_in_two(name: str) -> None
     out = network.point(decoded, queries, inputs.pointable)
     sides = (decoded.head, queries.head_seed, out.head), (decoded.tail, queries.tail_seed, out.tail)
     for states, seed, found in sides:
-        alone = network.spans(states, decoded.relation_view, inputs.pointable, seed)
+        alone = network.argument_head(states, decoded.relation_view, inputs.pointable, seed)
         for one, other in zip(alone, found, strict=True):
             assert (one is None) == (other is None)
             assert one is None or torch.allclose(one, other, rtol=1e-5, atol=1e-5)
@@ -264,7 +266,7 @@ def test_no_query_changes_a_token(name: str) -> None:
 
 PAPER = {
     "queries": "learned", "query_layer": 0, "pointer": "additive", "linking": "biaffine", "split": "after",
-    "views": True, "positional_queries": False, "inside_pointer": False,
+    "views": True, "positional_queries": False, "inside_pointer": False, "predictors": "separate",
 }  # fmt: skip
 RELEASED = PAPER | {
     "linking": "additive", "split": "before", "views": False, "positional_queries": True,
@@ -275,13 +277,13 @@ RELEASED_OBJECTIVE = Objective(
     consistent_queries="matched", reverse_consistency=True,
 )  # fmt: skip
 # A softmax over keys or positions does not change when the same number is added to all of them.
-WITHOUT_EFFECT = ("key.bias", "pointer.right.bias")
+WITHOUT_EFFECT = ("key.bias", "pointer.right.bias", "pointer.bias")
 
 
 @pytest.mark.parametrize(
     ("settings", "objective"),
     [
-        (PAPER, Objective()),
+        (PAPER, Objective(related_entities="hard", argument_queries="all", reduction="mean")),
         (RELEASED, RELEASED_OBJECTIVE),
         ({}, Objective()),
         ({"query_layer": 0}, Objective()),

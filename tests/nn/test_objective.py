@@ -18,6 +18,7 @@ from spacy_bispn.settings import SettingError, default_of, settings_of
 
 TWO_ENTITIES = [(0, 0, 1), (2, 3, 2)]
 POSITIONS = 5
+IN_PAPER = {"related_entities": "hard", "argument_queries": "all", "reduction": "mean"}
 
 
 def answering(entities: list[tuple[int, int, int]], relations: list[tuple[int, int, int]]) -> Outputs:
@@ -81,6 +82,9 @@ def relation_takers(objective: Objective, out: Outputs, gold: Targets) -> list[i
         ("null_weight", "even", 'a number (0 to 1000000) or "balanced"'),
         ("boundary", "hinge", 'one of "cross_entropy", "binary", "both"'),
         ("consistent_queries", "some", 'one of "all", "matched"'),
+        ("related_entities", "most", 'one of "soft", "hard"'),
+        ("argument_queries", "some", 'one of "matched", "all"'),
+        ("reduction", "average", 'one of "sum", "mean"'),
         ("reverse_consistency", "no", "one of true, false"),
     ],
 )
@@ -313,13 +317,20 @@ def test_a_balanced_null_weight_never_exceeds_one() -> None:
     assert balanced.parts["entity_type"] == one.parts["entity_type"]
 
 
-def test_unmatched_relation_queries_teach_no_type_to_their_ends() -> None:
+@pytest.mark.parametrize(
+    ("queries", "null_weight", "taught"),
+    # as many as there are gold relations, or relation queries
+    [("matched", 1.0, [2, 0]), ("all", 1.0, [3, 3]), ("all", 0.0, [2, 0])],
+)
+def test_which_relation_queries_teach_a_type_to_their_ends(
+    queries: str, null_weight: float, taught: list[int]
+) -> None:
     out = some_outputs()
     kind = out.head.type.clone().requires_grad_()
-    objective = Objective(alpha=0.0, beta=0.0, null_weight=1.0)
+    objective = Objective(alpha=0.0, beta=0.0, null_weight=null_weight, argument_queries=queries)
     result = objective(out._replace(head=out.head._replace(type=kind)), None, some_targets())
     result.parts["argument_type"].backward()
-    assert kind.grad.any(-1).sum(1).tolist() == [2, 0]  # as many as there are gold relations
+    assert kind.grad.any(-1).sum(1).tolist() == taught
 
 
 def test_only_matched_queries_need_be_consistent_if_so_chosen() -> None:
@@ -344,9 +355,10 @@ def test_certain_and_right_outputs_cost_next_to_nothing() -> None:
     assert alike(out, None, wrong).total > 50
 
 
-def test_a_batch_costs_as_much_as_its_texts() -> None:
+@pytest.mark.parametrize("settings", [{}, IN_PAPER], ids=["default", "paper"])
+def test_a_batch_costs_as_much_as_its_texts(settings: dict[str, str]) -> None:
     out, gold = some_outputs(), some_targets()
-    objective = Objective(entity_targets=3, null_weight=0.2, alpha=1.0)
+    objective = Objective(entity_targets=3, null_weight=0.2, alpha=1.0, beta=1.0, **settings)
 
     def text(number: int, record: tuple) -> tuple:
         cut = [text(number, x) if isinstance(x, tuple) else x[number : number + 1] for x in record]
@@ -360,7 +372,7 @@ def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
     out = some_outputs()
     kind = out.entity.type.clone().requires_grad_()
     nothing = make_targets([[], []], [[], []])
-    objective = Objective(entity_targets=3, relation_targets=2, inside=1.0)
+    objective = Objective(entity_targets=3, relation_targets=2, inside=1.0, **IN_PAPER)
     result = objective(out._replace(entity=out.entity._replace(type=kind)), None, nothing)
     result.total.backward()
     assert result.total.isfinite() and kind.grad.isfinite().all() and kind.grad.any()

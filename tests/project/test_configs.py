@@ -103,6 +103,9 @@ def test_the_paper_s_form_and_schedule(corpus: str) -> None:
     model = component["model"]
     assert (model["shared_layers"], model["entity_layers"], model["relation_layers"]) == (4, 1, 1)
     assert (model["queries"], model["query_layer"], model["pointer"]) == ("learned", 0, "additive")
+    objective = component["objective"]
+    assert (model["predictors"], objective["related_entities"]) == ("separate", "hard")
+    assert (objective["argument_queries"], objective["reduction"]) == ("all", "mean")
     assert (optimizer["encoder_rate"], optimizer["decoder_rate"], optimizer["warmup"]) == (2e-5, 4e-5, 0.1)
     assert (component["frozen_epochs"], config["training"]["batcher"]["size"]) == (5, 8)
     assert config["paths"]["encoder"] == model["encoder"]["name"] == ENCODERS[corpus]
