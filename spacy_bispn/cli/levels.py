@@ -20,7 +20,8 @@ def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedT
         if not levels.is_full:
             doc = unlabelled(nlp, text)
             if doc.text == text.text:
-                levels.add(text, own or sentence_starts(doc), [token.idx for token in doc if not token.is_space])
+                tokens = [token.idx for token in doc if not token.is_space]
+                levels.add(text, own or sentence_starts(doc), tokens)
 
     return measure
 
