@@ -28,6 +28,14 @@ def now() -> float:
     return time.perf_counter()
 
 
+def describe_device(device: torch.device) -> str:
+    """A device in words: the name of a GPU, or with how many threads the CPU computes."""
+    if device.type == "cuda":
+        return f"the GPU ({torch.cuda.get_device_name(device)})"
+    threads = torch.get_num_threads()
+    return f"the CPU ({threads} thread{'s' * (threads > 1)})"
+
+
 def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each piece of work in each round, after one round to warm up.
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-import torch
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
@@ -19,7 +18,7 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Config
 from wasabi import msg
 
-from spacy_bispn.bench.clock import now, peak_memory, reset_peak_memory
+from spacy_bispn.bench.clock import describe_device, now, peak_memory, reset_peak_memory
 from spacy_bispn.cli.preparing import component_of
 from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.levels import LevelComparison
@@ -126,9 +125,9 @@ def time_training(config: Config, has_dev: bool, seconds: float = SECONDS) -> Tr
     step = gradients * pieces / len(batches) + update
     steps = count_steps(training["max_epochs"], training["max_steps"], len(batches))
     evaluations = 0 if steps is None else (steps - 1) // training["eval_frequency"] + 1
-    memory = peak_memory()
+    memory, device = peak_memory(), describe_device(trial.pipe.shim.device)
     return TrainingTime(
-        describe_device(trial.pipe), step, update, steps, None if steps is None else steps / len(batches),
+        device, step, update, steps, None if steps is None else steps / len(batches),
         evaluations * read_once, memory.get("allocated", memory.get("resident")),
     )  # fmt: skip
 
@@ -208,15 +207,6 @@ def count_steps(max_epochs: int, max_steps: int, each: int) -> int | None:
     """The steps of a training, which has so many each epoch; None if neither limit is set."""
     limits = [max_epochs * each if max_epochs > 0 else 0, max_steps]
     return min((limit for limit in limits if limit > 0), default=None)
-
-
-def describe_device(pipe: BiSPN) -> str:
-    """The device that a component computes on."""
-    device = pipe.shim.device
-    if device.type == "cuda":
-        return f"the GPU ({torch.cuda.get_device_name(device)})"
-    threads = torch.get_num_threads()
-    return f"the CPU ({threads} thread{'s' * (threads > 1)})"
 
 
 def in_words(seconds: float) -> str:
