@@ -855,8 +855,10 @@ def test_relations_end_in_the_group(trained: Language, texts: list[AnnotatedText
 
 @pytest.mark.slow
 def test_a_component_that_decodes_as_the_paper_prints_it_learns_its_texts() -> None:
-    printed = {"type_threshold": None, "relation_threshold": None, "boundary_threshold": 0.0,
-               "longest_span": None, "span_score": "sum", "coherence": "off", "surplus_gold": "skip"}  # fmt: skip
+    printed: dict[str, Any] = {
+        "type_threshold": None, "relation_threshold": None, "boundary_threshold": 0.0, "longest_span": None,
+        "span_score": "sum", "coherence": "off", "surplus_gold": "skip",
+    }  # fmt: skip
     few = {"queries": "learned", "entity_queries": 8, "relation_queries": 6}
     nlp, texts = make_nlp(tiny(few, **printed)), demo_texts(12)
     train(nlp, initialize(nlp, texts), 60)
