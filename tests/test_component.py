@@ -851,3 +851,17 @@ def test_relations_end_in_the_group(trained: Language, texts: list[AnnotatedText
     for doc in trained.pipe(text.text for text in texts):
         members = list(doc.spans[annotations.KEY])
         assert all(x.head in members and x.tail in members for x in doc._.relations)
+
+
+@pytest.mark.slow
+def test_a_component_that_decodes_as_the_paper_prints_it_learns_its_texts() -> None:
+    printed: dict[str, Any] = {
+        "type_threshold": None, "relation_threshold": None, "boundary_threshold": 0.0, "longest_span": None,
+        "span_score": "sum", "coherence": "off", "surplus_gold": "skip",
+    }  # fmt: skip
+    few = {"queries": "learned", "entity_queries": 8, "relation_queries": 6}
+    nlp, texts = make_nlp(tiny(few, **printed)), demo_texts(12)
+    train(nlp, initialize(nlp, texts), 60)
+    scores = nlp.evaluate(make_examples(nlp, texts))
+    assert scores["ents_f"] > 0.9 and scores["rel_micro_f"] > 0.8
+    assert scores["bispn_raw_coherence"] == scores["bispn_coherence"] > 0.8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -160,7 +159,11 @@ def put_everything(corpus: str) -> None:
 @each_page
 def test_every_table_can_be_filled_from_the_metrics_alone(name: str, workspace: Path) -> None:
     page = workspace / name
-    shutil.copy(DOCS / name, page)
+    # as before the first run: those of this test are older than the page's
+    before = re.sub(
+        r", last run [\d-]{10} [\d:]{5} UTC, on ", ", no run yet, on ", (DOCS / name).read_text("utf8")
+    )
+    page.write_text(before, "utf8")
     blocks = [found[2] for found in BLOCK.finditer(page.read_text("utf8"))]
     corpora = {block.split()[0].partition("-")[0] for block in blocks} - {TOP, "speed", "statistics"}
     for corpus in sorted(corpora):
