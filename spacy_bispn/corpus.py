@@ -13,7 +13,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_bispn.annotations import get_relations, has_entities, read, white_space, write
-from spacy_bispn.doc_utils import as_doc
+from spacy_bispn.doc_utils import ID, as_doc, text_id
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, is_label, spaces_after, trimmed
 from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import Settings, Values, distribute, setting, takes
@@ -24,10 +24,13 @@ POSITIONS = 512  # of the usual encoder: what is more tokens apart is in no wind
 
 
 def unlabelled(nlp: Language, text: AnnotatedText) -> Doc:
-    """A Doc without annotation; the corpus's own tokens where it prescribes them."""
+    """A Doc without annotation, with the text's id; the corpus's own tokens where it prescribes them."""
     if text.words is None:
-        return nlp.make_doc(text.text)
-    return Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
+        doc = nlp.make_doc(text.text)
+    else:
+        doc = Doc(nlp.vocab, words=list(text.words), spaces=spaces_after(text.text, text.words))
+    doc.user_data[ID] = text.id
+    return doc
 
 
 def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
@@ -36,9 +39,12 @@ def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
     return sentence_starts(doc) if doc.text == text.text else []
 
 
-def to_text(doc: Doc, text_id: str) -> AnnotatedText:
-    """What a Doc says, with its tokens as words: the inverse of `to_doc`."""
-    return AnnotatedText(text_id, doc.text, read(doc), tuple(token.text for token in doc))
+def to_text(doc: Doc, name: str) -> AnnotatedText:
+    """What a Doc says, with its tokens as words: the inverse of `to_doc`.
+
+    name: its id, if the Doc has none.
+    """
+    return AnnotatedText(text_id(doc) or name, doc.text, read(doc), tuple(token.text for token in doc))
 
 
 def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None) -> tuple[Doc, list[str]]:
@@ -93,7 +99,7 @@ def to_docbin(
     as "trimmed" the entities without the white space that they had at an end, and as "cross_window" the
     relations whose ends lie more than `POSITIONS` tokens apart.
     """
-    docbin = DocBin(attrs=FILLED)
+    docbin = DocBin(attrs=FILLED, store_user_data=True)
     problems: list[str] = []
     for text in texts:
         doc, lost = to_doc(nlp, text, held)

@@ -11,6 +11,14 @@ from spacy_bispn.annotations import flat, get_relations, has_entities, has_relat
 from spacy_bispn.doc_storage import KEY, RELATIONS, Found, Place, find, put, span_at
 from spacy_bispn.span_group import Member, members
 
+ID = "id"  # the key of `doc.user_data`, which `DocBin(store_user_data=True)` keeps
+
+
+def text_id(doc: Doc) -> str | None:
+    """The id that the corpus gives the text of a Doc, `doc.user_data["id"]`; None if it has none."""
+    name = doc.user_data.get(ID)
+    return None if name is None else str(name)
+
 
 def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
     """`span.as_doc()` with the entities inside the Span and the relations between them.
