@@ -86,7 +86,7 @@ def test_a_role_is_numbered_by_its_corpus_not_by_its_event(save):
     labels = [[link.label for link in text.extraction.relations] for text in conversion.texts]
     assert labels == [["Site", "Arg2", "Using"], ["Site", "Arg1"]]
     assert conversion.report.noted == {
-        "numbers left out of roles, which brat numbers where they repeat": 1,
+        "roles 'Site2' read as 'Site'": 1,
         "roles 'Using5' read as 'Using', which no event has": 1,
         "texts annotated otherwise than an earlier copy of them": 1,
     }

@@ -90,7 +90,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int,
     for _, (start, end, label) in named:
         home = homes[start]
         if homes[end] != home:
-            parsed.drop("entities across sentences")
+            parsed.drop("entities across sentences", of="entities")
             across.add((start, end))
             continue
         entity = texts[home].entity(position, start - starts[home], end + 1 - starts[home], label)
@@ -101,13 +101,13 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int,
     for _, (*ends, label) in linked:
         spans = (ends[0], ends[1]), (ends[2], ends[3])
         if not across.isdisjoint(spans):
-            parsed.drop(ACROSS)
+            parsed.drop(ACROSS, of="relations")
             continue
         (home, head), (other, tail) = (position.find(entities, span, "the span") for span in spans)
         if home == other:
             related[home].append(Relation(head, tail, label))
         else:
-            parsed.drop(ACROSS)
+            parsed.drop(ACROSS, of="relations")
     for text_id, text, ents, relations in zip(units, texts, found, related, strict=True):
         parsed.add(position, text_id, text.text, ents, relations, text.words)
 
