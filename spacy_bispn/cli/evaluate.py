@@ -27,6 +27,7 @@ from spacy_bispn.cli.tables import (
 from spacy_bispn.converters import Conversion, read_json
 from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
+from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
@@ -99,10 +100,10 @@ def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
 
 
 def judge_docs(examples: Sequence[Example]) -> list[Judged]:
-    """Gold Docs, numbered from 0, beside what was predicted for them."""
+    """Gold Docs, by their ids or else numbered from 0, beside what was predicted for them."""
     return [
         Judged(
-            AnnotatedText(str(number), example.reference.text, annotations.read(example.reference)),
+            AnnotatedText(text_id(example.reference) or str(number), example.reference.text, annotations.read(example.reference)),
             annotations.read(example.predicted),
             annotations.has_entities(example.reference),
             annotations.has_relations(example.reference),

@@ -66,6 +66,22 @@ class Report(Counts):
             f"{len(self.problems)} problems"
         )
 
+    def besides(self) -> str:
+        """What is left to say of a file where texts, entities and relations are counted elsewhere."""
+        dropped = {what: count for what, count in self.dropped.items() if what not in self.kinds}
+        return "; ".join(
+            [
+                f"{self.nested} nested pairs of entities",
+                f"{self.self_relations} relations from an entity to itself",
+                *(
+                    f"{verb}: {', '.join(f'{count} {what}' for what, count in sorted(counts.items()))}"
+                    for verb, counts in (("not read", dropped), ("noted", self.noted))
+                    if counts
+                ),
+                f"{len(self.problems)} problems",
+            ]
+        )
+
     @property
     def discontiguous(self) -> int:
         """Mentions in several places, dropped or covered by one span."""
@@ -189,9 +205,9 @@ class Conversion:
         def renamed(entity: Entity) -> Entity:
             return replace(entity, label=self._name(entity.label))
 
-        for one in (*given.entities, *given.relations):
-            if one.label in self.rename:
-                self.report.note(f"labels {one.label!r} renamed to {self._name(one.label)!r}")
+        for label in [*(one.label for one in given.entities), *(one.label for one in given.relations)]:
+            if label in self.rename:
+                self.report.note(f"labels {label!r} renamed to {self._name(label)!r}")
         entities = tuple(dict.fromkeys(map(renamed, given.entities)))
         relations = tuple(
             dict.fromkeys(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spacy_bispn.diagnosis.near_duplicates import LEAST, SIZE, near_duplicates
+from spacy_bispn.diagnosis.near_duplicates import LEAST, SIZE, near_duplicates, spelled
 from spacy_bispn.records import Entity, Extraction, Relation
 
 FEW = 20  # examples: a label with fewer is hardly learnt
@@ -29,6 +29,12 @@ class Sample:
     tokens: Offsets
     extraction: Extraction
     unannotated: bool = False
+    id: str = ""
+
+    @property
+    def spelling(self) -> list[str]:
+        """The corpus's own tokens."""
+        return [self.text[start:end] for start, end in self.words]
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ def check_triples(
 
 def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample]) -> Iterator[Finding]:
     """Texts of dev that are nearly the same as one of train."""
-    pairs = near_duplicates([spelled(sample) for sample in train], [spelled(sample) for sample in dev])
+    learnt, seen = ([spelled(sample.spelling) for sample in split] for split in (train, dev))
+    pairs = near_duplicates(learnt, seen)
     if pairs:
         pairs.sort(key=lambda pair: -pair[2])
         yield Finding(
@@ -179,12 +186,6 @@ def inside(sample: Sample, entity: Entity) -> bool:
     """Whether an entity ends inside one of the pipeline's tokens."""
     within = [(s, e) for s, e in sample.tokens if s < entity.end and entity.start < e]
     return bool(within) and (within[0][0] < entity.start or entity.end < within[-1][1])
-
-
-def spelled(sample: Sample) -> list[str]:
-    """The words of a text in lower case, without punctuation and space."""
-    words = (sample.text[start:end].lower() for start, end in sample.words)
-    return [word for word in words if any(map(str.isalnum, word))]
 
 
 def mention(sample: Sample, entity: Entity) -> str:
