@@ -75,7 +75,9 @@ class CorpusSource:
         given = dict(self.settings)
         known = {} if found.format == DOCS else get_format(found.format).options
         if found.format == DOCS:
-            given |= {name: value for name in ("negative", "level", "rename") if (value := getattr(self, name))}
+            given |= {
+                name: value for name in ("negative", "level", "rename") if (value := getattr(self, name))
+            }
         for name in given.keys() - known.keys():
             owners = format_options()[name][1] if name in self.settings else ()
             shown = Shown(f"{given[name]} with the format {found.format!r}")

@@ -60,8 +60,11 @@ def debug_data_command(
     show(diagnosis)
     if output is not None:
         save(output, srsly.json_dumps(diagnosis.as_json(), indent=2))
-    if write is not None:
+    if write is not None and diagnosis.recommended != diagnosis.settings:
         msg.good(f"The recommended settings are in {write}")
+        msg.text(" ".join(["python -m spacy train", str(write), "--output training", *ctx.args]))
+    elif write is not None:
+        msg.info(f"There are no better settings: {write} is a copy of {config}")
     errors = [x for x in diagnosis.findings if x.level == "error" and not (write and x.repairable)]
     if errors:
         raise typer.Exit(1)

@@ -103,7 +103,11 @@ def judge_docs(examples: Sequence[Example]) -> list[Judged]:
     """Gold Docs, by their ids or else numbered from 0, beside what was predicted for them."""
     return [
         Judged(
-            AnnotatedText(text_id(example.reference) or str(number), example.reference.text, annotations.read(example.reference)),
+            AnnotatedText(
+                text_id(example.reference) or str(number),
+                example.reference.text,
+                annotations.read(example.reference),
+            ),
             annotations.read(example.predicted),
             annotations.has_entities(example.reference),
             annotations.has_relations(example.reference),

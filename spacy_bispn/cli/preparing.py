@@ -15,6 +15,7 @@ from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Constraints, CorpusSettings, Diagnosis, diagnose
 from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
+from spacy_bispn.doc_utils import text_id
 from spacy_bispn.settings import SettingError
 
 LONGEST_LISTENER = 512  # positions: nothing limits a window over the vectors of a shared tok2vec
@@ -81,20 +82,30 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     def cutter(window: int, overlap: int) -> WindowTokenizer:
         return shim.window_tokenizer(WindowSettings(window, overlap))
 
-    model = nlp.config.interpolate()["components"][name]["model"]
+    config = nlp.config.interpolate()
+    model = config["components"][name]["model"]
+    corpus = config["corpora"].get(str(config["training"]["dev_corpus"]).rpartition(".")[2], {})
+    dev_file = str(corpus.get("path") or "dev.spacy")
     constraints = Constraints(
         cutter,
         longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
         symmetric=tuple(pipe.cfg["symmetric_labels"]),
         proposed=model["queries"] == "proposed",
     )
-    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints)
+    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints, dev_file)
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
     """Docs with gold, with the tokens that the pipeline makes of their texts."""
     return [
-        Sample(doc.text, offsets(doc), offsets(nlp.make_doc(doc.text)), read(doc), not has_relations(doc))
+        Sample(
+            doc.text,
+            offsets(doc),
+            offsets(nlp.make_doc(doc.text)),
+            read(doc),
+            not has_relations(doc),
+            text_id(doc) or "",
+        )
         for doc in docs
     ]
 

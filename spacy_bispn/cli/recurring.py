@@ -64,7 +64,9 @@ class Recurring:
     def check(self, kept: int) -> None:
         """Raise SettingError where no text is left."""
         if self._asked and not kept:
-            shown = Shown(f"{', '.join(map(str, self._paths)) or 'what --dev writes'}, in which all texts recur")
+            shown = Shown(
+                f"{', '.join(map(str, self._paths)) or 'what --dev writes'}, in which all texts recur"
+            )
             advice = "name the files of other texts, or leave it out"
             raise SettingError(OPTION, shown, "at least one text that does not recur", advice)
 
