@@ -14,8 +14,8 @@ import typer
 from spacy.language import Language
 from wasabi import msg
 
-from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
 from spacy_bispn.cli.convert_counts import Count, count_all, print_counts
+from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
 from spacy_bispn.cli.docfiles import DocFiles
 from spacy_bispn.cli.recurring import Recurring
 from spacy_bispn.cli.sources import Documents, held_out, make_tokenizer

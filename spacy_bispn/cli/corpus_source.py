@@ -137,7 +137,7 @@ class CorpusSource:
         return conversion
 
     def _renames(self) -> dict[str, str]:
-        """The new labels by the old ones. Raises SettingError for what is no pair, and for two of one label."""
+        """New labels by the old ones. Raises SettingError for what is no pair, and for two of one label."""
         renames: dict[str, str] = {}
         for pair in self.rename or ():
             old, _, new = (part.strip() for part in pair.partition("="))

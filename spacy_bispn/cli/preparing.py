@@ -14,8 +14,8 @@ from spacy_bispn.annotations import has_relations, read
 from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Constraints, CorpusSettings, Diagnosis, diagnose
-from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
 from spacy_bispn.doc_utils import text_id
+from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
 from spacy_bispn.settings import SettingError
 
 LONGEST_LISTENER = 512  # positions: nothing limits a window over the vectors of a shared tok2vec

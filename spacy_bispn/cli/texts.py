@@ -1,4 +1,4 @@
-"""Texts to predict on, one after the other: lines of a text file, objects of JSON Lines, files of a folder."""
+"""Texts to predict on: lines of a text file, objects of JSON Lines, or the files of a folder."""
 
 from __future__ import annotations
 
