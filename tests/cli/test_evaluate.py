@@ -87,7 +87,7 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert counts(report["errors"]["entities"]) == {"correct": 3, "wrong type": 1}
     assert counts(report["errors"]["relations"]) == {"correct": 1, "wrong ends": 1}
     (example,) = report["errors"]["entities"]["wrong type"]["examples"]
-    assert example == {"id": "1", "text": OTHER, "gold": "Zem (P)", "predicted": "Zem (C)"}
+    assert example == {"id": "wrong", "text": OTHER, "gold": "Zem (P)", "predicted": "Zem (C)"}
 
     overall = ["75.0", "75.0", "75.0", "50.0–100.0", "4", "4"]
     assert row(result.output, "strict", "entities", "all") == overall
@@ -95,7 +95,7 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert row(result.output, "strict", "relations", "MOVES") == ["0.0", "0.0", "0.0", "0.0–0.0", "1", "1"]
     assert row(result.output, "boundaries", "relations", "all")[:3] == ["100.0"] * 3
     assert row(result.output, "entities", "wrong", "type") == ["1"]
-    assert "gold Zem (P), predicted Zem (C) in text 1" in " ".join(result.output.split())
+    assert "gold Zem (P), predicted Zem (C) in text wrong" in " ".join(result.output.split())
     assert report["coherence_interval"] == [1.0, 1.0]
     assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
@@ -130,7 +130,7 @@ def test_a_page_shows_texts_with_errors_first(
     assert "entities wrong type 1" in shown
     assert "at most 1 of 2 texts" in shown
     assert html.count("<article>") == 1
-    assert "with errors. Text 1 Gold" in shown
+    assert "with errors. Text wrong Gold" in shown
     assert "Zem (C) (wrong type, gold: Zem (P))" in shown
     assert "Kel (P) — MOVES → Zem (C) (wrong ends, gold: Kel (P) — MOVES → Zem (P))" in shown
     assert "Tem2 (P) — BINDS" not in shown
