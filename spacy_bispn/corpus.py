@@ -14,12 +14,22 @@ from spacy.vocab import Vocab
 
 from spacy_bispn.annotations import get_relations, has_entities, read, white_space, write
 from spacy_bispn.doc_utils import ID, as_doc, text_id
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, is_label, spaces_after, trimmed
+from spacy_bispn.records import (
+    AnnotatedText,
+    Entity,
+    Extraction,
+    Kind,
+    Relation,
+    is_label,
+    spaces_after,
+    trimmed,
+)
 from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import Settings, Values, distribute, setting, takes
 
 # All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
 FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
+Lost = Counter[tuple[Kind, str]]  # how many of each kind, and why
 POSITIONS = 512  # of the usual encoder: what is more tokens apart is in no window of it
 
 
@@ -49,40 +59,55 @@ def to_text(doc: Doc, name: str) -> AnnotatedText:
     return AnnotatedText(text_id(doc) or name, doc.text, read(doc).closed(), words)
 
 
-def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None) -> tuple[Doc, list[str]]:
+def to_doc(
+    nlp: Language, text: AnnotatedText, held: Counter[str] | None = None, lost: Lost | None = None
+) -> tuple[Doc, list[str]]:
     """A Doc with gold, and one line for each entity and relation that its tokens cannot hold.
 
     White space at the ends of an entity is cut off, and counted in `held` as "trimmed". Otherwise gold is not
     changed: an entity that ends inside a token, is white space alone or has no label is left out with its
-    relations. If the tokens do not give the text, the Doc has no annotation.
+    relations, and `lost` counts why. If the tokens do not give the text, the Doc has no annotation.
     """
     doc = unlabelled(nlp, text)
+    lost = Counter() if lost is None else lost
+    gold = text.extraction
     if doc.text.rstrip() != text.text.rstrip():
-        gold = text.extraction
-        lost = f"{len(gold.entities)} entities and {len(gold.relations)} relations are left out"
-        return doc, [f"the tokens give another text, {lost}: {doc.text[:60]!r}"]
+        why = "in texts that their tokens do not give"
+        lost += Counter({("entities", why): len(gold.entities), ("relations", why): len(gold.relations)})
+        what = f"{len(gold.entities)} entities and {len(gold.relations)} relations are left out"
+        return doc, [f"the tokens give another text, {what}: {doc.text[:60]!r}"]
     fits: dict[Entity, Entity] = {}
     problems: list[str] = []
-    for entity in text.extraction.entities:
+
+    def leave_out(kind: Kind, why: str, line: str) -> None:
+        lost[kind, why] += 1
+        problems.append(line)
+
+    for entity in gold.entities:
         start, end = trimmed(text.text, entity.start, entity.end)
         words, place = text.text[start:end], f"from {entity.start} to {entity.end}"
         if not 0 <= entity.start < entity.end <= len(text.text):
-            problems.append(f"entity ({entity.label}) {place} is no stretch of the text")
+            line = f"entity ({entity.label}) {place} is no stretch of the text"
+            leave_out("entities", "outside of the text", line)
         elif start == end:
-            problems.append(f"entity ({entity.label}) {place} is nothing but white space")
+            line = f"entity ({entity.label}) {place} is nothing but white space"
+            leave_out("entities", "white space alone", line)
         elif not is_label(entity.label):
-            problems.append(f"entity {words!r} at {start} has the label {entity.label!r}, expected a text")
+            line = f"entity {words!r} at {start} has the label {entity.label!r}, expected a text"
+            leave_out("entities", "without a label", line)
         elif doc.char_span(start, end) is None:
-            problems.append(f"entity {words!r} ({entity.label}) at {start} ends inside a token")
+            line = f"entity {words!r} ({entity.label}) at {start} ends inside a token"
+            leave_out("entities", "ending inside a token", line)
         else:
             fits[entity] = Entity(start, end, entity.label, entity.score)
     relations: list[Relation[Entity]] = []
-    for relation in text.extraction.relations:
+    for relation in gold.relations:
         where = f"relation {relation.label} at {relation.head.start}"
         if relation.head not in fits or relation.tail not in fits:
-            problems.append(f"{where} lost an argument")
+            leave_out("relations", "of entities that were lost", f"{where} lost an argument")
         elif not is_label(relation.label):
-            problems.append(f"{where} has the label {relation.label!r}, expected a text")
+            line = f"{where} has the label {relation.label!r}, expected a text"
+            leave_out("relations", "without a label", line)
         else:
             head, tail = fits[relation.head], fits[relation.tail]
             relations.append(Relation(head, tail, relation.label, relation.score))
@@ -93,23 +118,29 @@ def to_doc(nlp: Language, text: AnnotatedText, held: Counter[str] | None = None)
 
 
 def to_docbin(
-    nlp: Language, texts: Iterable[AnnotatedText], held: Counter[str] | None = None
+    nlp: Language,
+    texts: Iterable[AnnotatedText],
+    held: Counter[str] | None = None,
+    lost: Lost | None = None,
 ) -> tuple[DocBin, list[str]]:
-    """All texts as a DocBin, and what could not be placed, each line with its text's id.
+    """All texts with their ids as a DocBin, and what could not be placed, each line with its text's id.
 
     A text that its tokens do not give is left out. `held` counts the entities and relations in the DocBin,
     as "trimmed" the entities without the white space that they had at an end, and as "cross_window" the
-    relations whose ends lie more than `POSITIONS` tokens apart.
+    relations whose ends lie more than `POSITIONS` tokens apart. `lost` counts texts, entities and relations
+    that are not in it, by kind and reason.
     """
     docbin = DocBin(attrs=FILLED, store_user_data=True)
     problems: list[str] = []
     for text in texts:
-        doc, lost = to_doc(nlp, text, held)
+        doc, lines = to_doc(nlp, text, held, lost)
         if has_entities(doc):
             docbin.add(doc)
             if held is not None:
                 held += _count(doc)
-        problems += [f"{text.id}: {line}" for line in lost]
+        elif lost is not None:
+            lost["texts", "that their tokens do not give"] += 1
+        problems += [f"{text.id}: {line}" for line in lines]
     return docbin, problems
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+Kind = Literal["texts", "entities", "relations"]  # of what is counted in a corpus
 Argument = TypeVar("Argument", bound=Any)  # members can be sorted
 
 

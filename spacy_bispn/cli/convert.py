@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,15 +14,17 @@ import typer
 from spacy.language import Language
 from wasabi import msg
 
+from spacy_bispn.cli.convert_counts import Count, count_all, print_counts
 from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
 from spacy_bispn.cli.docfiles import DocFiles
 from spacy_bispn.cli.levels import measure_with, show_levels
+from spacy_bispn.cli.recurring import Recurring
 from spacy_bispn.cli.sources import Documents, held_out, make_tokenizer
 from spacy_bispn.converters import Report
 from spacy_bispn.corpus import POSITIONS
 from spacy_bispn.diagnosis.levels import LevelComparison
 from spacy_bispn.files import check_apart, save
-from spacy_bispn.records import AnnotatedText
+from spacy_bispn.records import AnnotatedText, Kind
 from spacy_bispn.settings import SettingError, Shown
 
 SHOWN = 5
@@ -39,6 +41,12 @@ def convert_command(
     dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written there")] = None,
     share: Annotated[float | None, typer.Option(help="The share held out, 0.1 unless given")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random share, 0 unless given")] = None,
+    drop_recurring: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out of OUTPUT what recurs in this .spacy file; that of --dev, too (repeatable)"
+        ),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
@@ -49,15 +57,19 @@ def convert_command(
             check_side_by_side(output, dev)
         nlp = make_tokenizer(lang, punctuation)
         corpus = replace(corpus, lang=lang, lenient=lenient).resolve()
+        recurring = Recurring(nlp, drop_recurring or (), dev)
         documents, apart = Documents(corpus.cuts_documents), frozenset[int]()
         if dev is not None:  # what is held out is chosen by number, so the documents are counted first
             check_regular(corpus.path, "--dev")
             corpus.read(take=documents.add)
             apart = held_out(documents.count, SHARE if share is None else share, seed or 0)
+            if recurring.needs_dev:
+                corpus.read(take=lambda text: recurring.learn(text, documents.number(text) in apart))
+                documents.rewind()
         other = None if punctuation else make_tokenizer(lang, punctuation=True)
         levels = LevelComparison()
         found, files = write_docs(
-            corpus, (nlp, other), output, dev, lambda text: documents.number(text) in apart, levels
+            corpus, (nlp, other), output, dev, recurring, lambda text: documents.number(text) in apart, levels
         )
     except ValueError as error:
         msg.fail("The corpus cannot be converted", str(error), exits=1)
@@ -66,12 +78,15 @@ def convert_command(
     gained = Counter[str]()
     for made in files:
         gained.update(made.gained)
-    print_report(corpus.path.name, found, files, problems, held, gained)
+    counts = count_all(found, files, recurring.left_out)
+    print_report(corpus.path.name, found, files, counts, problems, held, gained)
     show_levels(levels, corpus.chosen_level)
     if report is not None:
         content = {
             **found.as_json(),
-            **left_out(found, held),
+            "counts": {kind: asdict(one) for kind, one in counts.items()},
+            **unplaced(files),
+            "cross_window": held["cross_window"],
             "unplaced": problems,
             "punctuation_gains": dict(gained),
             "levels": levels.as_json(),
@@ -84,22 +99,28 @@ def write_docs(
     tokenizers: tuple[Language, Language | None],
     output: Path,
     dev: Path | None,
+    recurring: Recurring,
     is_apart: Callable[[AnnotatedText], bool],
     levels: LevelComparison,
 ) -> tuple[Report, list[DocFiles]]:
     """Convert a corpus to one output, or to two of which `dev` gets what is to be apart.
 
-    tokenizers: see `DocFiles`. levels: filled.
+    tokenizers: see `DocFiles`. recurring: what `output` does not get. levels: filled.
     """
+
+    def take(text: AnnotatedText) -> None:
+        if dev is not None and is_apart(text):
+            files[1].add(text)
+        elif not recurring.leaves_out(text):
+            files[0].add(text)
+
     with ExitStack() as stack:
         paths = [output] if dev is None else [output, dev]
         files = [stack.enter_context(DocFiles(tokenizers[0], path, tokenizers[1])) for path in paths]
-        conversion = corpus.read(
-            take=lambda text: files[dev is not None and is_apart(text)].add(text),
-            measure=measure_with(make_tokenizer(corpus.lang), levels),
-        )
+        conversion = corpus.read(take=take, measure=measure_with(make_tokenizer(corpus.lang), levels))
         for made in files:  # all of them, before the first is put in its place
             made.finish()
+        recurring.check(files[0].docs)
     return conversion.report, files
 
 
@@ -107,6 +128,7 @@ def print_report(
     name: str,
     found: Report,
     files: Sequence[DocFiles],
+    counts: dict[Kind, Count],
     problems: Sequence[str],
     held: Counter[str],
     gained: Counter[str],
@@ -114,7 +136,8 @@ def print_report(
     """Print what was converted, and a few of the errors and of what could not be placed on tokens."""
     for made in files:
         msg.good(f"{made.docs} texts in {made.path}")
-    msg.info(f"{name}: {found}")
+    print_counts(counts)
+    msg.info(f"{name}: {found.besides()}")
     named = [f"{text_id}: {what}" for text_id, what in found.problems]
     for line in [*found.errors[:SHOWN], *named[:SHOWN], *problems[:SHOWN]]:
         msg.warn(line)
@@ -130,7 +153,7 @@ def print_report(
         msg.warn(f"{len(found.errors)} items could not be read and are missing from the output")
     if problems:
         msg.warn(f"{len(problems)} entities and relations could not be placed on tokens")
-    lost = left_out(found, held)
+    lost = unplaced(files)
     if gained.total() > 0:
         msg.info(
             f"with --punctuation, {lost['unplaced_entities'] - gained['entities']} entities and "
@@ -144,13 +167,13 @@ def print_report(
         )
 
 
-def left_out(found: Report, held: Counter[str]) -> dict[str, int]:
-    """How much of what was found the Docs do not hold, and what no usual window will."""
-    return {
-        "unplaced_entities": found.entities - held["entities"],
-        "unplaced_relations": found.relations - held["relations"],
-        "cross_window": held["cross_window"],
-    }
+def unplaced(files: Sequence[DocFiles]) -> dict[str, int]:
+    """How many entities and relations the tokens cannot hold."""
+    lost = Counter[str]()
+    for made in files:
+        for (kind, _), count in made.lost.items():
+            lost[kind] += count
+    return {f"unplaced_{kind}": lost[kind] for kind in ("entities", "relations")}
 
 
 def check_side_by_side(output: Path, dev: Path) -> None:

@@ -32,7 +32,7 @@ LEVEL = "What a text is: sentence, document or a number of sentences, such as 3;
 
 @dataclass(frozen=True)
 class CorpusSource:
-    """A corpus and how it is read. The fields from `format` to `level` are options of the commands.
+    """A corpus and how it is read. The fields from `format` to `rename` are options of the commands.
 
     symmetric, negative, lenient, level: see `Conversion`; without a level, it is that of the format.
     lang: by whose rules sentences are found.
@@ -51,6 +51,10 @@ class CorpusSource:
         typer.Option("--negative", help="Relation label that says there is none (repeatable)"),
     ] = None
     level: Annotated[str | None, typer.Option("--level", help=LEVEL)] = None
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="New label of entities and relations (repeatable)"),
+    ] = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     lang: str = "en"
     lenient: bool = False
@@ -65,11 +69,14 @@ class CorpusSource:
         check_needed("--splits", self.settings.get("splits"), needing)
         if self.level is not None:
             sentences_of(self.level)  # raises
+        self._renames()  # raises
         found = replace(self, format=self._find_format() if self.format == AUTO else self.format)
         given = dict(self.settings)
         known = {} if found.format == DOCS else get_format(found.format).options
         if found.format == DOCS:
-            given |= {name: value for name in ("negative", "level") if (value := getattr(self, name))}
+            given |= {
+                name: value for name in ("negative", "level", "rename") if (value := getattr(self, name))
+            }
         for name in given.keys() - known.keys():
             owners = format_options()[name][1] if name in self.settings else ()
             shown = Shown(f"{given[name]} with the format {found.format!r}")
@@ -115,6 +122,8 @@ class CorpusSource:
             rules["symmetric"] = tuple(self.symmetric)
         if self.negative:
             rules["negative"] = tuple(self.negative)
+        if self.rename:
+            rules["rename"] = self._renames()
         if take is not None:
             rules["take"] = take
         if measure is not None:
@@ -127,7 +136,26 @@ class CorpusSource:
         if not conversion.report.texts:
             first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
             raise ConversionError(f"{self.path}: {conversion.report}; expected at least one text.{first}")
+        known = {label for labels in conversion.labels.values() for label in labels}
+        for label in self._renames().keys() - known:
+            expected = " or ".join(
+                f"one of the labels of {kind} ({', '.join(sorted(labels)) or 'there is none'})"
+                for kind, labels in conversion.labels.items()
+            )
+            raise SettingError("--rename", label, expected, "correct its spelling, or leave it out")
         return conversion
+
+    def _renames(self) -> dict[str, str]:
+        """New labels by the old ones. Raises SettingError for what is no pair, and for two of one label."""
+        renames: dict[str, str] = {}
+        for pair in self.rename or ():
+            old, _, new = (part.strip() for part in pair.partition("="))
+            if not old or not new:
+                raise SettingError("--rename", pair, "OLD=NEW, two labels", "write --rename OLD=NEW")
+            if renames.setdefault(old, new) != new:
+                shown = Shown(f"{old}={renames[old]} and {old}={new}")
+                raise SettingError("--rename", shown, "one new label for each", "leave one of them out")
+        return renames
 
 
 def takes_corpus(argument: str, about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -78,8 +78,11 @@ def debug_data_command(
     if output is not None:
         report = {**diagnosis.as_json(), "time": time and time.as_json()}
         save(output, srsly.json_dumps(report, indent=2))
-    if write is not None:
+    if write is not None and diagnosis.recommended != diagnosis.settings:
         msg.good(f"The recommended settings are in {write}")
+        msg.text(" ".join(["python -m spacy bispn train", str(write), "--output training", *ctx.args]))
+    elif write is not None:
+        msg.info(f"There are no better settings: {write} is a copy of {config}")
     if [x for x in errors if not (write and x.repairable)]:
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ from typing import Self
 from spacy.language import Language
 
 from spacy_bispn.cli.sources import DOCS
-from spacy_bispn.corpus import to_docbin, unlabelled
+from spacy_bispn.corpus import Lost, to_docbin, unlabelled
 from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown
@@ -26,9 +26,9 @@ class DocFiles:
     path: a name with the ending `.spacy` is that of one file, whose texts are in memory until it is
         written. Any other is that of a folder whose files have about 5 million characters each.
     other: a pipeline with another tokenizer, which is asked only for what it could place.
-    docs: how many Docs were made. held: what is in them, as `to_docbin` counts it. problems: what could not
-        be placed on tokens, a line each. gained: how many entities and relations more the other tokenizer
-        would place.
+    docs: how many Docs were made. held, lost: what is in them and what is not, as `to_docbin` counts it.
+    problems: what could not be placed on tokens, a line each. gained: how many entities and relations
+        more the other tokenizer would place.
 
     The file or the folder is there when the block ends, and only if it ends without an error. Raises
     SettingError where something else is at the folder's place, OSError where nothing can be made.
@@ -38,6 +38,7 @@ class DocFiles:
         self.path = path
         self.docs = 0
         self.held: Counter[str] = Counter()
+        self.lost: Lost = Counter()
         self.problems: list[str] = []
         self.gained: Counter[str] = Counter()
         self._nlp = nlp
@@ -81,7 +82,7 @@ class DocFiles:
     def _write(self) -> None:
         with self._nlp.memory_zone():  # the words of one file are not kept for the next
             held: Counter[str] = Counter()
-            docbin, problems = to_docbin(self._nlp, self._texts, held)
+            docbin, problems = to_docbin(self._nlp, self._texts, held, self.lost)
             content = docbin.to_bytes()
         self.held += held
         if self._other is not None and problems:

@@ -97,7 +97,7 @@ def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
 
 
 def judge_docs(examples: Sequence[Example]) -> list[Judged]:
-    """Gold Docs beside what was predicted for them; without ids their numbers, from 0, are their ids."""
+    """Gold Docs, by their ids or else numbered from 0, beside what was predicted for them."""
     return [
         Judged(
             AnnotatedText(

@@ -23,7 +23,7 @@ def export_command(
     output: Annotated[Path, typer.Argument(help="What to write")],
     form: Annotated[str, typer.Option("--format", "-f", help=f"One of {', '.join(WRITERS)}")] = "jsonl",
 ) -> None:
-    """Write Docs with entities and relations in another format; ids are positions, counted from 0."""
+    """Write Docs with entities and relations in another format; without an id a Doc gets its position."""
     try:
         check_apart({"SOURCE": source, "OUTPUT": output})
         write = get_writer(form)

@@ -17,7 +17,7 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.outputs import Failures, open_output, resume, unfinished
 from spacy_bispn.cli.sources import GPU
-from spacy_bispn.cli.texts import Source, count_texts, stream_texts
+from spacy_bispn.cli.texts import Source, count_texts, describe, stream_texts
 from spacy_bispn.files import check_apart
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown
@@ -28,7 +28,8 @@ SEGMENT = 20  # batches of each process after which spaCy forgets the words it h
 def extract_command(
     model: Annotated[str, typer.Argument(help="Trained pipeline")],
     source: Annotated[
-        Path, typer.Argument(help=".txt, one text a line, or .jsonl", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(help=".txt, one text a line; .jsonl; a folder of .txt, one text each", exists=True),
     ],
     output: Annotated[Path, typer.Argument(help="What to write: .jsonl, .csv or .parquet")],
     go_on: Annotated[bool, typer.Option("--resume", "-r", help="Continue what was stopped")] = False,
@@ -65,6 +66,7 @@ def extract_command(
         failures.keep(before=0)
     output.parent.mkdir(parents=True, exist_ok=True)
     total = count_texts(source)
+    msg.info(describe(source, total))
     # The batch that was cut is predicted again, so that batches fall as if nothing had stopped.
     texts = stream_texts(source, begin - begin % batch_size)
     with opened as write, tqdm(total=total, initial=begin, unit=" texts", disable=None) as bar:

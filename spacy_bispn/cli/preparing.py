@@ -17,6 +17,7 @@ from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings
+from spacy_bispn.doc_utils import text_id
 from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
 from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
@@ -85,7 +86,10 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     def cutter(window: int, overlap: int) -> WindowTokenizer:
         return shim.window_tokenizer(WindowSettings(window, overlap))
 
-    model = nlp.config.interpolate()["components"][name]["model"]
+    config = nlp.config.interpolate()
+    model = config["components"][name]["model"]
+    corpus = config["corpora"].get(str(config["training"]["dev_corpus"]).rpartition(".")[2], {})
+    dev_file = str(corpus.get("path") or "dev.spacy")
     constraints = Constraints(
         cutter,
         longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
@@ -93,18 +97,23 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
         proposed=model["queries"] == "proposed",
         skips=pipe.surplus_gold == "skip",
     )
-    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints)
+    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints, dev_file)
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
     """Docs with gold, with the tokens that the pipeline makes of their texts."""
     return [
         Sample(
-            doc.text, offsets(doc), offsets(nlp.make_doc(doc.text)), read(doc), not has_relations(doc),
+            doc.text,
+            offsets(doc),
+            offsets(nlp.make_doc(doc.text)),
+            read(doc),
+            not has_relations(doc),
             tuple(sentence_starts(doc)),
+            text_id(doc) or "",
         )
         for doc in docs
-    ]  # fmt: skip
+    ]
 
 
 def offsets(doc: Doc) -> Offsets:

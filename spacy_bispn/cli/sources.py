@@ -71,6 +71,10 @@ class Documents:
         self._passed += self._begins(text)
         return self._numbers[self._passed - 1]
 
+    def rewind(self) -> None:
+        """Begin again with the first text that is given to `number`."""
+        self._passed = 0
+
     def _begins(self, text: AnnotatedText) -> bool:
         return not self._by_sentences or text.id.endswith(":0")
 

@@ -1,4 +1,4 @@
-"""Texts to predict on, one after the other: lines of a text file, or objects of JSON Lines."""
+"""Texts to predict on: lines of a text file, objects of JSON Lines, or the files of a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from spacy_bispn.converters import ConversionError, FilePosition, short_repr
-from spacy_bispn.settings import SettingError
+from spacy_bispn.settings import SettingError, Shown
 
 SUFFIXES = (".txt", ".jsonl")
 
@@ -25,12 +25,17 @@ class Source:
 
 
 def stream_texts(path: Path, first: int = 0) -> Iterator[Source]:
-    """The texts of a `.txt` or `.jsonl` file from position `first` on; blank lines do not count.
+    """The texts of a `.txt` or `.jsonl` file, or of a folder, from position `first` on.
 
-    A text without an id has its position as its id. A line that cannot be read is a Source with an error.
+    Of a file each line is a text, blank ones do not count; a text without an id has its position as its id.
+    Of a folder each `.txt` file in it and in its subfolders is a text, whose id is its path in the folder
+    without the suffix; blank ones do not count. What cannot be read is a Source with an error.
 
-    Raises SettingError for another suffix.
+    Raises SettingError for another suffix, and for a folder without `.txt` files.
     """
+    if path.is_dir():
+        yield from islice(_stream_folder(path), first, None)
+        return
     if path.suffix not in SUFFIXES:
         advice = (
             'write one text a line in a .txt file, or one object with the key "text" a line in a .jsonl file'
@@ -41,8 +46,42 @@ def stream_texts(path: Path, first: int = 0) -> Iterator[Source]:
 
 
 def count_texts(path: Path) -> int:
-    """How many texts a file has."""
-    return sum(1 for _ in _lines(path))
+    """How many texts a file or a folder has."""
+    return sum(1 for _ in (_stream_folder(path) if path.is_dir() else _lines(path)))
+
+
+def describe(path: Path, total: int) -> str:
+    """What was taken for a text, and what for none, in words."""
+    if not path.is_dir():
+        return f"{total} texts: the lines of {path} that are not blank"
+    names = [file for file in path.rglob("*") if file.is_file()]
+    taken = text_files(path)
+    return (
+        f"{total} texts: the .txt files of {path} and its subfolders, one text each "
+        f"({len(taken) - total} blank ones and {len(names) - len(taken)} other files are left out)"
+    )
+
+
+def text_files(folder: Path) -> list[Path]:
+    """The `.txt` files of a folder and its subfolders by their paths; hidden ones do not count."""
+    found = (file for file in folder.rglob("*.txt") if file.is_file())
+    return sorted(
+        file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def _stream_folder(folder: Path) -> Iterator[Source]:
+    files = text_files(folder)
+    if not files:
+        advice = "give the folder that holds them, or one .txt or .jsonl file of texts"
+        raise SettingError(str(folder), Shown("a folder without .txt files"), "some, a text each", advice)
+    position = 0
+    for file in files:
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        content = file.read_bytes().removeprefix(BOM_UTF8)
+        if content.strip():
+            yield _decoded(FilePosition(file, "whole file"), content, position, name)
+            position += 1
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -54,16 +93,19 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, content.rstrip(b"\r\n")
 
 
+def _decoded(at: FilePosition, content: bytes, position: int, name: str) -> Source:
+    try:
+        return Source(position, name, at.decode(content))
+    except ConversionError as error:
+        return Source(position, name, "", str(error))
+
+
 def _to_source(at: FilePosition, line: bytes, position: int) -> Source:
+    source = _decoded(at, line, position, str(position))
+    if at.path.suffix == ".txt" or source.error:
+        return source
     try:
-        content = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        wrong = at.error(f"undecodable bytes ({error})", "UTF-8 text", "Save the file as UTF-8.")
-        return Source(position, str(position), "", str(wrong))
-    if at.path.suffix == ".txt":
-        return Source(position, str(position), content)
-    try:
-        item = at.parse(content)
+        item = at.parse(source.text)
         text = at.get(item, "text", str)
         name = item.get("id", position)
         if type(name) not in (str, int):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, Self, TypedDict
 
@@ -10,7 +10,7 @@ from spacy_bispn.converters.cutting import cut, sentences_of
 from spacy_bispn.converters.file_reading import ConversionError
 from spacy_bispn.converters.offsets import Unit
 from spacy_bispn.converters.parsed_item import Counts, ParsedItem
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Kind, Relation
 from spacy_bispn.settings import SettingError
 from spacy_bispn.span_index import SpanIndex
 
@@ -27,6 +27,7 @@ class Rules(TypedDict, total=False):
 
     symmetric: tuple[str, ...]
     negative: tuple[str, ...]
+    rename: Mapping[str, str]
     lenient: bool
     level: str
     starts: Starts
@@ -66,14 +67,36 @@ class Report(Counts):
             f"{len(self.problems)} problems"
         )
 
+    def besides(self) -> str:
+        """What is left to say of a file where texts, entities and relations are counted elsewhere."""
+        dropped = {what: count for what, count in self.dropped.items() if what not in self.kinds}
+        return "; ".join(
+            [
+                f"{self.nested} nested pairs of entities",
+                f"{self.self_relations} relations from an entity to itself",
+                *(
+                    f"{verb}: {', '.join(f'{count} {what}' for what, count in sorted(counts.items()))}"
+                    for verb, counts in (("not read", dropped), ("noted", self.noted))
+                    if counts
+                ),
+                f"{len(self.problems)} problems",
+            ]
+        )
+
     @property
     def discontiguous(self) -> int:
         """Mentions in several places, dropped or covered by one span."""
         return self.dropped[DISCONTIGUOUS[0]] + self.noted[DISCONTIGUOUS[1]]
 
+    def lost(self, kind: Kind) -> dict[str, int]:
+        """What the reader left out of one kind, and why; what it read is this and what is left."""
+        twice = {"entities": self.duplicate_entities, "relations": self.duplicate_relations}.get(kind)
+        return super().lost(kind) | ({f"duplicate {kind}": twice} if twice else {})
+
     def as_json(self) -> dict[str, Any]:
         """Every field as plain values, and how many mentions were in several places."""
-        return vars(self) | {
+        shown = {name: value for name, value in vars(self).items() if name != "kinds"}
+        return shown | {
             "discontiguous": self.discontiguous,
             "dropped": dict(self.dropped),
             "noted": dict(self.noted),
@@ -87,18 +110,22 @@ class Conversion:
 
     symmetric: the relation labels without a direction; their head is the earlier entity.
     negative: labels that say that there is no relation; such relations are dropped and counted.
+    rename: new labels of entities and relations by those of the file. Symmetric and negative are what has
+        such a label before or after. What becomes equal is dropped and counted.
     offsets: what the offsets of the file count, where these are not tokens.
     lenient: whether an item that cannot be read is skipped, its error in the report, or raises.
     level: what becomes a text: a "sentence", a whole "document" (all that an item of the file has), or so
         many sentences as a number says.
     starts: says where the sentences of a text begin, where its file does not; needed to cut such texts.
     measure: is given every text before it is cut, and where its sentences begin if its file says so.
+    labels: those of the file, before they are renamed.
     take: is given every text as soon as it is read, for files larger than memory; without it they
         are kept in `texts`.
     """
 
     symmetric: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
     lenient: bool = False
     level: str = "document"
     starts: Starts | None = None
@@ -107,11 +134,16 @@ class Conversion:
     offsets: Unit = "characters"
     texts: list[AnnotatedText] = field(default_factory=list)
     report: Report = field(default_factory=Report)
+    labels: dict[Kind, set[str]] = field(default_factory=lambda: {"entities": set(), "relations": set()})
     _ids: set[str] = field(default_factory=set, repr=False)
     _annotated: dict[int, int] = field(default_factory=dict, repr=False)  # hashes: of texts, of their gold
 
     def __post_init__(self) -> None:
         sentences_of(self.level)  # raises
+        self.symmetric, self.negative = (
+            tuple(dict.fromkeys([*labels, *(self.rename[label] for label in labels if label in self.rename)]))
+            for labels in (self.symmetric, self.negative)
+        )
 
     def add_item(
         self, parse: Callable[Concatenate[ParsedItem, P], None], *args: P.args, **named: P.kwargs
@@ -129,6 +161,7 @@ class Conversion:
             self.report.errors.append(str(error))
             return
         self.report.dropped += item.dropped
+        self.report.kinds |= item.kinds
         self.report.noted += item.noted
         self.report.problems += item.problems
         for given, own in item.texts:
@@ -157,7 +190,7 @@ class Conversion:
             expected = "document, as this file does not say where sentences begin"
             raise SettingError("level", self.level, expected, "give `starts`, or leave out the level")
         passages, lost = cut(text, own or self.starts(text), sentences)  # type: ignore[misc]
-        self.report.drop(ACROSS, lost)
+        self.report.drop(ACROSS, lost, "relations")
         return passages
 
     def _compare(self, text: AnnotatedText) -> None:
@@ -169,15 +202,49 @@ class Conversion:
             self.report.problem(text.id, "an earlier text has the same words and other annotations")
 
     def _distinct(self, text: AnnotatedText) -> AnnotatedText:
-        """A text without duplicates and negatives, which are counted."""
+        """A text with new labels, without duplicates and negatives, which are counted."""
         entities, relations = text.extraction.entities, text.extraction.relations
-        positive = [relation for relation in relations if relation.label not in self.negative]
+        self.labels["entities"].update(entity.label for entity in entities)
+        self.labels["relations"].update(relation.label for relation in relations)
+        positive = [
+            relation
+            for relation in relations
+            if not {relation.label, self._name(relation.label)} & {*self.negative}
+        ]
         kept_entities = tuple(dict.fromkeys(entities))
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
         self.report.duplicate_entities += len(entities) - len(kept_entities)
         self.report.duplicate_relations += len(positive) - len(kept_relations)
-        self.report.drop("negative relations", len(relations) - len(positive))
-        return replace(text, extraction=Extraction(kept_entities, kept_relations))
+        self.report.drop("negative relations", len(relations) - len(positive), "relations")
+        distinct = Extraction(kept_entities, kept_relations)
+        return replace(text, extraction=self._renamed(distinct) if self.rename else distinct)
+
+    def _renamed(self, given: Extraction) -> Extraction:
+        """The same with new labels; what these make equal is counted."""
+
+        def renamed(entity: Entity) -> Entity:
+            return replace(entity, label=self._name(entity.label))
+
+        for label in [*(one.label for one in given.entities), *(one.label for one in given.relations)]:
+            if label in self.rename:
+                self.report.note(f"labels {label!r} renamed to {self._name(label)!r}")
+        entities = tuple(dict.fromkeys(map(renamed, given.entities)))
+        relations = tuple(
+            dict.fromkeys(
+                self._orient(Relation(renamed(x.head), renamed(x.tail), self._name(x.label), x.score))
+                for x in given.relations
+            )
+        )
+        equal: list[tuple[Kind, int]] = [
+            ("entities", len(given.entities) - len(entities)),
+            ("relations", len(given.relations) - len(relations)),
+        ]
+        for kind, count in equal:
+            self.report.drop(f"{kind} that new labels make equal to others", count, kind)
+        return Extraction(entities, relations)
+
+    def _name(self, label: str) -> str:
+        return self.rename.get(label, label)
 
     def _keep(self, text: AnnotatedText) -> None:
         """Hand a text on, and count what is in it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -104,12 +103,11 @@ def extract(
         or the layer's first feature that is neither a flag nor a number. What has no value is labelled by
         its layer's name.
     """
-    dropped: Counter[str] = Counter()
     read = [one for one in layers.spans.values() if not _is_linguistic(one.layer)]
     arcs = [one for one in layers.links if not _is_linguistic(one.layer)]
     for layer in [*(one.layer for one in layers.spans.values()), *(one.layer for one in layers.links)]:
         if _is_linguistic(layer) and not is_structure(layer):
-            dropped[f"annotations of the layer {short_name(layer)}"] += 1
+            parsed.drop(f"annotations of the layer {short_name(layer)}")
     chosen = _label_features([*read, *arcs], layers.features, label_feature)
     label = _Labeller(parsed, chosen)
 
@@ -118,7 +116,7 @@ def extract(
         if _is_linguistic(span.layer):
             continue
         if span.start == span.end:
-            dropped["annotations of no characters"] += 1
+            parsed.drop("annotations of no characters", of="entities")
             continue
         entities[key] = Entity(span.start, span.end, label(span))
     relations = []
@@ -128,12 +126,11 @@ def extract(
         if len(known) == 2:
             relations.append(Relation(known[0], known[1], label(arc)))
         elif len(ends) == 2 and all(end in layers.spans for end in ends):
-            dropped["relations of annotations that are not read"] += 1
+            parsed.drop("relations of annotations that are not read", of="relations")
         else:
-            dropped["relations of annotations that are not there"] += 1
+            parsed.drop("relations of annotations that are not there", of="relations")
             what = f"a relation of {short_name(arc.layer)} was dropped, an annotation it joins is not there"
             parsed.problem(text_id, f"{arc.position.item}: {what}")
-    parsed.dropped += dropped
     return list(entities.values()), relations
 
 

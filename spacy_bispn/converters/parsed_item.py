@@ -9,7 +9,7 @@ from typing import Any
 
 from spacy_bispn.converters.file_reading import FilePosition
 from spacy_bispn.converters.offsets import FILLER, TRIMMED, WORDS, Gathered, Unit, spread
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after, trimmed
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Kind, Relation, spaces_after, trimmed
 
 
 @dataclass
@@ -17,15 +17,23 @@ class Counts:
     """What was left out of a corpus, what is worth knowing of it, and single places to look at.
 
     dropped, noted: how many of what, in words; what is noted was kept. problems: (text id, what) pairs.
+    kinds: which of the words of `dropped` mean texts, entities or relations.
     """
 
     dropped: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, Kind] = field(default_factory=dict)
     noted: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
-    def drop(self, what: str, count: int = 1) -> None:
-        """Count what a reader left out."""
+    def drop(self, what: str, count: int = 1, of: Kind | None = None) -> None:
+        """Count what a reader left out; `of` says that these are whole texts, entities or relations."""
         self.dropped += Counter({what: count})
+        if of is not None:
+            self.kinds[what] = of
+
+    def lost(self, kind: Kind) -> dict[str, int]:
+        """What was left out of one kind, and why."""
+        return {what: count for what, count in self.dropped.items() if self.kinds.get(what) == kind}
 
     def note(self, what: str, count: int = 1) -> None:
         """Count what a reader kept and a user should know of."""
@@ -120,8 +128,8 @@ class ParsedItem(Counts):
                 "but white space",
             )
         kept = [one for one in relations if one.head not in blank and one.tail not in blank]
-        self.drop("entities of white space alone", len(blank))
-        self.drop("relations of entities of white space alone", len(relations) - len(kept))
+        self.drop("entities of white space alone", len(blank), "entities")
+        self.drop("relations of entities of white space alone", len(relations) - len(kept), "relations")
         self.note(TRIMMED, sum(old != new and old not in blank for old, new in moved.items()))
         return Extraction(
             tuple(moved[one] for one in entities if one not in blank),

@@ -57,7 +57,7 @@ def single_span(
     ordered = sorted(fragments)
     if any(text[end:start].strip() for (_, end), (start, _) in pairwise(ordered)):
         if discontiguous == "drop":
-            parsed.drop(DISCONTIGUOUS[0])
+            parsed.drop(DISCONTIGUOUS[0], of="entities")
             return None
         parsed.note(DISCONTIGUOUS[1])
     return ordered[0][0], max(end for _, end in ordered)
@@ -141,7 +141,7 @@ def relate_concepts(
     if not couples:
         absent = [name for name in (head, tail) if not mentions.get(name)]
         why = f"no mention of {' and '.join(map(repr, absent))}" if absent else "one mention for both ends"
-        parsed.drop("relations between concepts without a pair of mentions")
+        parsed.drop("relations between concepts without a pair of mentions", of="relations")
         parsed.problem(text_id, f"{position.item}: a {label!r} relation was dropped, {why}")
         return []
     if pairs == "nearest":

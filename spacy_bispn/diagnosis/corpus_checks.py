@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spacy_bispn.diagnosis.near_duplicates import LEAST, SIZE, near_duplicates
+from spacy_bispn.diagnosis.near_duplicates import LEAST, SIZE, near_duplicates, spelled
 from spacy_bispn.records import Entity, Extraction, Relation
 
 FEW = 20  # examples: a label with fewer is hardly learnt
@@ -23,6 +23,7 @@ class Sample:
     words: character offsets of the corpus's own tokens. tokens: character offsets of the tokens that the
     pipeline makes of the text. unannotated: whether its relations are not annotated, not even as none.
     sentences: the characters where they begin.
+    id: that of the text in its corpus, if it has one.
     """
 
     text: str
@@ -31,6 +32,17 @@ class Sample:
     extraction: Extraction
     unannotated: bool = False
     sentences: tuple[int, ...] = ()
+    id: str = ""
+
+    @property
+    def named(self) -> str:
+        """The text behind its id."""
+        return f"{self.id}: {self.text}" if self.id else self.text
+
+    @property
+    def spelling(self) -> list[str]:
+        """The corpus's own tokens."""
+        return [self.text[start:end] for start, end in self.words]
 
 
 @dataclass(frozen=True)
@@ -53,21 +65,21 @@ class Finding:
 
 
 def check_corpus(
-    train: Sequence[Sample], dev: Sequence[Sample], symmetric: Sequence[str]
+    train: Sequence[Sample], dev: Sequence[Sample], symmetric: Sequence[str], dev_file: str
 ) -> Iterator[Finding]:
-    """All findings that do not depend on the settings of the model."""
+    """All findings that do not depend on the settings of the model; `dev_file` is where dev is read from."""
     yield from check_unannotated(train)
     for split, samples in (("train", train), ("dev", dev)):
         yield from check_tokens(split, samples)
     yield from check_labels(train, dev)
     yield from check_symmetric(train, symmetric)
     yield from check_triples(train, dev, symmetric)
-    yield from check_recurrence(train, dev)
+    yield from check_recurrence(train, dev, dev_file)
 
 
 def check_unannotated(train: Sequence[Sample]) -> Iterator[Finding]:
     """Texts without annotation of relations, which are not learnt from."""
-    texts = [sample.text for sample in train if sample.unannotated]
+    texts = [sample.named for sample in train if sample.unannotated]
     if texts:
         yield Finding(
             "warning", "silent", "train", len(texts), len(train),
@@ -87,7 +99,7 @@ def check_tokens(split: str, samples: Sequence[Sample]) -> Iterator[Finding]:
             "can be predicted: set nlp.tokenizer to that of the corpus, or to "
             "spacy-bispn.PunctuationTokenizer.v1.", shown(cut),
         )  # fmt: skip
-    other = [sample.text for sample in samples if sample.words != sample.tokens]
+    other = [sample.named for sample in samples if sample.words != sample.tokens]
     if other:
         yield Finding(
             "note", "other_tokens", split, len(other), len(samples),
@@ -111,7 +123,8 @@ def check_labels(train: Sequence[Sample], dev: Sequence[Sample]) -> Iterator[Fin
             yield Finding(
                 "warning", f"few_{kind}", "train", len(few), len(learnt),
                 f"labels of {kind} have fewer than {FEW} examples and will hardly be learnt: annotate more, "
-                f"merge them with others or leave them out.", named(few),
+                f"merge them with others (`spacy bispn convert --rename OLD=NEW`) or leave them out.",
+                named(few),
             )  # fmt: skip
         new = {label: count for label, count in seen.items() if label not in learnt}
         if new:
@@ -158,16 +171,18 @@ def check_triples(
         )  # fmt: skip
 
 
-def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample]) -> Iterator[Finding]:
+def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample], dev_file: str) -> Iterator[Finding]:
     """Texts of dev that are nearly the same as one of train."""
-    pairs = near_duplicates([spelled(sample) for sample in train], [spelled(sample) for sample in dev])
+    learnt, seen = ([spelled(sample.spelling) for sample in split] for split in (train, dev))
+    pairs = near_duplicates(learnt, seen)
     if pairs:
         pairs.sort(key=lambda pair: -pair[2])
         yield Finding(
             "warning", "recurring", "dev", len(pairs), len(dev),
             f"texts are nearly the same as one of train (Jaccard index of {SIZE}-word shingles at least "
-            f"{LEAST}): scores on them measure memorization. Remove them from one of the splits.",
-            tuple(f"{score:.2f}: {clip(dev[index].text)}" for _, index, score in pairs[:SHOWN]),
+            f"{LEAST}): scores on them measure memorization. Convert train again with "
+            f"`spacy bispn convert --drop-recurring {dev_file}`, which leaves them out of it.",
+            tuple(f"{score:.2f}: {clip(dev[index].named)}" for _, index, score in pairs[:SHOWN]),
         )  # fmt: skip
 
 
@@ -183,15 +198,9 @@ def inside(sample: Sample, entity: Entity) -> bool:
     return bool(within) and (within[0][0] < entity.start or entity.end < within[-1][1])
 
 
-def spelled(sample: Sample) -> list[str]:
-    """The words of a text in lower case, without punctuation and space."""
-    words = (sample.text[start:end].lower() for start, end in sample.words)
-    return [word for word in words if any(map(str.isalnum, word))]
-
-
 def mention(sample: Sample, entity: Entity) -> str:
     """An entity as an example: its words, its label, and the text that it is in."""
-    return f"{clip(sample.text[entity.start : entity.end])} ({entity.label}) in {clip(sample.text)}"
+    return f"{clip(sample.text[entity.start : entity.end])} ({entity.label}) in {clip(sample.named)}"
 
 
 def named(counts: dict[str, int]) -> tuple[str, ...]:

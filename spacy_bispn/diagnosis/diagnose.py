@@ -35,9 +35,13 @@ class Diagnosis:
 
 
 def diagnose(
-    train: Sequence[Sample], dev: Sequence[Sample], settings: CorpusSettings, constraints: Constraints
+    train: Sequence[Sample],
+    dev: Sequence[Sample],
+    settings: CorpusSettings,
+    constraints: Constraints,
+    dev_file: str = "dev.spacy",
 ) -> Diagnosis:
-    """Look for likely problems, and recommend settings. `dev` may be empty.
+    """Look for likely problems, and recommend settings. `dev` may be empty; `dev_file` is where it is from.
 
     Raises ValueError if no text of `train` has a relation.
     """
@@ -54,7 +58,7 @@ def diagnose(
     given = (("train", train), ("dev", dev)) if dev else (("train", train),)
     splits = [Split(name, samples, constraints, labels) for name, samples in given]
     recommended = recommend(splits, constraints)
-    findings = [*check_corpus(train, dev, constraints.symmetric)]
+    findings = [*check_corpus(train, dev, constraints.symmetric, dev_file)]
     measures: dict[str, Measures] = {}
     for split in splits:
         cut = split.cut(settings.window, settings.overlap)
@@ -180,8 +184,8 @@ def check_pieces(split: Split) -> Iterator[Finding]:
         ]  # fmt: skip
         on_span, on_pair = occupied(share, split.constraints.symmetric)
         span_total, pair_total = span_total + len(on_span), pair_total + len(on_pair)
-        spans += [sample.text for count in on_span.values() if count > COPIES]
-        pairs += [sample.text for count in on_pair.values() if count > COPIES]
+        spans += [sample.named for count in on_span.values() if count > COPIES]
+        pairs += [sample.named for count in on_pair.values() if count > COPIES]
     if widened:
         yield Finding(
             "warning", "inside_piece", split.name, len(widened), total,

@@ -1,7 +1,9 @@
 """The only user of transformers: load an encoder, make one, rebuild one without any network."""
 
 import json
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -11,6 +13,7 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
+from transformers.utils import logging
 
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
@@ -106,7 +109,11 @@ class PretrainedEncoder(Settings):
     )
 
     def load(self, texts: Iterable[str]) -> Encoder:
-        """Raises ValueError if there is no such model, no fast tokenizer or another kind of model."""
+        """Raises ValueError if there is no such model, no fast tokenizer or another kind of model.
+
+        Warns of weights that the files do not have, and that would be random. What they have beyond an
+        encoder (a pooling layer, heads of other tasks) is not used, and nothing is said of it.
+        """
         try:
             config = AutoConfig.from_pretrained(self.name)
         except (OSError, ValueError) as error:
@@ -114,7 +121,10 @@ class PretrainedEncoder(Settings):
         family = family_of(config.model_type, self.name)
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
-            model = AutoModel.from_pretrained(self.name, **family.loading)
+            with _without_load_report():
+                model, found = AutoModel.from_pretrained(
+                    self.name, output_loading_info=True, **family.loading
+                )
         # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
         except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
             raise self._unreadable(error) from error
@@ -122,6 +132,13 @@ class PretrainedEncoder(Settings):
             raise ValueError(
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
                 f"offsets: choose a model with a tokenizer.json."
+            )
+        if missing := sorted(found["missing_keys"]):
+            warnings.warn(
+                f"{len(missing)} weights of the encoder {self.name!r} are not in its files and are random "
+                f"({', '.join(missing[:3])}...), expected all of them: fetch the files again, or choose a "
+                f"complete model.",
+                stacklevel=1,
             )
         special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
         return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
@@ -134,6 +151,17 @@ class PretrainedEncoder(Settings):
             f"weights and tokenizer.json: correct `name` in the encoder block of the config "
             f"({str(error).strip()[:200]})."
         )
+
+
+@contextmanager
+def _without_load_report() -> Iterator[None]:
+    """Keep transformers from listing, at every loading, the weights that nobody needs."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 @dataclass(frozen=True)

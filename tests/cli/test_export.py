@@ -42,7 +42,7 @@ def test_export_biorelex(run: Run, tmp_path: Path) -> None:
     run("convert", source, tmp_path / "a.spacy", "--punctuation")
     run("export", tmp_path / "a.spacy", tmp_path / "out.json", "-f", "biorelex")
     (sentence,) = json.loads((tmp_path / "out.json").read_text("utf8"))
-    assert (sentence["id"], sentence["text"]) == ("0", BIORELEX[0]["text"])
+    assert (sentence["id"], sentence["text"]) == ("b1", BIORELEX[0]["text"])
     assert sentence["interactions"] == [{"participants": [0, 1], "type": "bind", "label": 1}]
 
 

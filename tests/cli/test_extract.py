@@ -381,3 +381,56 @@ def test_long_streams_are_cut_into_segments(nlp: Language, monkeypatch: pytest.M
     monkeypatch.setattr(extract, "SEGMENT", 1)
     found = [(x.position, str(doc)) for x, doc in extract.annotate(nlp, numbered(7), 2, 1)]
     assert found == [(number, TEXTS[number]) for number in range(7)]
+
+
+def folder_of_texts(path: Path) -> Path:
+    (path / "b" / "c").mkdir(parents=True)
+    (path / ".hidden").mkdir()
+    files = {
+        "two.txt": b"Tem2 binds Dal92.\n\nTwice.\n",
+        "b/c/one.v1.txt": b"\xef\xbb\xbfTem1 binds Dal7.",
+        "b/bad.txt": b"Tem \xff",
+        "b/empty.txt": b"",
+        "blank.txt": b" \n",
+        ".hidden/no.txt": b"no",
+        "notes.md": b"no text",
+    }
+    for name, content in files.items():
+        (path / name).write_bytes(content)
+    return path
+
+
+def test_a_folder_has_a_text_a_file(model: Path, tmp_path: Path) -> None:
+    source, output = folder_of_texts(tmp_path / "in"), tmp_path / "out.jsonl"
+    said = " ".join(run(model, source, output, code=1).output.split())
+    assert "3 texts: the .txt files of" in said and "1 of 3 texts failed" in said
+    assert "2 blank ones and 2 other files are left out" in said
+    texts = read_jsonl(output).texts
+    assert [(text.id, text.text) for text in texts] == [
+        ("b/c/one.v1", "Tem1 binds Dal7."), ("two", "Tem2 binds Dal92.\n\nTwice.\n")
+    ]  # fmt: skip
+    ((failed),) = errors(output)
+    assert failed["id"] == "b/bad" and "bad.txt, whole file: found undecodable bytes" in failed["error"]
+    assert count_texts(source) == 3 and [x.id for x in stream_texts(source, 2)] == ["two"]
+
+
+def test_a_folder_goes_on_where_it_stopped(model: Path, tmp_path: Path) -> None:
+    source, output = folder_of_texts(tmp_path / "in"), tmp_path / "out.jsonl"
+    run(model, source, output, code=1)
+    whole = output.read_bytes()
+    output.write_bytes(whole[: len(whole) // 2])
+    run(model, source, output, "--resume", code=1)
+    assert output.read_bytes() == whole
+
+
+def test_a_folder_without_texts_is_refused(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    said = " ".join(run(model, tmp_path / "in", tmp_path / "out.jsonl", code=1).output.split())
+    for part in ("a folder without .txt files", "expected some, a text each", "give the folder that holds"):
+        assert part in said
+
+
+def test_lines_are_said_to_be_the_texts(model: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.txt", TEXTS[:2])
+    said = " ".join(run(model, source, tmp_path / "out.jsonl").output.split())
+    assert "2 texts: the lines of" in said and "that are not blank" in said

@@ -86,13 +86,56 @@ def test_a_role_is_numbered_by_its_corpus_not_by_its_event(save):
     labels = [[link.label for link in text.extraction.relations] for text in conversion.texts]
     assert labels == [["Site", "Arg2", "Using"], ["Site", "Arg1"]]
     assert conversion.report.noted == {
-        "numbers left out of roles, which brat numbers where they repeat": 1,
+        "roles 'Site2' read as 'Site'": 1,
         "roles 'Using5' read as 'Using', which no event has": 1,
         "texts annotated otherwise than an earlier copy of them": 1,
     }
     # alone, nothing says that Arg2 is a role of its own
     (text,) = read_brat(folder / "doc.ann").texts
     assert [link.label for link in text.extraction.relations] == ["Site", "Arg", "Using"]
+
+
+CONF = """\
+[entities]
+Theme2\tA:B
+[events]
+# Ghost:<ENTITY>
+<GAS>=Gas|Material
+!Process
+\tOperation\tTarget*:<ENTITY>, Site{2}:<GAS>, H2O?:Material,Arg1:Gas, Arg2:Gas
+[attributes]
+Negated\tArg:<EVENT>
+"""
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_roles_are_those_that_annotation_conf_declares(save, tmp_path, place):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    roles = "Target1:T1 Target12:T1 Site2:T3 H2O:T1 H2O2:T3 Arg1:T1 Arg2:T3 Theme2:T1 Ghost1:T1"
+    (folder / "a.txt").write_text(TEXT)
+    (folder / "a.ann").write_text(MENTIONS + f"E1\tOperation:T2 {roles}\n")
+    (folder / place / "annotation.conf").write_text(CONF)
+    conversion = read_brat(folder)
+    labels = [link.label for link in conversion.texts[0].extraction.relations]
+    assert labels == ["Target", "Site", "H2O", "H2O", "Arg1", "Arg2", "Theme", "Ghost1"]
+    assert conversion.report.duplicate_relations == 1  # Target1 and Target12 of the same mention
+    assert conversion.report.noted == {
+        "roles declared in annotation.conf": 5,
+        "roles 'Target1' read as 'Target'": 1,
+        "roles 'Target12' read as 'Target'": 1,
+        "roles 'Site2' read as 'Site'": 1,
+        "roles 'H2O2' read as 'H2O'": 1,
+        "roles 'Theme2' read as 'Theme', which no event has": 1,
+    }
+
+
+def test_a_numbered_role_follows_the_corpus_where_nothing_is_declared(save):
+    save(MENTIONS + "E1\tOperation:T2 Site:T1 Site1:T3\n", name="other")
+    conversion = read_brat(save(MENTIONS + "E1\tOperation:T2 Site2:T1\n"))
+    labels = [[link.label for link in text.extraction.relations] for text in conversion.texts]
+    assert labels == [["Site"], ["Site", "Site1"]]
+    assert conversion.report.noted["roles 'Site1' kept beside 'Site', see --rename"] == 1
 
 
 def test_what_cannot_be_decoded_is_an_error_of_its_document_alone(save):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
     BertConfig,
@@ -108,6 +110,24 @@ def test_a_pretrained_encoder_has_the_weights_of_its_folder(folder: Path) -> Non
     for name, weight in encoder.model.state_dict().items():
         assert torch.equal(weight, original[name])
         assert "pooler" not in name, "nothing is built that is not used"
+
+
+@pytest.mark.parametrize(("gone", "missing"), [("", 0), ("pooler", 0), ("encoder.layer.0.output", 4)])
+def test_only_weights_that_are_missing_are_reported(
+    folder: Path, gone: str, missing: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    weights = load_file(folder / "model.safetensors")
+    assert any("pooler" in name for name in weights), "more than an encoder needs"
+    kept = {name: value for name, value in weights.items() if not gone or gone not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        PretrainedEncoder(str(folder)).load([])
+    said = [str(one.message) for one in found]
+    assert capfd.readouterr() == ("", "")
+    assert len(said) == (1 if missing else 0)
+    for part in (f"{missing} weights of the encoder", "expected all of them", "fetch the files again"):
+        assert not missing or part in said[0]
 
 
 def test_the_tokenizer_neither_cuts_nor_pads(folder: Path) -> None:

@@ -129,7 +129,7 @@ def parse_document(
     layout = find_layout(document, annotations, parsed.measured)
     text = layout.text
     if not text.strip():
-        parsed.drop("documents without text")
+        parsed.drop("documents without text", of="texts")
         parsed.problem(text_id, "left out: there is no text in it")
         return
     parsed.note(layout.about, bool(layout.about))
@@ -214,7 +214,7 @@ def _mention(
     discontiguous: Discontiguous,
 ) -> Entity | None:
     if not fragments:
-        parsed.drop("annotations without a location")
+        parsed.drop("annotations without a location", of="entities")
         return None
     label = next((value for key, value in _infons(annotation) if key == "type"), "")
     if not label:
@@ -245,7 +245,7 @@ def _relations(
         ends = [value for key, value in infons if key not in RELATION_LABELS and value in known.concepts]
         if len(ends) != 2:
             what = f"{len(ends)} of its infons name a concept of a mention, expected 2"
-            parsed.drop("relations between concepts without a pair of mentions")
+            parsed.drop("relations between concepts without a pair of mentions", of="relations")
             parsed.problem(text_id, f"{link.position.item}: a {label!r} relation was dropped, {what}")
             return []
         _drop_infons(parsed, [(key, value) for key, value in infons if value not in ends])
@@ -260,10 +260,10 @@ def _relations(
         advice = "Add the annotation, or remove the relation."
         raise link.position.error(f"a node with refid {unknown[0]!r}", expected, advice)
     if len(nodes) > 2:
-        parsed.drop("relations with more than two ends")
+        parsed.drop("relations with more than two ends", of="relations")
         return []
     if any(known.is_relation(name) for name in ids):
-        parsed.drop("relations of relations")
+        parsed.drop("relations of relations", of="relations")
         return []
     if nodes[0][1] in TAIL_ROLES and nodes[1][1] in HEAD_ROLES:
         ids.reverse()
@@ -272,6 +272,6 @@ def _relations(
         either = ChainMap(known.mentions, known.concepts)
         return relate_concepts(parsed, link.position, text_id, (head, tail, label), either, pairs)
     if not known.mentions[head] or not known.mentions[tail]:
-        parsed.drop("relations of dropped mentions")
+        parsed.drop("relations of dropped mentions", of="relations")
         return []
     return [Relation(known.mentions[head][0], known.mentions[tail][0], label)]

@@ -94,7 +94,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -
         parsed.drop_keys(interaction, ("participants", "label", "type"), "interactions")
     joined = [list(_relations(position, interaction, clusters)) for interaction in interactions]
     relations = [relation for found in joined for relation in found]
-    parsed.drop("interactions of a cluster without a mention", joined.count([]))
+    parsed.drop("interactions of a cluster without a mention", joined.count([]), "relations")
     parsed.add(position, text_id, text, entities, relations)
 
 

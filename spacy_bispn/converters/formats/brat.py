@@ -11,8 +11,7 @@ trigger to each argument, labelled by the argument's role. An event as an argume
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
@@ -27,6 +26,7 @@ from spacy_bispn.converters import (
     read_text,
     short_repr,
 )
+from spacy_bispn.converters.brat_roles import CONFIG, Roles
 from spacy_bispn.converters.brat_writing import write_brat
 from spacy_bispn.converters.offsets import Offsets, unit_of
 from spacy_bispn.converters.standoff import (
@@ -40,7 +40,6 @@ from spacy_bispn.converters.standoff import (
 )
 from spacy_bispn.records import Entity, Relation
 
-NUMBERED = "numbers left out of roles, which brat numbers where they repeat"
 IGNORED = {"*": "equivalences", "N": "normalisations", "#": "notes", **dict.fromkeys("AM", "attributes")}
 WHOLE, PARTS = ".ann", (".a1", ".a2", ".rel", ".co")  # suffixes: all of a document's annotations, or some
 
@@ -78,7 +77,9 @@ def read_brat(
     """
     documents = _documents(path)
     conversion = Conversion(**rules, offsets=unit_of(offsets))
-    conversion.add_items(_parse, ((files,) for files in documents), discontiguous, _roles(chain(*documents)))
+    roles = Roles.find(path if path.is_dir() else path.parent, chain(*documents))
+    conversion.report.note(f"roles declared in {CONFIG}", len(roles.declared))
+    conversion.add_items(_parse, ((files,) for files in documents), discontiguous, roles)
     if path.is_dir():
         read = {file for files in documents for file in files}
         unread = [file for suffix in PARTS for file in path.glob(f"[!.]*{suffix}") if file not in read]
@@ -90,7 +91,7 @@ def read_brat(
         for text in sorted(path.glob("[!.]*.txt")):
             if text.stem not in stems:
                 what = f"left out: there is no {text.stem}.ann beside {text.name}"
-                conversion.report.drop("texts without annotations")
+                conversion.report.drop("texts without annotations", of="texts")
                 conversion.report.problem(text.stem, what)
     return conversion
 
@@ -115,9 +116,7 @@ def _annotation_files(path: Path) -> list[Path]:
     return [whole] if whole.is_file() or not parts else parts
 
 
-def _parse(
-    parsed: ParsedItem, files: list[Path], discontiguous: Discontiguous, roles: Collection[str]
-) -> None:
+def _parse(parsed: ParsedItem, files: list[Path], discontiguous: Discontiguous, roles: Roles) -> None:
     path = files[0]
     text_file = path.with_suffix(".txt")
     for file in (path, text_file):
@@ -160,7 +159,7 @@ def _parse(
         for head_id, tail_id, label in _links(parsed, line, roles):
             head, tail = resolve(line.position, head_id), resolve(line.position, tail_id)
             if head is None or tail is None:
-                parsed.drop("relations of dropped mentions")
+                parsed.drop("relations of dropped mentions", of="relations")
             else:
                 relations.append(Relation(head, tail, label))
     entities = [mention for mention in mentions.values() if mention is not None]
@@ -225,7 +224,7 @@ def _resolver(
     return resolve
 
 
-def _links(parsed: ParsedItem, line: Line, roles: Collection[str]) -> Iterator[tuple[str, str, str]]:
+def _links(parsed: ParsedItem, line: Line, roles: Roles) -> Iterator[tuple[str, str, str]]:
     """The relations of a line, as ids of head and tail, and label."""
     if line.id[0] in "RE" and line.claimed and line.claimed.strip():
         parsed.drop("values behind the arguments of relations and events")
@@ -240,13 +239,8 @@ def _links(parsed: ParsedItem, line: Line, roles: Collection[str]) -> Iterator[t
         yield (tail, head, label) if (first, second) == ("Arg2", "Arg1") else (head, tail, label)
     elif line.id[0] == "E":
         (_, trigger), *arguments = _arguments(line)
-        beside = {role for role, _ in arguments}
         for role, argument in arguments:
-            label = _without_number(role, beside, roles)
-            if label != role:
-                known = label in roles
-                parsed.note(NUMBERED if known else f"roles {role!r} read as {label!r}, which no event has")
-            yield trigger, argument, label
+            yield trigger, argument, roles.name(parsed, role)
 
 
 def _arguments(line: Line) -> list[tuple[str, str]]:
@@ -257,26 +251,3 @@ def _arguments(line: Line) -> list[tuple[str, str]]:
         expected = "Label Arg1:ID Arg2:ID" if line.id[0] == "R" else "Type:TRIGGER Role:ID ..."
         raise line.position.error(short_repr(line.body), expected, "Correct the line.")
     return [(name, argument) for name, _, argument in parts]
-
-
-def _roles(files: Iterable[Path]) -> set[str]:
-    """The roles of all events in files, as they stand; what is wrong with a file is found when it is read."""
-    found: set[str] = set()
-    for file in files:
-        with suppress(OSError, UnicodeDecodeError):
-            for line in file.read_text("utf-8").splitlines():
-                if line.startswith("E"):
-                    found.update(word.rpartition(":")[0] for word in line.split()[2:])
-    return found
-
-
-def _without_number(role: str, beside: Collection[str], roles: Collection[str]) -> str:
-    """A role without the number that brat gives it where it repeats.
-
-    `Theme2` beside `Theme` is a second argument of the same role, and so is a `Site2` that goes with `Theme2`
-    or whose `Site` was taken away. `Arg2` is a role of its own where the corpus has an `Arg1`.
-    """
-    numbered = re.fullmatch(r"(.+?)([2-9]|[1-9][0-9]+)", role)
-    if numbered is None or (numbered[1] not in beside and f"{numbered[1]}1" in roles):
-        return role
-    return numbered[1]

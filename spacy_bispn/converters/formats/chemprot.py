@@ -28,7 +28,7 @@ from spacy_bispn.converters import (
 )
 from spacy_bispn.converters.offsets import Offsets, unit_of
 from spacy_bispn.converters.standoff import Claim, check_claims, marked_text, read_number
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.records import Entity, Kind, Relation
 
 ABSTRACTS = "abstrac"  # DrugProt's own file lacks the t
 ENTITIES, RELATIONS, GOLD = "entit", "relation", "gold_standard"
@@ -63,9 +63,10 @@ def read_chemprot(path: Path, *, offsets: Offsets = "characters", **rules: Unpac
         known.add(columns[0])
         rows = mentions.get(columns[0], []), links.get(columns[0], [])
         conversion.add_item(_parse, position, columns, *rows)
-    for what, found in (("entities", mentions), ("relations", links)):
+    kinds: list[tuple[Kind, dict[str, list[Row]]]] = [("entities", mentions), ("relations", links)]
+    for what, found in kinds:
         lost = {text_id: rows for text_id, rows in found.items() if text_id not in known}
-        conversion.report.drop(f"{what} of abstracts that are not there", sum(map(len, lost.values())))
+        conversion.report.drop(f"{what} of abstracts that are not there", sum(map(len, lost.values())), what)
         for text_id in lost:
             conversion.report.problem(text_id, f"{what} left out: {abstracts.name} has no such abstract")
     return conversion
@@ -110,7 +111,7 @@ def _relations(
     parsed.note("relations of groups that the task does not score", columns[2].strip() == "N")
     absent = [end for end in ends if end not in known]
     if absent:
-        parsed.drop("relations of entities that are not there")
+        parsed.drop("relations of entities that are not there", of="relations")
         what = f"a {label!r} relation was dropped, there is no entity {' and '.join(absent)}"
         parsed.problem(text_id, f"{position.item}: {what}")
         return

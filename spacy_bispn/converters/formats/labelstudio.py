@@ -121,7 +121,7 @@ def _parse_results(
         entities = (
             [Entity(start, end, label) for label in position.strings(value, kind)] if kind in value else []
         )
-        parsed.drop("regions without a label", not entities)
+        parsed.drop("regions without a label", not entities, "entities")
         # Two sets of labels give one region two results, but never two places.
         if len({(entity.start, entity.end) for entity in (*region, *entities)}) > 1:
             raise position.error(f"two regions with the id {name!r}", "one", "Give each an id of its own.")
@@ -147,14 +147,14 @@ def _relations(
         raise position.error(f"the direction {direction!r}", expected, advice)
     missing = [name for name in names if name not in regions]
     if missing:
-        parsed.drop("relations to regions that are not there")
+        parsed.drop("relations to regions that are not there", of="relations")
         what = f"the relation {'/'.join(labels)!r} was dropped, there is no region {missing[0]!r}"
         parsed.problem(text_id, f"{position.item}: {what}")
         return
     ends = [regions[name] for name in names]
     orders = {"right": [ends], "left": [ends[::-1]], "bi": [ends, ends[::-1]]}
-    parsed.drop("relations without a label", not labels)
-    parsed.drop("relations of regions without a text label", not all(ends) and bool(labels))
+    parsed.drop("relations without a label", not labels, "relations")
+    parsed.drop("relations of regions without a text label", not all(ends) and bool(labels), "relations")
     for label, (heads, tails) in product(labels, orders[direction]):
         for head, tail in product(heads, tails):
             yield Relation(head, tail, label)

@@ -116,10 +116,10 @@ def _parse(
     if answer not in ANSWERS:
         raise position.error(f"the answer {answer!r}", f"one of {', '.join(ANSWERS)}", "Correct the answer.")
     if answer != "accept":
-        parsed.drop(f"tasks with the answer {answer!r}")
+        parsed.drop(f"tasks with the answer {answer!r}", of="texts")
         return
     if left_out := chosen.leaves_out(item, text):
-        parsed.drop(left_out)
+        parsed.drop(left_out, of="texts")
         return
     tokens = position.get(item, "tokens", list, [])
     words = [position.get(token, "text", str) for token in tokens] if item.get("tokens") is not None else None
@@ -143,7 +143,7 @@ def _parse(
     named = isinstance(meta, dict) and meta.get("id") is not None
     text_id = str(meta["id"] if named else number)
     parsed.add(position, text_id, text, [entity for entity, _ in spans], relations, words)
-    parsed.drop("relations of tokens without a span", len(rows) - len(relations))
+    parsed.drop("relations of tokens without a span", len(rows) - len(relations), "relations")
     for where in wrong:
         parsed.problem(text_id, f"the span {where} names other tokens than those at its characters")
 

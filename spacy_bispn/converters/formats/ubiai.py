@@ -48,7 +48,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -
         start, end = position.get(span, "start", int), position.get(span, "end", int)
         parsed.drop_keys(span, SPAN, "tokens")
         if span.get("entityLabel") in (None, ""):
-            parsed.drop("spans without a label")
+            parsed.drop("spans without a label", of="entities")
             continue
         position.check_span(start, end, len(text), "characters")
         entity = Entity(start, end, position.get(span, "entityLabel", str))
@@ -65,7 +65,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -
         if head in firsts and child in firsts:
             relations.append(Relation(firsts[head], firsts[child], label))
         else:
-            parsed.drop("relations of spans that are not there")
+            parsed.drop("relations of spans that are not there", of="relations")
             what = f"a {label!r} relation of the tokens {head} and {child} was dropped, no span begins there"
             parsed.problem(text_id, what)
     parsed.add(position, text_id, text, entities, relations)

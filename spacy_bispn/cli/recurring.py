@@ -1,0 +1,75 @@
+"""Texts of a training corpus that recur in others, such as those that a model is chosen or tested on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from spacy.language import Language
+
+from spacy_bispn.corpus import Lost, find_files, load, unlabelled
+from spacy_bispn.diagnosis.near_duplicates import TextIndex, spelled
+from spacy_bispn.records import AnnotatedText
+from spacy_bispn.settings import SettingError, Shown
+
+OPTION = "--drop-recurring"
+
+
+class Recurring:
+    """Says which texts to leave out, and counts them: the near-duplicates that `debug-data` finds.
+
+    paths: `.spacy` files, or folders of some. dev: one that is yet to be written; where it is among the
+    paths, its texts are those given to `learn`.
+
+    Raises SettingError for a path without a `.spacy` file.
+    """
+
+    def __init__(self, nlp: Language, paths: Sequence[Path], dev: Path | None = None) -> None:
+        self.left_out: Lost = Counter()
+        self.needs_dev = dev is not None and dev.resolve() in [path.resolve() for path in paths]
+        self._nlp = nlp
+        self._paths = [path for path in paths if dev is None or path.resolve() != dev.resolve()]
+        self._asked = bool(paths)
+        self._words: list[list[str]] = []
+        self._index: TextIndex | None = None
+        for path in self._paths:
+            try:
+                docs = [doc for file in find_files(path) for doc in load(file, nlp.vocab)]
+            except ValueError as error:
+                advice = "convert it first, or name what --dev writes"
+                shown = Shown(f"{path}, in which there is none")
+                raise SettingError(OPTION, shown, "a .spacy file, or a folder of some", advice) from error
+            self._words += [spelled(token.text for token in doc) for doc in docs]
+
+    def learn(self, text: AnnotatedText, apart: bool) -> None:
+        """Take note of a text whose copies are to be left out, if it is held out."""
+        if apart:
+            self._words.append(self._spelled(text))
+
+    def leaves_out(self, text: AnnotatedText) -> bool:
+        """Whether a text recurs; if so, it is counted with what is in it."""
+        if not self._asked:
+            return False
+        if self._index is None:
+            self._index = TextIndex(self._words)
+        if self._index.find(self._spelled(text)) is None:
+            return False
+        why = f"that recur ({OPTION})"
+        self.left_out["texts", why] += 1
+        self.left_out["entities", f"in texts {why}"] += len(text.extraction.entities)
+        self.left_out["relations", f"in texts {why}"] += len(text.extraction.relations)
+        return True
+
+    def check(self, kept: int) -> None:
+        """Raise SettingError where no text is left."""
+        if self._asked and not kept:
+            shown = Shown(
+                f"{', '.join(map(str, self._paths)) or 'what --dev writes'}, in which all texts recur"
+            )
+            advice = "name the files of other texts, or leave it out"
+            raise SettingError(OPTION, shown, "at least one text that does not recur", advice)
+
+    def _spelled(self, text: AnnotatedText) -> list[str]:
+        with self._nlp.memory_zone():
+            return spelled(token.text for token in unlabelled(self._nlp, text))
