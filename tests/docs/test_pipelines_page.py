@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = initialize(nlp, TEXTS)
     train(nlp, examples, 60)
     assert scores(nlp, examples) == (1.0, 1.0)
+    (place / "training").mkdir()
     nlp.to_disk(place / "training" / "model-best")
     own_pipeline().to_disk(place / "own")
     blank = spacy.blank("en", config=PUNCTUATION)
