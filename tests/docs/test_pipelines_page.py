@@ -22,12 +22,13 @@ pytestmark = pytest.mark.slow
 
 BLOCKS = blocks(DOCS / "pipelines.md")
 NAMES = [("Rov-Dal complex", "complex"), ("Rov", "protein"), ("Dal", "protein"), ("Tem", "protein")]
+LINKS = [(0, 3, "binds"), (1, 0, "part_of"), (2, 0, "part_of")]
 BINDS, NOTHING = [("ORC", "complex"), ("ATP", "chemical")], "The weather is fine."
 TEXTS = [
-    make_text("The Rov-Dal complex binds Tem in yeast.", NAMES, [(0, 3, "binds"), (1, 0, "part_of"), (2, 0, "part_of")]),
+    make_text("The Rov-Dal complex binds Tem in yeast.", NAMES, LINKS),
     make_text("ORC binds ATP.", BINDS, [(0, 1, "binds")]),
     make_text(NOTHING, [], []),
-]  # fmt: skip
+]
 PLACES = {"yeast": "ORGANISM", "Paris": "GPE", "Anna": "PERSON"}
 
 
