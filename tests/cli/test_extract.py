@@ -14,6 +14,7 @@ from click.testing import Result
 from pipelines import initialize, make_nlp, make_text, pipe_of, tiny
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_bispn.cli import app, extract
@@ -248,7 +249,8 @@ def test_a_component_without_an_error_handler_fails_for_its_text_alone(model: Pa
 def test_a_pipeline_with_an_ner(model: Path) -> None:
     """spaCy's `ner` has a `set_error_handler` that raises AttributeError."""
     mixed = spacy.load(model)
-    mixed.add_pipe("ner", first=True).initialize(lambda: [], nlp=mixed, labels=["P"])
+    gold = Example.from_dict(mixed.make_doc("Tem2"), {"entities": [(0, 4, "P")]})
+    mixed.add_pipe("ner", first=True).initialize(lambda: [gold], nlp=mixed)
     texts = [Source(number, str(number), text) for number, text in enumerate([*TEXTS, "why?"])]
     found = [one for _, one in annotate(mixed, iter(texts), 4, 1)]
     assert [isinstance(one, Doc) for one in found] == [True] * len(TEXTS) + [False]
