@@ -1,10 +1,11 @@
 """`spacy bispn extract`: many texts in, entities and relations with their scores out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from multiprocessing import cpu_count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from spacy.cli._util import setup_gpu
@@ -113,10 +114,10 @@ def _segment(
             yield doc, number
 
     # What a component raises drops the batch from the stream, in whichever process; the gap is seen here.
-    nlp.set_error_handler(ignore_error)
+    _set_error_handler(nlp, ignore_error)
     stream = nlp.pipe(docs(), as_tuples=True, batch_size=batch_size, n_process=n_process)
     done = 0
-    for doc, number in chain(stream, [(None, len(segment))]):
+    for doc, number in chain(_until_error(stream), [(None, len(segment))]):
         for missing in range(done, number):
             yield segment[missing], failed.get(missing) or _alone(nlp, segment[missing])
         if doc is not None:
@@ -124,14 +125,31 @@ def _segment(
         done = number + 1
 
 
+def _set_error_handler(nlp: Language, handler: Callable[..., Any]) -> None:
+    """`nlp.set_error_handler`, which itself fails in a pipeline with a component that takes none.
+
+    spaCy's `ner` and `parser` are such: they raise.
+    """
+    nlp.default_error_handler = handler
+    for _, pipe in nlp.pipeline:
+        with suppress(AttributeError):
+            pipe.set_error_handler(handler)
+
+
+def _until_error(stream: Iterator[tuple[Doc, int]]) -> Iterator[tuple[Doc, int]]:
+    """The stream as far as no component raises; the texts that are left are tried one by one."""
+    with suppress(Exception):
+        yield from stream
+
+
 def _alone(nlp: Language, text: Source) -> Doc | str:
-    nlp.set_error_handler(raise_error)
+    _set_error_handler(nlp, raise_error)
     try:
         return nlp(text.text)
     except Exception as error:  # whatever it is, it is this text's, and is written down
         return _describe(error)
     finally:
-        nlp.set_error_handler(ignore_error)
+        _set_error_handler(nlp, ignore_error)
 
 
 def _describe(error: BaseException) -> str:

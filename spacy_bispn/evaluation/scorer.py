@@ -6,7 +6,11 @@ from typing import Any
 from spacy.training import Example
 
 from spacy_bispn import annotations
+from spacy_bispn.doc_storage import KEY, RELATIONS
 from spacy_bispn.evaluation.scoring import Pair, score_extractions
+
+# The span group, and the scores that `spacy evaluate --spans-key` prints for it.
+REPORTED = ((KEY, "ents", "ents_per_type"), (RELATIONS, "rel_micro", "rel_per_type"))
 
 
 def make_scorer() -> Callable[..., dict[str, Any]]:
@@ -17,9 +21,13 @@ def make_scorer() -> Callable[..., dict[str, Any]]:
 def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), **_: Any) -> dict[str, Any]:
     """Strict, boundary-only, micro, macro and per-label scores of predicted Docs, see `score_extractions`.
 
+    The strict ones are also there under the names by which spaCy reports span groups, `spans_bispn_f` for
+    entities and `spans_bispn-relations_f` for relations: `spacy evaluate --spans-key` prints no others, and
+    no other component of a pipeline has them.
+
     symmetric_labels: relation labels without a direction.
     """
-    return score_extractions(
+    scores = score_extractions(
         (
             Pair(
                 annotations.read(example.reference),
@@ -31,3 +39,7 @@ def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), 
         ),
         symmetric_labels,
     )
+    for key, strict, per_type in REPORTED:
+        scores |= {f"spans_{key}_{ratio}": scores[f"{strict}_{ratio}"] for ratio in "prf"}
+        scores[f"spans_{key}_per_type"] = scores[per_type]
+    return scores

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
@@ -23,7 +24,10 @@ class TokenVectors:
     """
 
     def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
-        self.vectors, self._backprop = model.get_ref("tok2vec")(docs, is_train)
+        sublayer = model.get_ref("tok2vec")
+        if not is_train and any(isinstance(node, Tok2VecListener) for node in sublayer.walk()):
+            check_listened_to(docs)
+        self.vectors, self._backprop = sublayer(docs, is_train)
         self.gradient = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors if is_train]
 
     def gather(self, windows: Sequence[Window], ids: Tensor) -> Tensor:
@@ -42,6 +46,16 @@ class TokenVectors:
     def backprop(self) -> None:
         """Send the gradient into the sublayer."""
         self._backprop(self.gradient)
+
+
+def check_listened_to(docs: Sequence[Doc]) -> None:
+    """Raise ValueError for words without vectors: spaCy's listener would take them for zeros."""
+    if any(len(doc) and not doc.tensor.size for doc in docs):
+        raise ValueError(
+            "the Docs have no vectors, expected those of the tok2vec component that bispn was trained with: "
+            "run that component before bispn. To move bispn into another pipeline, give it a copy first, "
+            'with source.replace_listeners("tok2vec", "bispn", ["model.tok2vec"]).'
+        )
 
 
 class DocBatch:

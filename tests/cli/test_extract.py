@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from click.testing import Result
 from pipelines import initialize, make_nlp, make_text, pipe_of, tiny
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_bispn.cli import app, extract
+from spacy_bispn.cli.extract import annotate
 from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume, unfinished
 from spacy_bispn.cli.texts import Source, count_texts, stream_texts
 from spacy_bispn.converters.formats.jsonl import read_jsonl
@@ -217,6 +219,42 @@ def test_a_batch_that_a_component_gives_up_is_tried_text_by_text(
     assert errors(tmp_path / "out.jsonl") == [{"position": 3, "id": "3", "error": "MemoryError: too much"}]
     whole = read_jsonl(tmp_path / "whole.jsonl").texts
     assert read_jsonl(tmp_path / "out.jsonl").texts == whole[:3] + whole[4:]
+
+
+class Picky:
+    """A component that takes no error handler, as spaCy's `ner` and `parser`, and raises for one text."""
+
+    def __call__(self, doc: Doc) -> Doc:
+        if "Tem3" in doc.text:
+            raise ValueError("not Tem3")
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], **_: Any) -> Iterator[Doc]:
+        yield from map(self, stream)
+
+
+Language.component("picky", func=Picky())
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_component_without_an_error_handler_fails_for_its_text_alone(model: Path, processes: int) -> None:
+    mixed = spacy.load(model)
+    mixed.add_pipe("picky")
+    texts = [Source(number, str(number), text) for number, text in enumerate(TEXTS)]
+    found = [one for _, one in annotate(mixed, iter(texts), 2, processes)]
+    wrong = {number: one for number, one in enumerate(found) if isinstance(one, str)}
+    assert len(found) == len(TEXTS) and wrong == {3: "ValueError: not Tem3"}
+
+
+def test_a_pipeline_with_an_ner(model: Path) -> None:
+    """spaCy's `ner` has a `set_error_handler` that raises AttributeError."""
+    mixed = spacy.load(model)
+    gold = Example.from_dict(mixed.make_doc("Tem2"), {"entities": [(0, 4, "P")]})
+    mixed.add_pipe("ner", first=True).initialize(lambda: [gold], nlp=mixed)
+    texts = [Source(number, str(number), text) for number, text in enumerate([*TEXTS, "why?"])]
+    found = [one for _, one in annotate(mixed, iter(texts), 4, 1)]
+    assert [isinstance(one, Doc) for one in found] == [True] * len(TEXTS) + [False]
+    assert found[-1] == "ValueError: cannot answer 'why?'"
 
 
 # going on

@@ -18,6 +18,7 @@ from thinc.api import Config
 
 from spacy_bispn.component import BiSPN
 from spacy_bispn.component_settings import SCORE_WEIGHTS
+from spacy_bispn.evaluation.scorer import score
 from spacy_bispn.evaluation.scoring import score_extractions
 from spacy_bispn.settings import defaults, settings_of
 
@@ -103,7 +104,7 @@ def test_spacy_s_own_settings_exist() -> None:
 
 def test_no_name_on_the_page_is_one_that_the_code_does_not_have() -> None:
     known = {key for function in FUNCTIONS.values() for key in inspect.signature(function).parameters}
-    known |= score_extractions([]).keys() | paper_config()["training"].keys()
+    known |= score([]).keys() | paper_config()["training"].keys()
     named = {token.content.split(" = ")[0] for token in inline(PAGE, "code_inline")}
     assert {name for name in named if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)} <= known
 

@@ -20,9 +20,13 @@ PAIR = make_text(
 )
 KEYS = {
     f"{unit}_{ratio}"
-    for unit in ("ents", "ents_macro", "ents_boundary", "rel_micro", "rel_macro", "rel_boundary")
+    for unit in (
+        "ents", "ents_macro", "ents_boundary", "rel_micro", "rel_macro", "rel_boundary",
+        "spans_bispn", "spans_bispn-relations",
+    )
     for ratio in "prf"
-} | {"ents_per_type", "rel_per_type", "bispn_coherence", "bispn_raw_coherence"}
+} | {"ents_per_type", "rel_per_type", "bispn_coherence", "bispn_raw_coherence"}  # fmt: skip
+KEYS |= {"spans_bispn_per_type", "spans_bispn-relations_per_type"}
 
 
 @pytest.fixture
@@ -140,3 +144,29 @@ def test_raw_coherence_does_not_depend_on_what_becomes_of_relations(coherence: s
         assert scores["bispn_raw_coherence"] == pytest.approx(1 / 3)
         assert scores["bispn_coherence"] == (pytest.approx(1 / 3) if coherence == "off" else 1.0)
         assert scores["rel_micro_r"] == 1.0
+
+
+def test_spacy_s_report_has_the_strict_scores_of_both_groups(example: Example) -> None:
+    half = copied(example)
+    half.predicted._.relations = []
+    scores = score([half, copied(example)])
+    for group, name in (("bispn", "ents"), ("bispn-relations", "rel_micro")):
+        for ratio in "prf":
+            assert scores[f"spans_{group}_{ratio}"] == scores[f"{name}_{ratio}"]
+    assert scores["spans_bispn_r"] == 1.0 and scores["spans_bispn-relations_r"] == 0.5
+    assert scores["spans_bispn-relations_per_type"]["BINDS"]["r"] == 0.5
+    assert scores["spans_bispn_per_type"].keys() == {"P", "CELL"}
+
+
+def test_a_later_component_takes_the_names_of_its_scores_but_no_others(example: Example) -> None:
+    nlp = make_nlp()
+    examples = initialize(nlp, [PAIR])
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "CELL", "pattern": "EG-35 cells"}])
+    apart = nlp.evaluate(examples, per_component=True)
+    together = nlp.evaluate(examples)
+    assert together["ents_per_type"] == apart["entity_ruler"]["ents_per_type"]
+    assert (together["ents_per_type"]["CELL"]["r"], apart["bispn"]["ents_per_type"]["CELL"]["r"]) == (
+        1.0,
+        0.5,
+    )
+    assert together["spans_bispn_per_type"] == apart["bispn"]["ents_per_type"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import spacy
-from pipelines import CNN, demo_texts, initialize, listening, make_nlp, pipe_of, tiny
+from pipelines import CNN, LISTENER, demo_texts, initialize, listening, make_nlp, pipe_of, tiny
 
 from spacy_bispn.model.decoding import Decoding
 from spacy_bispn.model.shim import NetworkShim
@@ -179,3 +179,22 @@ def test_the_model_alone_gives_outputs(config: dict[str, Any]) -> None:
     (outputs,) = pipe_of(nlp).model.predict(docs)
     assert outputs.entity.start.shape[0] == 2
     assert outputs.entity.type.shape[-1] == len(pipe_of(nlp).label_data["entity"]) + 1
+
+
+def test_a_listener_without_its_tok2vec_is_an_error_and_a_copy_of_it_is_not() -> None:
+    source = spacy.blank("en")
+    source.add_pipe("tok2vec", config={"model": CNN})
+    source.add_pipe("bispn", config=listening(LISTENER))
+    initialize(source, demo_texts(2))
+    alone = spacy.blank("en")
+    alone.add_pipe("bispn", source=source)
+    with pytest.raises(ValueError) as error:
+        alone("Tem2 binds Dal92.")
+    for word in ("have no vectors", "expected those of the tok2vec component", "replace_listeners"):
+        assert word in str(error.value)
+    assert not alone(""), "an empty text has none"
+    source.replace_listeners("tok2vec", "bispn", ["model.tok2vec"])
+    moved = spacy.blank("en")
+    moved.add_pipe("bispn", source=source)
+    text = "Tem2 binds Dal92."
+    assert moved(text).spans["bispn"].attrs == source(text).spans["bispn"].attrs
