@@ -14,9 +14,10 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.render import VIEWPORT
-from spacy_bispn.cli.sources import GPU, predict_docs, symmetric_labels
+from spacy_bispn.cli.sources import GPU, predict_docs
 from spacy_bispn.drawing.svg import to_svg
 from spacy_bispn.evaluation.error_analysis import CORRECT, Case, compare_entities, compare_relations, describe
+from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.files import save
 from spacy_bispn.records import Entity, Relation
 

@@ -99,12 +99,6 @@ def predict_texts(nlp: Language, texts: Sequence[AnnotatedText]) -> list[Example
     return _predict(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
 
 
-def symmetric_labels(nlp: Language) -> tuple[str, ...]:
-    """The relation labels that the pipeline holds to have no direction."""
-    ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
-    return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))
-
-
 def _predict(nlp: Language, examples: list[Example]) -> list[Example]:
     docs = nlp.pipe(example.predicted for example in examples)
     for example, doc in zip(examples, docs, strict=True):

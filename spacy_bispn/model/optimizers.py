@@ -42,14 +42,27 @@ class AdamWSettings(Settings):
     epochs: float | str | None = setting(
         Values(above=0, choices=(None,)),
         "Epochs after which the rates have fallen to 0; give `${training.max_epochs}`. `null` keeps them "
-        "constant, without `warmup`; so does that variable in a loaded pipeline that goes on learning in "
-        "Python (`nlp.resume_training()`, then `nlp.update(examples)`), with a warning.",
+        "constant, without `warmup`; so does that variable where spaCy makes the optimizer in Python "
+        "(`nlp.initialize()`, then `nlp.update(examples)`), with a warning. No effect on a component that "
+        "was trained before.",
         default=None,
     )
     warmup: float = setting(
         SHARE,
         "The share of `epochs` in which the rates rise. The encoder's begins when it is no longer frozen.",
         default=0.1,
+    )
+    continued_rate: float = setting(
+        RATE,
+        "What both rates are multiplied by for a component that was trained before: one that a config "
+        "takes over with `source`, or a loaded pipeline. They stay constant after `continued_warmup`. Higher "
+        "learns more of the new texts and forgets more of the old ones ([Going on](going_on.md)).",
+        default=0.2,
+    )
+    continued_warmup: int = setting(
+        Values(least=0, whole=True),
+        "Steps in which the rates of such a component rise, as a new optimizer knows nothing of its weights.",
+        default=10,
     )
     weight_decay: float = setting(
         RATE, "Decay of weights relative to the rate; biases and norms do not decay.", default=0.01
@@ -70,20 +83,19 @@ def create_adamw(**given: Any) -> "AdamW":
     Raises SettingError where a value cannot be used.
     """
     epochs = given.get("epochs")
-    if isinstance(epochs, str) and epochs.startswith("${"):
-        # variables stay when spaCy makes the optimizer by itself
-        warnings.warn(
-            f"the optimizer's epochs is {epochs}, expected a number: nobody says how long this training "
-            f"lasts, so its rates stay constant; pass an optimizer of your own as sgd for a schedule.",
-            stacklevel=2,
-        )
+    # variables stay when spaCy makes the optimizer by itself
+    unresolved = epochs if isinstance(epochs, str) and epochs.startswith("${") else ""
+    if unresolved:
         given = {**given, "epochs": None}
     (settings,) = distribute(given, AdamWSettings)
     return AdamW(
         settings.decoder_rate,
         encoder_rate=settings.encoder_rate,
         epochs=settings.epochs,
+        unresolved=unresolved,
         warmup=settings.warmup,
+        continued_rate=settings.continued_rate,
+        continued_warmup=settings.continued_warmup,
         L2=settings.weight_decay,
         grad_clip=settings.max_norm,
         beta1=settings.beta1,
@@ -113,12 +125,24 @@ class AdamW(Optimizer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, decoder_rate: float, *, encoder_rate: float, epochs: float | None, warmup: float, **adam: float
+        self,
+        decoder_rate: float,
+        *,
+        encoder_rate: float,
+        epochs: float | None,
+        unresolved: str = "",  # a variable where `epochs` should be
+        warmup: float,
+        continued_rate: float,
+        continued_warmup: int,
+        **adam: float,
     ) -> None:
         super().__init__(decoder_rate, use_averages=False, **adam)
         self.encoder_rate = encoder_rate
         self.epochs = epochs
+        self.unresolved = unresolved
         self.warmup = warmup
+        self.continued_rate = continued_rate
+        self.continued_warmup = continued_warmup
         self._learners: dict[str | int, _Learner] = {}
         self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
 
@@ -127,8 +151,9 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
         key: what identifies the module from step to step, such as the id of its shim.
         epoch: passes over the training data so far, with their fraction.
-        since: the epoch at which this training of the module began, above 0 if it was trained before. A
-            loaded state brings its own, so that a resumed training stays on its schedule.
+        since: the epoch of its last step with another optimizer, or of its loading: above 0 if it was trained
+            before, so that it goes on at `continued_rates`. A loaded state brings its own, so that a resumed
+            training stays on its schedule.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
         gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
@@ -142,8 +167,11 @@ class AdamW(Optimizer):  # type: ignore[misc]
         if any(_role(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
         clip(trained.values(), self.grad_clip or math.inf)
-        unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
-        learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
+        learner.steps += 1
+        if learner.since:
+            learner.step(self.continued_rates(learner.steps))
+        else:
+            learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
 
     def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
         """The learning rates at `epoch` of a training whose encoder began to learn at epoch `unfrozen`."""
@@ -151,6 +179,14 @@ class AdamW(Optimizer):  # type: ignore[misc]
             "encoder": self.encoder_rate * self._share(epoch, unfrozen),
             "decoder": self.learn_rate * self._share(epoch, 0.0),
         }
+
+    def continued_rates(self, step: int) -> dict[Role, float]:
+        """The learning rates at a step, counted from 1, of a module that was trained before.
+
+        They do not fall to 0: how many texts there are now is not known, so epochs cannot be counted.
+        """
+        share = self.continued_rate * min(step / (self.continued_warmup + 1), 1.0)
+        return {"encoder": self.encoder_rate * share, "decoder": self.learn_rate * share}
 
     def _share(self, epoch: float, start: float) -> float:
         """The part of a full rate that holds at `epoch` for weights that began to learn at `start`."""
@@ -172,12 +208,19 @@ class AdamW(Optimizer):  # type: ignore[misc]
                 self._saved.remove(learner)
                 learner.key = key
                 return learner
+        if self.unresolved and not since:
+            warnings.warn(
+                f"the optimizer's epochs is {self.unresolved}, expected a number: nobody says how long this "
+                f"training lasts, so its rates stay constant; pass an optimizer of your own as sgd for a "
+                f"schedule.",
+                stacklevel=2,
+            )
         return _Learner(key, since)
 
     def to_bytes(self) -> bytes:
         """What was learned about all modules, for `from_bytes`; the settings are not part of it."""
         learners = [*self._learners.values(), *self._saved]
-        names = ("key", "since", "unfrozen")
+        names = ("key", "since", "unfrozen", "steps")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
             f"{index}/{kind}/{name}": tensor
@@ -222,6 +265,7 @@ class _Learner:
     key: str | int
     since: float
     unfrozen: float | None = None
+    steps: int = 0
     saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
     adam: torch.optim.AdamW | None = None
     params: dict[str, torch.nn.Parameter] = field(default_factory=dict)
