@@ -65,9 +65,7 @@ def test_texts_in_both_are_not_replayed(tmp_path: Path, caplog: pytest.LogCaptur
     DocBin(docs=docs).to_disk(both)
     assert sorted(read(path=both, replay=old)) == ["old0", "old1", "old2"]
     assert "2 texts of replay are among the new ones and are not replayed" in caplog.text
-    with pytest.raises(
-        SettingError, match=r"replay is .*old.spacy, whose 3 texts are all among the new"
-    ) as e:
+    with pytest.raises(SettingError, match=r"replay is .*old.spacy, whose 3 texts are all among") as e:
         read(path=old, replay=old)
     assert (e.value.name, e.value.expected) == ("replay", "the texts of an earlier training")
     assert e.value.advice == "give their file"
@@ -77,7 +75,7 @@ def test_without_new_texts_there_is_nothing_to_go_on_with(tmp_path: Path) -> Non
     new, old = write(tmp_path, "new", 0), write(tmp_path, "old", 2)
     with pytest.raises(SettingError, match=r"path is '.*new.spacy', expected a corpus with texts: without"):
         read(path=new, replay=old)
-    with pytest.raises(ValueError, match="expected a .spacy file or a folder"):
+    with pytest.raises(ValueError, match=r"expected a \.spacy file or a folder"):
         read(path=old, replay=tmp_path / "none.spacy")
     with pytest.raises(SettingError, match=r"replay_share is 1, expected .*0 to below 1"):
         create_reader(old, replay=old, replay_share=1)
