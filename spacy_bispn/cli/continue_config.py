@@ -89,7 +89,7 @@ def continued(nlp: Language, name: str, model: str, corpus: Path, replay: Path |
             "frozen_components": frozen,
             "annotating_components": annotating,
             "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": BATCH},
-            "optimizer": {"@optimizers": OPTIMIZER, **rates},
+            "optimizer": {"@optimizers": OPTIMIZER, "continued_steps": steps * EPOCHS, **rates},
             "logger": logger,  # not into the file of the earlier training
         },
     )

@@ -39,9 +39,15 @@ class AdamWSettings(Settings):
     continued_rate: float = setting(
         RATE,
         "What both rates are multiplied by for a component that was trained before: one that a config "
-        "takes over with `source`, or a loaded pipeline. They stay constant after `continued_warmup`. Higher "
-        "learns more of the new texts and forgets more of the old ones ([Going on](going_on.md)).",
+        "takes over with `source`, or a loaded pipeline. Higher learns more of the new texts and forgets more "
+        "of the old ones ([Going on](going_on.md)).",
         default=0.2,
+    )
+    continued_steps: int | None = setting(
+        Values(least=1, whole=True, choices=(None,)),
+        "Steps after which the rates of such a component have fallen to 0, as `epochs` for one that is new. "
+        "`spacy bispn continue-config` sets it. `null` keeps them constant, for updates without an end.",
+        default=None,
     )
     continued_warmup: int = setting(
         Values(least=0, whole=True),

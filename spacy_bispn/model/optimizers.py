@@ -42,6 +42,7 @@ def create_adamw(**given: Any) -> "AdamW":
         unresolved=unresolved,
         warmup=settings.warmup,
         continued_rate=settings.continued_rate,
+        continued_steps=settings.continued_steps,
         continued_warmup=settings.continued_warmup,
         L2=settings.weight_decay,
         grad_clip=settings.max_norm,
@@ -80,6 +81,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         unresolved: str = "",  # a variable where `epochs` should be
         warmup: float,
         continued_rate: float,
+        continued_steps: int | None,
         continued_warmup: int,
         **adam: float,
     ) -> None:
@@ -89,6 +91,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         self.unresolved = unresolved
         self.warmup = warmup
         self.continued_rate = continued_rate
+        self.continued_steps = continued_steps
         self.continued_warmup = continued_warmup
         self._learners: dict[str | int, _Learner] = {}
         self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
@@ -130,9 +133,11 @@ class AdamW(Optimizer):  # type: ignore[misc]
     def continued_rates(self, step: int) -> dict[Role, float]:
         """The learning rates at a step, counted from 1, of a module that was trained before.
 
-        They do not fall to 0: how many texts there are now is not known, so epochs cannot be counted.
+        They count steps: how many texts there are now is not known, so epochs cannot be counted.
         """
         share = self.continued_rate * min(step / (self.continued_warmup + 1), 1.0)
+        if self.continued_steps is not None:
+            share *= max(1 - (step - 1) / self.continued_steps, 0.0)
         return {"encoder": self.encoder_rate * share, "decoder": self.learn_rate * share}
 
     def _share(self, epoch: float, start: float) -> float:
