@@ -39,8 +39,8 @@ class AdamWSettings(Settings):
     continued_rate: float = setting(
         RATE,
         "What both rates are multiplied by for a component that was trained before: one that a config "
-        "takes over with `source`, or a loaded pipeline. Higher learns more of the new texts and forgets more "
-        "of the old ones ([Going on](going_on.md)).",
+        "takes over with `source`, or a loaded pipeline. Higher learns more of the new texts and forgets "
+        "more of the old ones ([Going on](going_on.md)).",
         default=0.2,
     )
     continued_steps: int | None = setting(
