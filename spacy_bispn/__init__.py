@@ -14,6 +14,7 @@ _PUBLIC = {
     "AnnotatedText": "records",
     "AttentionMap": "attention_maps",
     "BiSPN": "component",
+    "Comparison": "comparison",
     "Drawing": "drawing",
     "Entity": "records",
     "Extraction": "records",
@@ -21,6 +22,8 @@ _PUBLIC = {
     "SettingError": "settings",
     "as_doc": "doc_utils",
     "attention_map": "attention_maps",
+    "compare_pipelines": "comparison",
+    "create_reader": "corpus",
     "from_docs": "doc_utils",
     "get_relations": "annotations",
     "render": "drawing",
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
     from spacy_bispn.annotations import use_extension as use_extension
     from spacy_bispn.attention_maps import AttentionMap as AttentionMap
     from spacy_bispn.attention_maps import attention_map as attention_map
+    from spacy_bispn.comparison import Comparison as Comparison
+    from spacy_bispn.comparison import compare_pipelines as compare_pipelines
     from spacy_bispn.component import BiSPN as BiSPN
+    from spacy_bispn.corpus import create_reader as create_reader
     from spacy_bispn.corpus import to_doc as to_doc
     from spacy_bispn.corpus import to_docbin as to_docbin
     from spacy_bispn.doc_utils import as_doc as as_doc

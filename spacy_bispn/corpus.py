@@ -1,10 +1,12 @@
 """Records to DocBin, and the reader for `spacy train` that keeps relations."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from spacy import util
 from spacy.language import Language
@@ -25,7 +27,7 @@ from spacy_bispn.records import (
     trimmed,
 )
 from spacy_bispn.sentences import sentence_starts
-from spacy_bispn.settings import Settings, Values, distribute, setting, takes
+from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, distribute, setting, takes
 
 # All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
 FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")
@@ -172,55 +174,108 @@ class ReaderSettings(Settings):
         "large corpus.",
         default=0,
     )
+    replay: Path | None = setting(
+        Values(words="a `.spacy` file, a folder of some", choices=(None,)),
+        "Texts of an earlier training, some of which are mixed with those of `path`, so that a component "
+        "that goes on learning does not forget them ([Going on](going_on.md)). Texts that are in both are "
+        "not replayed.",
+        default=None,
+    )
+    replay_share: float = setting(
+        SHARE, "The share of `replay` in all texts, and so about its share of each batch.", default=0.5
+    )
 
 
 @takes(ReaderSettings)
-def create_reader(path: Path | None, **settings: int) -> Callable[[Language], Iterator[Example]]:
+def create_reader(path: Path | None, **settings: Any) -> Callable[[Language], Iterator[Example]]:
     """`spacy-bispn.Corpus.v1`: reads `.spacy` files and keeps relations; see `ReaderSettings`.
 
     Relations whose ends `max_length` cuts apart are counted and reported once, however often the corpus is
     read. White space at the ends of gold entities is trimmed; how many have some is reported, as are entities
     of white space alone, which are left out.
 
-    Raises SettingError for an impossible setting, and ValueError when the path that is read does not
-    exist or holds no `.spacy` file, and for a file that is no DocBin.
+    Raises SettingError for an impossible setting, and ValueError when a path that is read does not
+    exist or holds no `.spacy` file, for a file that is no DocBin, and where `replay` has nothing to add.
     """
     (reader,) = distribute({"path": path, **settings}, ReaderSettings)
-    max_length, limit = reader.max_length, reader.limit
-    warned = False
+    return CorpusReader(reader)
 
-    def examples(nlp: Language) -> Iterator[Example]:
-        nonlocal warned
-        lost = ragged = blank = 0
 
-        def parts() -> Iterator[tuple[Doc, int]]:
-            nonlocal ragged, blank
-            for file in find_files(path):
-                for doc in load(file, nlp.vocab):
-                    ends, all_of_it = white_space(doc)
-                    ragged, blank = ragged + ends, blank + all_of_it
-                    yield from cut(doc, max_length)
+class CorpusReader:
+    """What `create_reader` returns: called with a pipeline, it yields examples without predictions."""
 
-        for part, missing in islice(parts(), limit or None):
-            lost += missing
+    def __init__(self, settings: ReaderSettings) -> None:
+        self.settings = settings
+        self._reported = False
+        self._replayed = 0  # old Docs so far: each reading goes on with the next ones
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """The corpus, with old texts among the new ones if there is a `replay`."""
+        found: Counter[str] = Counter()
+        new = self._parts(self.settings.path, nlp.vocab, found)
+        parts: Iterator[Doc] = islice(new, self.settings.limit or None)
+        if self.settings.replay is not None:
+            parts = self._with_old(list(parts), nlp.vocab, found)
+        for part in parts:
             yield Example(bare(nlp, part), part)
-        if warned:
-            return
-        warned = True
-        if ragged or blank:
+        if not self._reported:
+            self._reported = True
+            self._report(found)
+
+    def _parts(self, path: Path | None, vocab: Vocab, found: Counter[str]) -> Iterator[Doc]:
+        """The Docs at a path, cut to `max_length`."""
+        for file in find_files(path):
+            for doc in load(file, vocab):
+                ends, all_of_it = white_space(doc)
+                found["ragged"] += ends
+                found["blank"] += all_of_it
+                for part, lost in cut(doc, self.settings.max_length):
+                    found["lost"] += lost
+                    yield part
+
+    def _with_old(self, new: list[Doc], vocab: Vocab, found: Counter[str]) -> Iterator[Doc]:
+        """The new Docs with old ones evenly between them: batches have their share also in a stream."""
+        if not new:
+            expected, advice = "a corpus with texts", "without new texts there is nothing to go on with"
+            raise SettingError("path", str(self.settings.path), expected, advice)
+        texts = {doc.text for doc in new}
+        every = list(self._parts(self.settings.replay, vocab, found))
+        old = [doc for doc in every if doc.text not in texts]
+        if not old:
+            value = Shown(f"{self.settings.replay}, whose {len(every)} texts are all among the new ones")
+            raise SettingError("replay", value, "the texts of an earlier training", "give their file")
+        random.Random(0).shuffle(old)
+        share = self.settings.replay_share
+        wanted = len(new) * share / (1 - share)
+        found.update(same=len(every) - len(old), wanted=round(wanted), old=min(round(wanted), len(old)))
+        first, self._replayed = self._replayed, self._replayed + found["old"]
+        for number, doc in enumerate(new):
+            yield doc
+            for index in range(number * found["old"] // len(new), (number + 1) * found["old"] // len(new)):
+                yield old[(first + index) % len(old)]
+
+    def _report(self, found: Counter[str]) -> None:
+        if found["ragged"] or found["blank"]:
             util.logger.warning(
                 "%d gold entities have white space at an end, which is cut off; %d are white space alone and "
                 "are left out with their relations: correct them in the corpus, or convert it anew.",
-                *(ragged, blank),
+                *(found["ragged"], found["blank"]),
             )
-        if lost:
+        if found["lost"]:
             util.logger.warning(
                 "%d relations join parts that max_length = %d cuts apart and are left out: "
                 "raise max_length, or set it to 0 and let the model cut windows that overlap.",
-                *(lost, max_length),
+                *(found["lost"], self.settings.max_length),
             )
-
-    return examples
+        if found["same"]:
+            util.logger.warning(
+                "%d texts of replay are among the new ones and are not replayed.", found["same"]
+            )
+        if found["old"] < found["wanted"]:
+            util.logger.warning(
+                "replay has %d texts, fewer than the %d that replay_share = %g asks for: all are replayed.",
+                *(found["old"], found["wanted"], self.settings.replay_share),
+            )
 
 
 def load(file: Path, vocab: Vocab) -> Iterator[Doc]:

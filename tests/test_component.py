@@ -349,10 +349,16 @@ def test_a_loaded_pipeline_goes_on_learning_with_the_optimizer_of_its_config(
     trained.to_disk(tmp_path / "nlp")
     config.to_disk(tmp_path / "nlp" / "config.cfg", interpolate=False)
     nlp = spacy.load(tmp_path / "nlp")
-    with pytest.warns(UserWarning, match="its rates stay constant"):
-        nlp.resume_training()
-    examples = make_examples(nlp, texts[:4])
-    first, *_, last = [nlp.update(examples)["bispn"] for _ in range(10)]
+    sgd = nlp.resume_training()
+    examples, rates = make_examples(nlp, texts[:4]), []
+    losses = []
+    for _ in range(12):
+        losses.append(nlp.update(examples, sgd=sgd)["bispn"])
+        (learner,) = sgd._learners.values()
+        rates.append(learner.adam.param_groups[-1]["lr"])
+    assert rates == [sgd.continued_rates(step)["decoder"] for step in range(1, 13)]
+    assert rates[0] < rates[-1] == pytest.approx(0.03 * 4e-4)
+    first, *_, last = losses
     assert last < first
 
 
@@ -410,20 +416,25 @@ def test_a_frozen_component_does_not_learn(texts: list[AnnotatedText]) -> None:
     assert same(weights(nlp), before)
 
 
-def test_a_trained_component_that_is_loaded_trains_on_with_a_schedule_of_its_own(
-    texts: list[AnnotatedText],
+@pytest.mark.parametrize("way", ["saved", "another optimizer"])
+def test_what_was_trained_goes_on_at_lower_rates_whatever_the_schedule(
+    texts: list[AnnotatedText], way: str
 ) -> None:
     nlp = make_nlp()
     examples = initialize(nlp, texts[:2])
-    train(nlp, examples, 2, optimizer(epochs=2))
+    train(nlp, examples, 2, sgd := optimizer(epochs=2))
     before = weights(nlp)
-    train(nlp, examples, 1, optimizer(epochs=2))
+    train(nlp, examples, 1, sgd)
     assert same(weights(nlp), before), "its schedule has ended"
-    again = make_nlp()
-    initialize(again, texts[:2])
-    again.from_bytes(nlp.to_bytes())
-    train(again, examples, 1, optimizer(epochs=2))
-    assert not same(weights(again), before)
+    if way == "saved":
+        data, nlp = nlp.to_bytes(), make_nlp()
+        initialize(nlp, texts[:2])
+        nlp.from_bytes(data)
+    sgd = optimizer(epochs=2, continued_rate=0.5, continued_warmup=0)
+    train(nlp, examples, 1, sgd)
+    (learner,) = sgd._learners.values()
+    assert {group["lr"] for group in learner.adam.param_groups} == {1e-3}
+    assert not same(weights(nlp), before)
 
 
 @pytest.mark.parametrize("stop", [1, 3])

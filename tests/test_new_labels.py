@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 
 from spacy_bispn.model.left_out import LeftOut
-from spacy_bispn.model.optimizers import create_adamw
+from spacy_bispn.model.optimizers import AdamW, create_adamw
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
@@ -38,13 +38,17 @@ def scores(nlp: Language, texts: list[AnnotatedText]) -> tuple[float, float]:
     return found["ents_f"], found["rel_micro_f"]
 
 
+def full_rates(rate: float) -> AdamW:
+    return create_adamw(encoder_rate=rate, decoder_rate=rate, continued_rate=1.0)
+
+
 def test_new_labels_are_learnt_and_old_ones_stay(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nlp = spacy.load(folder)
     pipe, before = pipe_of(nlp), {**pipe_of(nlp).label_data}
     assert scores(nlp, OLD) == (1.0, 1.0)
-    examples, optimizer = make_examples(nlp, [*OLD, *NEW]), create_adamw(encoder_rate=1e-3, decoder_rate=1e-3)
+    examples, optimizer = make_examples(nlp, [*OLD, *NEW]), full_rates(1e-3)
     nlp.update(examples, sgd=optimizer)
     assert "new labels, learnt from now on: GENE, DOCKS" in caplog.text
     assert scores(nlp, OLD) == (1.0, 1.0), "room for labels changes no answer"

@@ -13,8 +13,9 @@ from variants import best_models
 from wasabi import msg
 
 from spacy_bispn import annotations
-from spacy_bispn.cli.sources import predict_docs, symmetric_labels
+from spacy_bispn.cli.sources import predict_docs
 from spacy_bispn.evaluation.error_analysis import CORRECT, Case, compare_relations, describe
+from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.settings import SettingError
 
 SHOWN = 6

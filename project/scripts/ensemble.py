@@ -18,9 +18,10 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.evaluate import make_report
-from spacy_bispn.cli.sources import predict_docs, symmetric_labels
+from spacy_bispn.cli.sources import predict_docs
 from spacy_bispn.corpus import to_text
 from spacy_bispn.evaluation.conventions import Judged
+from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.records import Extraction
 
 SHARED = ("strict", "boundaries")  # conventions of all corpora

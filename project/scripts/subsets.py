@@ -12,8 +12,8 @@ from spacy.util import load_model
 from wasabi import msg
 
 from spacy_bispn import annotations
-from spacy_bispn.cli.sources import predict_docs, symmetric_labels
-from spacy_bispn.evaluation.scorer import score
+from spacy_bispn.cli.sources import predict_docs
+from spacy_bispn.evaluation.scorer import score, symmetric_labels
 
 MINIMA = (0, 1, 2)
 

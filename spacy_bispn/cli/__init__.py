@@ -7,6 +7,8 @@ from spacy.cli._util import app as spacy_app
 from typer.core import TyperGroup
 from wasabi import msg
 
+from spacy_bispn.cli.compare import compare_command
+from spacy_bispn.cli.continue_config import continue_config_command
 from spacy_bispn.cli.convert import convert_command
 from spacy_bispn.cli.debug_data import OVERRIDES, debug_data_command
 from spacy_bispn.cli.demo import demo_command
@@ -40,6 +42,8 @@ app.command("convert")(convert_command)
 app.command("export")(export_command)
 app.command("debug-data", context_settings=OVERRIDES)(debug_data_command)
 app.command("init-config")(init_config_command)
+app.command("continue-config")(continue_config_command)
+app.command("compare")(compare_command)
 app.command("demo")(demo_command)
 app.command("train", context_settings=OVERRIDES)(train_command)
 app.command("evaluate")(evaluate_command)

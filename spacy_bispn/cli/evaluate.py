@@ -15,7 +15,7 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
-from spacy_bispn.cli.sources import DOCS, GPU, predict_docs, predict_texts, symmetric_labels
+from spacy_bispn.cli.sources import DOCS, GPU, predict_docs, predict_texts
 from spacy_bispn.cli.tables import (
     ERROR_HEADER,
     SCORE_HEADER,
@@ -32,6 +32,7 @@ from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
+from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.evaluation.scoring import ANY, coherence
 from spacy_bispn.files import check_apart, save
 from spacy_bispn.records import AnnotatedText

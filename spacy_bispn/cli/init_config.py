@@ -32,6 +32,7 @@ FREQUENT = 5  # occurrences: the vocabulary is as large as the number of words t
 VOCABULARY = (800, 4000)  # least and most pieces
 RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # random weights need higher rates
 READER = "spacy-bispn.Corpus.v1"
+OPTIMIZER = "spacy-bispn.AdamW.v1"
 
 
 class Plan(NamedTuple):
@@ -153,7 +154,7 @@ def base_config(
         "eval_frequency": max((steps * epochs - 1) // epochs, 1),
         "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": BATCH},
         "optimizer": {
-            "@optimizers": "spacy-bispn.AdamW.v1",
+            "@optimizers": OPTIMIZER,
             "epochs": "${training.max_epochs}",
             **(RANDOM_RATES if encoder is None else {}),
         },

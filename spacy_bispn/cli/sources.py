@@ -109,9 +109,3 @@ def predict_examples(nlp: Language, examples: list[Example]) -> list[Example]:
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc
     return examples
-
-
-def symmetric_labels(nlp: Language) -> tuple[str, ...]:
-    """The relation labels that the pipeline holds to have no direction."""
-    ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
-    return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))

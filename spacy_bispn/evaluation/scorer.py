@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from spacy.language import Language
 from spacy.training import Example
 
 from spacy_bispn import annotations
@@ -43,3 +44,9 @@ def score(examples: Iterable[Example], *, symmetric_labels: Sequence[str] = (), 
         scores |= {f"spans_{key}_{ratio}": scores[f"{strict}_{ratio}"] for ratio in "prf"}
         scores[f"spans_{key}_per_type"] = scores[per_type]
     return scores
+
+
+def symmetric_labels(nlp: Language) -> tuple[str, ...]:
+    """The relation labels that the pipeline holds to have no direction."""
+    ours = [nlp.get_pipe(name) for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
+    return tuple(dict.fromkeys(label for pipe in ours for label in pipe.cfg["symmetric_labels"]))

@@ -15,52 +15,12 @@ import torch
 from thinc.api import Optimizer
 
 from spacy_bispn.files import save
+from spacy_bispn.model.optimizer_settings import AdamWSettings
 from spacy_bispn.safetensors_io import Parts, pack, unpack
-from spacy_bispn.settings import SHARE, Settings, Values, distribute, setting, takes
+from spacy_bispn.settings import distribute, takes
 
 Role = Literal["encoder", "decoder"]
 Moments = dict[str, torch.Tensor]
-
-
-RATE = Values(least=0, most=1)
-BETA = Values(above=0, below=1)
-
-
-@dataclass(frozen=True)
-class AdamWSettings(Settings):
-    """The block `[training.optimizer]`."""
-
-    encoder_rate: float = setting(
-        RATE,
-        "Highest learning rate of the encoder; 0 leaves it as it is. 1e-4 suits small pretrained encoders "
-        "and short trainings, 2e-5 large ones and long trainings.",
-        default=1e-4,
-    )
-    decoder_rate: float = setting(
-        RATE, "Highest learning rate of everything else, other components included.", default=4e-4
-    )
-    epochs: float | str | None = setting(
-        Values(above=0, choices=(None,)),
-        "Epochs after which the rates have fallen to 0; give `${training.max_epochs}`. `null` keeps them "
-        "constant, without `warmup`; so does that variable in a loaded pipeline that goes on learning in "
-        "Python (`nlp.resume_training()`, then `nlp.update(examples)`), with a warning.",
-        default=None,
-    )
-    warmup: float = setting(
-        SHARE,
-        "The share of `epochs` in which the rates rise. The encoder's begins when it is no longer frozen.",
-        default=0.1,
-    )
-    weight_decay: float = setting(
-        RATE, "Decay of weights relative to the rate; biases and norms do not decay.", default=0.01
-    )
-    max_norm: float = setting(
-        Values(least=0), "Largest norm of all gradients together; 0 does not clip.", default=1.0
-    )
-    beta1: float = setting(BETA, "As in Adam.", default=0.9)
-    beta2: float = setting(BETA, "As in Adam.", default=0.999)
-    # what float32 rounds to 0 would divide 0 by 0
-    eps: float = setting(Values(least=1e-30, most=1), "As in Adam.", default=1e-8)
 
 
 @takes(AdamWSettings)
@@ -70,20 +30,20 @@ def create_adamw(**given: Any) -> "AdamW":
     Raises SettingError where a value cannot be used.
     """
     epochs = given.get("epochs")
-    if isinstance(epochs, str) and epochs.startswith("${"):
-        # variables stay when spaCy makes the optimizer by itself
-        warnings.warn(
-            f"the optimizer's epochs is {epochs}, expected a number: nobody says how long this training "
-            f"lasts, so its rates stay constant; pass an optimizer of your own as sgd for a schedule.",
-            stacklevel=2,
-        )
+    # variables stay when spaCy makes the optimizer by itself
+    unresolved = epochs if isinstance(epochs, str) and epochs.startswith("${") else ""
+    if unresolved:
         given = {**given, "epochs": None}
     (settings,) = distribute(given, AdamWSettings)
     return AdamW(
         settings.decoder_rate,
         encoder_rate=settings.encoder_rate,
         epochs=settings.epochs,
+        unresolved=unresolved,
         warmup=settings.warmup,
+        continued_rate=settings.continued_rate,
+        continued_steps=settings.continued_steps,
+        continued_warmup=settings.continued_warmup,
         L2=settings.weight_decay,
         grad_clip=settings.max_norm,
         beta1=settings.beta1,
@@ -113,12 +73,26 @@ class AdamW(Optimizer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, decoder_rate: float, *, encoder_rate: float, epochs: float | None, warmup: float, **adam: float
+        self,
+        decoder_rate: float,
+        *,
+        encoder_rate: float,
+        epochs: float | None,
+        unresolved: str = "",  # a variable where `epochs` should be
+        warmup: float,
+        continued_rate: float,
+        continued_steps: int | None,
+        continued_warmup: int,
+        **adam: float,
     ) -> None:
         super().__init__(decoder_rate, use_averages=False, **adam)
         self.encoder_rate = encoder_rate
         self.epochs = epochs
+        self.unresolved = unresolved
         self.warmup = warmup
+        self.continued_rate = continued_rate
+        self.continued_steps = continued_steps
+        self.continued_warmup = continued_warmup
         self._learners: dict[str | int, _Learner] = {}
         self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
 
@@ -127,8 +101,9 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
         key: what identifies the module from step to step, such as the id of its shim.
         epoch: passes over the training data so far, with their fraction.
-        since: the epoch at which this training of the module began, above 0 if it was trained before. A
-            loaded state brings its own, so that a resumed training stays on its schedule.
+        since: the epoch of its last step with another optimizer, or of its loading: above 0 if it was trained
+            before, so that it goes on at `continued_rates`. A loaded state brings its own, so that a resumed
+            training stays on its schedule.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
         gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
@@ -142,8 +117,11 @@ class AdamW(Optimizer):  # type: ignore[misc]
         if any(_role(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
         clip(trained.values(), self.grad_clip or math.inf)
-        unfrozen = learner.since if learner.unfrozen is None else learner.unfrozen
-        learner.step(self.rates(epoch - learner.since, unfrozen=unfrozen - learner.since))
+        learner.steps += 1
+        if learner.since:
+            learner.step(self.continued_rates(learner.steps))
+        else:
+            learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
 
     def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
         """The learning rates at `epoch` of a training whose encoder began to learn at epoch `unfrozen`."""
@@ -151,6 +129,16 @@ class AdamW(Optimizer):  # type: ignore[misc]
             "encoder": self.encoder_rate * self._share(epoch, unfrozen),
             "decoder": self.learn_rate * self._share(epoch, 0.0),
         }
+
+    def continued_rates(self, step: int) -> dict[Role, float]:
+        """The learning rates at a step, counted from 1, of a module that was trained before.
+
+        They count steps: how many texts there are now is not known, so epochs cannot be counted.
+        """
+        share = self.continued_rate * min(step / (self.continued_warmup + 1), 1.0)
+        if self.continued_steps is not None:
+            share *= max(1 - (step - 1) / self.continued_steps, 0.0)
+        return {"encoder": self.encoder_rate * share, "decoder": self.learn_rate * share}
 
     def _share(self, epoch: float, start: float) -> float:
         """The part of a full rate that holds at `epoch` for weights that began to learn at `start`."""
@@ -172,12 +160,19 @@ class AdamW(Optimizer):  # type: ignore[misc]
                 self._saved.remove(learner)
                 learner.key = key
                 return learner
+        if self.unresolved and not since:
+            warnings.warn(
+                f"the optimizer's epochs is {self.unresolved}, expected a number: nobody says how long this "
+                f"training lasts, so its rates stay constant; pass an optimizer of your own as sgd for a "
+                f"schedule.",
+                stacklevel=2,
+            )
         return _Learner(key, since)
 
     def dump(self) -> Parts:
         """What was learned about all modules; the settings are not part of it."""
         learners = [*self._learners.values(), *self._saved]
-        names = ("key", "since", "unfrozen")
+        names = ("key", "since", "unfrozen", "steps")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
             f"{index}/{kind}/{name}": tensor
@@ -229,6 +224,7 @@ class _Learner:
     key: str | int
     since: float
     unfrozen: float | None = None
+    steps: int = 0
     saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
     adam: torch.optim.AdamW | None = None
     params: dict[str, torch.nn.Parameter] = field(default_factory=dict)

@@ -108,14 +108,14 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.sizes: tuple[int, ...] = (0, 0, 0)
         self.training_lengths: WindowLengths | None = None
         self.epoch = 0.0
-        self.start_epoch = 0.0  # at which the weights were created or loaded
+        self.last_step = 0.0  # the epoch of the last change of the weights, or of their loading
 
     def create(self, encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> None:
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
         self.training_lengths = None
-        self.epoch = self.start_epoch = 0.0
+        self.epoch = self.last_step = 0.0
         self.network, self.quantized = self.build(encoder, *self.sizes).to(get_torch_default_device()), None
 
     def grow(self, entity_types: int, relation_types: int) -> None:
@@ -229,7 +229,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require()
         self.quantized = None  # its weights are about to be outdated
         if isinstance(optimizer, AdamW):
-            optimizer.step_module(self.id, network, self.epoch, self.start_epoch)
+            optimizer.step_module(self.id, network, self.epoch, self.last_step)
+            self.last_step = self.epoch
             return
         clip(network.parameters(), math.inf)
         ops = NumpyOps()
@@ -280,7 +281,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Replace the network."""
         self.network, self.encoder, self.sizes, self.epoch, self.training_lengths = state
         self.quantized = None
-        self.start_epoch = self.epoch
+        self.last_step = self.epoch
         if self.network is not None:
             self.network.to(get_torch_default_device())
 

@@ -16,9 +16,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from spacy_bispn import annotations
-from spacy_bispn.cli.sources import symmetric_labels
 from spacy_bispn.converters.formats.jsonl import read_jsonl, write_jsonl
 from spacy_bispn.corpus import to_docbin
+from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.records import Extraction
 
 OTHER = "Kel moves Zem."

@@ -81,6 +81,20 @@ def test_the_python_page_runs(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", ["bash", "python"])
+def test_going_on_runs(folder: Path, language: str) -> None:
+    to_docbin(spacy.blank("en", config=PUNCTUATION), demo_texts(16)[12:])[0].to_disk(folder / "new.spacy")
+    (folder / "dev").mkdir()
+    shutil.copy(folder / "dev.spacy", folder / "dev")
+    names: dict[str, Any] = {}
+    run_blocks([here(x) for x in blocks(DOCS / "going_on.md") if x.language == language], folder, names)
+    if language == "python":
+        assert names["found"].before.keys() == {"entities", "relations"} and len(names["examples"]) == 8
+    else:
+        assert (folder / "continued" / "model-best").is_dir()
+
+
+@pytest.mark.slow
 def test_preparation_runs(folder: Path) -> None:
     bert(folder / "NAME")
     run_blocks(section("preparation.md", "Begin a config: `spacy bispn init-config`"), folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
+import warnings
 from typing import Any
 
 import numpy
@@ -22,6 +23,7 @@ DEVICES = [
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")),
 ]
 RATES = {"encoder_rate": 0.01, "decoder_rate": 0.04}
+RATES_OF_GROUPS = {"encoder": 0.01, "decoder": 0.04}
 
 
 class Net(torch.nn.Module):
@@ -167,10 +169,9 @@ def test_rates_over_ten_epochs(epoch: float, unfrozen: float, encoder: float, de
 
 
 def test_rates_without_an_end_are_constant_and_without_warmup_start_full() -> None:
-    full = {"encoder": 0.01, "decoder": 0.04}
     endless = create_adamw(**RATES)
-    assert endless.rates(0.0) == endless.rates(1000.0) == full
-    assert create_adamw(**RATES, epochs=10, warmup=0).rates(0.0) == full
+    assert endless.rates(0.0) == endless.rates(1000.0) == RATES_OF_GROUPS
+    assert create_adamw(**RATES, epochs=10, warmup=0).rates(0.0) == RATES_OF_GROUPS
 
 
 @pytest.mark.parametrize("way", ["bytes", "disk", "bytes twice"])
@@ -197,27 +198,36 @@ def test_resuming_equals_never_stopping(way: str, stop: int, tmp_path: Any) -> N
     assert_same(straight, resumed)
 
 
-def test_a_trained_module_starts_a_schedule_of_its_own() -> None:
-    net = make_net()
-    optimizer = create_adamw(**RATES, epochs=10, warmup=0.2)
+def decoder_rates(optimizer: AdamW, net: Net, epochs: list[float], since: float) -> list[float]:
+    """The decoder's rate at some steps."""
     used = []
-    for epoch in (10.0, 11.0, 12.0, 20.0):
+    for epoch in epochs:
         backward(net)
-        optimizer.step_module(1, net, epoch, since=10.0)
-        used.append({group["role"]: group["lr"] for group in optimizer._learners[1].adam.param_groups})
-    assert used == [optimizer.rates(epoch) for epoch in (0.0, 1.0, 2.0, 10.0)]
+        optimizer.step_module(1, net, epoch, since)
+        used.append(optimizer._learners[1].adam.param_groups[-1]["lr"])
+    return used
 
 
-def test_a_resumed_training_stays_on_the_schedule_it_was_on() -> None:
-    net = make_net()
-    first = create_adamw(**RATES, epochs=10)
-    backward(net)
-    first.step_module(1, net, 4.0, since=2.0)
-    second = create_adamw(**RATES, epochs=10).from_bytes(first.to_bytes())
-    backward(net)
-    second.step_module(1, net, 5.0, since=4.0)  # the weights were saved, and loaded, at epoch 4
-    used = {group["role"]: group["lr"] for group in second._learners[1].adam.param_groups}
-    assert used["decoder"] == second.rates(3.0)["decoder"]
+def test_a_trained_module_goes_on_at_lower_rates_after_a_short_warm_up() -> None:
+    optimizer = create_adamw(**RATES, epochs=10, continued_rate=0.5, continued_warmup=3)
+    used = decoder_rates(optimizer, make_net(), [10.1, 10.2, 10.3, 10.4, 500.0], since=10.0)
+    assert used == pytest.approx([0.005, 0.01, 0.015, 0.02, 0.02])
+    assert optimizer.continued_rates(4) == {"encoder": 0.005, "decoder": 0.02}
+    falling = create_adamw(**RATES, continued_rate=0.5, continued_warmup=0, continued_steps=4)
+    found = [falling.continued_rates(step)["decoder"] for step in (1, 2, 3, 4, 5, 9)]
+    assert found == pytest.approx([0.02, 0.015, 0.01, 0.005, 0, 0])
+    assert create_adamw(**RATES, continued_warmup=0, continued_rate=1).continued_rates(1) == RATES_OF_GROUPS
+
+
+@pytest.mark.parametrize("since", [0.0, 2.0])
+def test_a_resumed_training_keeps_its_rates(since: float) -> None:
+    settings: dict[str, Any] = dict(**RATES, epochs=10, continued_warmup=5)
+    straight = decoder_rates(create_adamw(**settings), make_net(), [2.5, 3.0, 3.5, 4.0], since)
+    first = create_adamw(**settings)
+    assert decoder_rates(first, make_net(), [2.5, 3.0], since) == straight[:2]
+    second = create_adamw(**settings).from_bytes(first.to_bytes())
+    # the weights were saved, and loaded, at epoch 3
+    assert decoder_rates(second, make_net(), [3.5, 4.0], since=3.0) == straight[2:]
 
 
 def test_modules_claim_their_state_by_name_or_in_order() -> None:
@@ -326,8 +336,14 @@ def test_is_found_by_its_registered_name() -> None:
 
 def test_a_variable_that_nobody_filled_in_leaves_the_rates_constant_and_says_so() -> None:
     expected = r"epochs is \$\{training.max_epochs\}, expected a number.*pass an optimizer of your own"
+    optimizer, net = create_adamw(epochs="${training.max_epochs}"), make_net()
+    backward(net)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what was trained before does not need to know
+        optimizer.step_module("trained", net, 3.0, since=2.0)
+    backward(net)
     with pytest.warns(UserWarning, match=expected):
-        optimizer = create_adamw(epochs="${training.max_epochs}")
+        optimizer.step_module("new", net, 0.1)
     assert optimizer.epochs is None
     assert optimizer.rates(0) == optimizer.rates(1000) == {"encoder": 1e-4, "decoder": 4e-4}
 
