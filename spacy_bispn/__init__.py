@@ -23,7 +23,7 @@ _PUBLIC = {
     "as_doc": "doc_utils",
     "attention_map": "attention_maps",
     "compare_pipelines": "comparison",
-    "create_reader": "corpus",
+    "create_reader": "corpus_reader",
     "from_docs": "doc_utils",
     "get_relations": "annotations",
     "render": "drawing",
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from spacy_bispn.comparison import Comparison as Comparison
     from spacy_bispn.comparison import compare_pipelines as compare_pipelines
     from spacy_bispn.component import BiSPN as BiSPN
-    from spacy_bispn.corpus import create_reader as create_reader
     from spacy_bispn.corpus import to_doc as to_doc
     from spacy_bispn.corpus import to_docbin as to_docbin
+    from spacy_bispn.corpus_reader import create_reader as create_reader
     from spacy_bispn.doc_utils import as_doc as as_doc
     from spacy_bispn.doc_utils import from_docs as from_docs
     from spacy_bispn.doc_utils import to_rows as to_rows

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bispn.corpus import bare
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.evaluation.scorer import score, symmetric_labels
 
 LIMIT = 1.0  # points of F1 that may be lost without a warning

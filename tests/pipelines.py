@@ -12,7 +12,8 @@ from spacy.training import Example
 
 from spacy_bispn import annotations
 from spacy_bispn.component import BiSPN
-from spacy_bispn.corpus import bare, to_doc
+from spacy_bispn.corpus import to_doc
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.demo.corpus import generate
 from spacy_bispn.model.optimizers import AdamW, create_adamw
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation

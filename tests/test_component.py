@@ -357,7 +357,7 @@ def test_a_loaded_pipeline_goes_on_learning_with_the_optimizer_of_its_config(
         (learner,) = sgd._learners.values()
         rates.append(learner.adam.param_groups[-1]["lr"])
     assert rates == [sgd.continued_rates(step)["decoder"] for step in range(1, 13)]
-    assert rates[0] < rates[-1] == pytest.approx(0.03 * 4e-4)
+    assert rates[0] < rates[-1] == pytest.approx(0.1 * 4e-4)
     first, *_, last = losses
     assert last < first
 

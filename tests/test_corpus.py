@@ -17,7 +17,8 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_bispn.annotations import has_entities, has_relations, read, white_space, write
-from spacy_bispn.corpus import bare, create_reader, cut, find_files, part_bounds, to_doc, to_docbin, to_text
+from spacy_bispn.corpus import to_doc, to_docbin, to_text
+from spacy_bispn.corpus_reader import bare, create_reader, cut, find_files, part_bounds
 from spacy_bispn.demo import corpus as demo
 from spacy_bispn.evaluation.scorer import make_scorer
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation, spaces_after, trimmed

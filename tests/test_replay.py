@@ -10,7 +10,8 @@ import spacy
 from pipelines import make_text
 from spacy.tokens import Doc, DocBin
 
-from spacy_bispn.corpus import create_reader, to_doc
+from spacy_bispn.corpus import to_doc
+from spacy_bispn.corpus_reader import create_reader
 from spacy_bispn.settings import SettingError
 
 NLP = spacy.blank("en")

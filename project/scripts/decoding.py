@@ -12,7 +12,7 @@ from spacy.cli._util import setup_gpu
 from spacy.util import load_model
 from wasabi import msg
 
-from spacy_bispn.corpus import create_reader
+from spacy_bispn.corpus_reader import create_reader
 
 Changes = Mapping[str, Any]  # settings and their values
 

@@ -12,7 +12,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from spacy_bispn import annotations
-from spacy_bispn.corpus import create_reader
+from spacy_bispn.corpus_reader import create_reader
 from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.evaluation.scoring import Pair, score_extractions
 from spacy_bispn.records import Entity, Extraction, Relation

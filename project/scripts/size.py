@@ -15,7 +15,7 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.bench.clock import in_turns, peak_memory, reset_peak_memory, summarize
-from spacy_bispn.corpus import create_reader
+from spacy_bispn.corpus_reader import create_reader
 from spacy_bispn.model.architectures import NetworkSettings
 from spacy_bispn.model.optimizers import create_adamw
 from spacy_bispn.records import Extraction

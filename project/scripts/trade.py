@@ -14,7 +14,7 @@ from spacy.util import load_model
 from wasabi import msg
 
 from spacy_bispn.bench.clock import in_turns, summarize
-from spacy_bispn.corpus import create_reader
+from spacy_bispn.corpus_reader import create_reader
 
 SETTINGS: Sequence[Changes] = [
     *one_at_a_time({"proposal_floor": (0.05, 0.1, 0.2, 0.4), "cpu_precision": ("bf16", "int8")}),

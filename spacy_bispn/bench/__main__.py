@@ -19,7 +19,7 @@ from spacy_bispn.bench.checks import bispn_of, check_steps
 from spacy_bispn.bench.clock import peak_memory, reset_peak_memory
 from spacy_bispn.bench.figures import Output, number, peaks, spread, write
 from spacy_bispn.bench.measure import growth, loading, prediction, training
-from spacy_bispn.corpus import find_files, load
+from spacy_bispn.corpus_reader import find_files, load
 from spacy_bispn.settings import SettingError
 
 FEWEST = 16  # texts

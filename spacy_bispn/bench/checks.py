@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spacy_bispn import annotations as on_doc
 from spacy_bispn.component import BiSPN
-from spacy_bispn.corpus import bare
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.evaluation.scoring import Pair, score_extractions
 from spacy_bispn.nn.dropout import Dropout
 

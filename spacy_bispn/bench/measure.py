@@ -20,7 +20,7 @@ from spacy_bispn import component
 from spacy_bispn.bench.checks import BATCH, bispn_of, check_answers
 from spacy_bispn.bench.clock import Stopwatch, Timed, in_turns, now, peak_memory, reset_peak_memory, summarize
 from spacy_bispn.component import BiSPN
-from spacy_bispn.corpus import bare
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.model.encoders import family_of
 from spacy_bispn.model.optimizers import create_adamw

@@ -25,7 +25,8 @@ from spacy_bispn.annotations import KEY
 from spacy_bispn.bench.clock import peak_memory
 from spacy_bispn.bench.figures import Output, number, write
 from spacy_bispn.bench.invariants import Violation, check_bytes, check_doc, check_same
-from spacy_bispn.corpus import bare, to_doc
+from spacy_bispn.corpus import to_doc
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.demo.corpus import generate
 from spacy_bispn.model.optimizers import AdamW, create_adamw
 from spacy_bispn.records import AnnotatedText

@@ -18,6 +18,7 @@ from spacy_bispn.annotations import read
 from spacy_bispn.cli.export import read_docs
 from spacy_bispn.cli.init_config import BATCH, OPTIMIZER, READER
 from spacy_bispn.cli.preparing import component_of
+from spacy_bispn.cli.sources import dev_beside
 from spacy_bispn.files import save
 from spacy_bispn.model.gold_checks import check_annotated, collect_labels
 from spacy_bispn.settings import SettingError
@@ -49,8 +50,9 @@ def continue_config_command(
     save(output, config.to_str())
     msg.good(f"{output}: {EPOCHS} epochs over {len(new)} new texts and {min(len(new), len(old))} old ones")
     report(nlp, name, new, old, config["training"]["frozen_components"])
-    msg.text(f"python -m spacy train {output} --output continued --paths.dev dev.spacy")
-    msg.text(f"python -m spacy bispn compare {model} continued/model-best old_dev.spacy")
+    msg.text(f"python -m spacy bispn train {output} --output continued --paths.dev {dev_beside(corpus)}")
+    old_dev = dev_beside(replay or corpus)
+    msg.text(f"python -m spacy bispn compare {model} continued/model-best {old_dev}")
 
 
 def continued(nlp: Language, name: str, model: str, corpus: Path, replay: Path | None, texts: int) -> Config:

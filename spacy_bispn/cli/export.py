@@ -12,7 +12,8 @@ from wasabi import msg
 
 from spacy_bispn.annotations import has_relations
 from spacy_bispn.converters import all_formats, get_writer
-from spacy_bispn.corpus import find_files, load, to_text
+from spacy_bispn.corpus import to_text
+from spacy_bispn.corpus_reader import find_files, load
 from spacy_bispn.files import check_apart
 
 WRITERS = [one.name for one in all_formats().values() if one.write]

@@ -17,7 +17,7 @@ from wasabi import msg
 
 from spacy_bispn.cli.export import read_docs
 from spacy_bispn.cli.levels import show_levels
-from spacy_bispn.cli.sources import PUNCTUATION, make_tokenizer
+from spacy_bispn.cli.sources import PUNCTUATION, dev_beside, make_tokenizer
 from spacy_bispn.files import save
 from spacy_bispn.settings import SettingError
 
@@ -94,7 +94,8 @@ def init_config_command(
     if timing:
         show_timing(filled, gpu, levels)
     on_gpu = " --gpu-id 0" if gpu else ""
-    msg.text(f"python -m spacy bispn train {output} --output training --paths.dev dev.spacy{on_gpu}")
+    command = f"python -m spacy bispn train {output} --output training --paths.dev {dev_beside(corpus)}"
+    msg.text(f"{command}{on_gpu}")
 
 
 def show_timing(config: Config, gpu: bool, levels: LevelComparison) -> None:

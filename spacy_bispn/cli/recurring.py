@@ -8,7 +8,8 @@ from pathlib import Path
 
 from spacy.language import Language
 
-from spacy_bispn.corpus import Lost, find_files, load, unlabelled
+from spacy_bispn.corpus import Lost, unlabelled
+from spacy_bispn.corpus_reader import find_files, load
 from spacy_bispn.diagnosis.near_duplicates import TextIndex, spelled
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown

@@ -14,7 +14,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from spacy_bispn.converters import ConversionError
-from spacy_bispn.corpus import bare, create_reader, to_doc
+from spacy_bispn.corpus import to_doc
+from spacy_bispn.corpus_reader import bare, create_reader
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
@@ -90,6 +91,12 @@ def held_out(total: int, share: float, seed: int) -> frozenset[int]:
         raise ConversionError(f"there is {total} text, expected at least 2 to hold one out: leave out --dev.")
     count = min(max(round(share * total), 1), total - 1)  # at least one for each side
     return frozenset(random.Random(seed).sample(range(total), count))
+
+
+def dev_beside(corpus: Path) -> str:
+    """The development texts beside training texts, to be named in a command; DEV where none lies there."""
+    beside = corpus.with_name("dev.spacy")
+    return str(beside) if beside.exists() else "DEV"
 
 
 def predict_docs(nlp: Language, path: Path) -> list[Example]:

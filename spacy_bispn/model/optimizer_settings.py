@@ -41,7 +41,7 @@ class AdamWSettings(Settings):
         "What both rates are multiplied by for a component that was trained before: one that a config "
         "takes over with `source`, or a loaded pipeline. Higher learns more of the new texts and forgets "
         "more of the old ones ([Going on](going_on.md)).",
-        default=0.03,
+        default=0.1,
     )
     continued_steps: int | None = setting(
         Values(least=1, whole=True, choices=(None,)),

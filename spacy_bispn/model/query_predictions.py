@@ -49,9 +49,10 @@ class RelationQuery(NamedTuple, Generic[Number]):
 
 
 def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
-    """Eq 7-9: the best start and end with `start <= end`, not longer than `longest_span`, and the best label.
+    """The score of a span (eq 7), the best span (eq 8) up to `longest_span`, and the best label (eq 9).
 
-    Eq 8 prints `0 < end - start`, which would rule out entities of one token: here they are permitted.
+    Printed for the best span is `0 < end - start`, which would rule out entities of one token: here they are
+    permitted.
     Shape: spans (..., P) and (..., E + 1) -> (...,) each.
     """
     start, end = spans.start.softmax(-1), spans.end.softmax(-1)
@@ -82,7 +83,7 @@ def _best_starts(start: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
 
 
 def _best_label(logits: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
-    """The best label, from 0, and its probability. Without a threshold null may be the best (eq 9): it is -1.
+    """The best label, from 0, and its probability. Without a threshold null, -1, may be the best label (eq 9).
 
     Shape: (..., C) -> (...,) each.
     """

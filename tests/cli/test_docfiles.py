@@ -12,7 +12,8 @@ from samples import docs_in
 from spacy_bispn.annotations import read
 from spacy_bispn.cli import docfiles
 from spacy_bispn.cli.docfiles import DocFiles
-from spacy_bispn.corpus import create_reader, to_docbin
+from spacy_bispn.corpus import to_docbin
+from spacy_bispn.corpus_reader import create_reader
 
 TEXTS = demo_texts(20)
 

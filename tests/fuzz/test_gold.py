@@ -22,7 +22,8 @@ from tries import cases
 
 from spacy_bispn import annotations
 from spacy_bispn.converters.formats.jsonl import read_jsonl
-from spacy_bispn.corpus import bare, to_doc, to_docbin
+from spacy_bispn.corpus import to_doc, to_docbin
+from spacy_bispn.corpus_reader import bare
 from spacy_bispn.model.encoders import RandomEncoder
 from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.targets import (

@@ -248,9 +248,9 @@ def test_spans_and_labels_are_those_of_equations_7_to_9(size: int, seed: int) ->
             score = {}
             for i in range(size):
                 for j in range(size):
-                    if i <= j:  # eq 8 prints 0 < j - i, without entities of one token
-                        score[i, j] = start[i] + end[j]  # eq 7
-            label, _ = max(enumerate(types), key=lambda pair: pair[1])  # eq 9
+                    if i <= j:  # eq 8, the best span, prints 0 < j - i
+                        score[i, j] = start[i] + end[j]  # eq 7, the score of a span
+            label, _ = max(enumerate(types), key=lambda pair: pair[1])  # eq 9, the best label
             found = [x[text, query].item() for x in best]
             assert score[found[0], found[1]] == pytest.approx(max(score.values()), abs=1e-6)
             assert found[2:4] == pytest.approx([start[found[0]], end[found[1]]])

@@ -25,7 +25,7 @@ from spacy.training import Example
 
 from spacy_bispn.annotations import read, write
 from spacy_bispn.attention_maps import AttentionMap
-from spacy_bispn.corpus import load
+from spacy_bispn.corpus_reader import load
 from spacy_bispn.evaluation.error_analysis import Case
 from spacy_bispn.records import Entity, Extraction, Relation
 

@@ -19,7 +19,7 @@ from spacy import registry
 from spacy.language import Language
 from spacy.training import Example
 
-from spacy_bispn.corpus import create_reader
+from spacy_bispn.corpus_reader import create_reader
 
 
 class Stopped(Exception):
