@@ -83,7 +83,7 @@ def _best_starts(start: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
 
 
 def _best_label(logits: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
-    """The best label, from 0, and its probability. Null, -1, may be the best label (eq 9) without a threshold.
+    """Best label, from 0, and its probability. Null, -1, may be the best label (eq 9) without a threshold.
 
     Shape: (..., C) -> (...,) each.
     """
