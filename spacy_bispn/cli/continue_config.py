@@ -16,12 +16,11 @@ from wasabi import msg
 
 from spacy_bispn.annotations import read
 from spacy_bispn.cli.export import read_docs
-from spacy_bispn.cli.init_config import BATCH, OPTIMIZER, READER
+from spacy_bispn.cli.init_config import BATCH, OPTIMIZER, READER, check_new
 from spacy_bispn.cli.preparing import component_of
 from spacy_bispn.cli.sources import dev_beside
 from spacy_bispn.files import save
 from spacy_bispn.model.gold_checks import check_annotated, collect_labels
-from spacy_bispn.settings import SettingError
 
 EPOCHS = 5
 
@@ -37,9 +36,7 @@ def continue_config_command(
 ) -> None:
     """Write a complete config for going on with more texts without forgetting."""
     try:
-        if output.exists() and not force:
-            advice = "choose another name, or pass --force to overwrite it"
-            raise SettingError("the output", str(output), "a file that does not exist", advice)
+        check_new(output, force)
         new, old = read_docs(corpus), [] if replay is None else read_docs(replay)
         nlp = load_model(model)
         name = component_of(nlp)

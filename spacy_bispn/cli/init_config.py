@@ -73,9 +73,7 @@ def init_config_command(
 ) -> None:
     """Write a complete config that fits a corpus and an encoder."""
     try:
-        if output.exists() and not force:
-            advice = "choose another name, or pass --force to overwrite it"
-            raise SettingError("the output", str(output), "a file that does not exist", advice)
+        check_new(output, force)
         docs = read_docs(corpus)
         make_tokenizer(lang)  # raises ValueError for a language that spaCy does not have
         if punctuation is None:
@@ -96,6 +94,13 @@ def init_config_command(
     on_gpu = " --gpu-id 0" if gpu else ""
     command = f"python -m spacy bispn train {output} --output training --paths.dev {dev_beside(corpus)}"
     msg.text(f"{command}{on_gpu}")
+
+
+def check_new(output: Path, force: bool) -> None:
+    """Raise SettingError for a file that exists, unless it is to be overwritten."""
+    if output.exists() and not force:
+        advice = "choose another name, or pass --force to overwrite it"
+        raise SettingError("the output", str(output), "a file that does not exist", advice)
 
 
 def show_timing(config: Config, gpu: bool, levels: LevelComparison) -> None:
