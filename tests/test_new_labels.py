@@ -38,8 +38,8 @@ def scores(nlp: Language, texts: list[AnnotatedText]) -> tuple[float, float]:
     return found["ents_f"], found["rel_micro_f"]
 
 
-def full_rates(rate: float) -> AdamW:
-    return create_adamw(encoder_rate=rate, decoder_rate=rate, continued_rate=1.0)
+def own_rates(rate: float) -> AdamW:
+    return create_adamw(encoder_rate=rate, decoder_rate=rate)
 
 
 def test_new_labels_are_learnt_and_old_ones_stay(
@@ -48,7 +48,7 @@ def test_new_labels_are_learnt_and_old_ones_stay(
     nlp = spacy.load(folder)
     pipe, before = pipe_of(nlp), {**pipe_of(nlp).label_data}
     assert scores(nlp, OLD) == (1.0, 1.0)
-    examples, optimizer = make_examples(nlp, [*OLD, *NEW]), full_rates(1e-3)
+    examples, optimizer = make_examples(nlp, [*OLD, *NEW]), own_rates(1e-3)
     nlp.update(examples, sgd=optimizer)
     assert "new labels, learnt from now on: GENE, DOCKS" in caplog.text
     assert scores(nlp, OLD) == (1.0, 1.0), "room for labels changes no answer"
@@ -60,6 +60,10 @@ def test_new_labels_are_learnt_and_old_ones_stay(
         "relation": [*before["relation"], "DOCKS"],
     }
     assert caplog.text.count("new labels") == 1
+    (learner,) = optimizer._learners.values()
+    assert {group["lr"] for group in learner.adam.param_groups} == {1e-3}, "at the full rates"
+    (saved,) = own_rates(1e-3).from_bytes(optimizer.to_bytes())._saved
+    assert saved.new_labels
     nlp.to_disk(tmp_path / "grown")
     loaded = spacy.load(tmp_path / "grown")
     assert scores(loaded, [*OLD, *NEW]) == (1.0, 1.0)

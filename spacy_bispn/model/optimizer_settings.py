@@ -40,7 +40,7 @@ class AdamWSettings(Settings):
         RATE,
         "What both rates are multiplied by for a component that was trained before: one that a config "
         "takes over with `source`, or a loaded pipeline. Higher learns more of the new texts and forgets "
-        "more of the old ones ([Going on](going_on.md)).",
+        "more of the old ones ([Going on](going_on.md)). One that gets new labels learns at the full rates.",
         default=0.1,
     )
     continued_steps: int | None = setting(

@@ -96,7 +96,14 @@ class AdamW(Optimizer):  # type: ignore[misc]
         self._learners: dict[str | int, _Learner] = {}
         self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
 
-    def step_module(self, key: str | int, module: torch.nn.Module, epoch: float, since: float = 0.0) -> None:
+    def step_module(
+        self,
+        key: str | int,
+        module: torch.nn.Module,
+        epoch: float,
+        since: float = 0.0,
+        new_labels: bool = False,
+    ) -> None:
         """Change the weights of `module` once and set its gradients to None.
 
         key: what identifies the module from step to step, such as the id of its shim.
@@ -104,6 +111,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         since: the epoch of its last step with another optimizer, or of its loading: above 0 if it was trained
             before, so that it goes on at `continued_rates`. A loaded state brings its own, so that a resumed
             training stays on its schedule.
+        new_labels: whether it has labels that it did not know when it was loaded.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
         gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
@@ -118,8 +126,9 @@ class AdamW(Optimizer):  # type: ignore[misc]
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
         clip(trained.values(), self.grad_clip or math.inf)
         learner.steps += 1
+        learner.new_labels |= new_labels
         if learner.since:
-            learner.step(self.continued_rates(learner.steps))
+            learner.step(self.continued_rates(learner.steps, new_labels=learner.new_labels))
         else:
             learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
 
@@ -130,12 +139,14 @@ class AdamW(Optimizer):  # type: ignore[misc]
             "decoder": self.learn_rate * self._share(epoch, 0.0),
         }
 
-    def continued_rates(self, step: int) -> dict[Role, float]:
+    def continued_rates(self, step: int, *, new_labels: bool = False) -> dict[Role, float]:
         """The learning rates at a step, counted from 1, of a module that was trained before.
+
+        With new labels the full rates are reached: these start from nothing, as in a first training.
 
         They count steps: how many texts there are now is not known, so epochs cannot be counted.
         """
-        share = self.continued_rate * min(step / (self.continued_warmup + 1), 1.0)
+        share = (1.0 if new_labels else self.continued_rate) * min(step / (self.continued_warmup + 1), 1.0)
         if self.continued_steps is not None:
             share *= max(1 - (step - 1) / self.continued_steps, 0.0)
         return {"encoder": self.encoder_rate * share, "decoder": self.learn_rate * share}
@@ -172,7 +183,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
     def dump(self) -> Parts:
         """What was learned about all modules; the settings are not part of it."""
         learners = [*self._learners.values(), *self._saved]
-        names = ("key", "since", "unfrozen", "steps")
+        names = ("key", "since", "unfrozen", "steps", "new_labels")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
             f"{index}/{kind}/{name}": tensor
@@ -225,6 +236,7 @@ class _Learner:
     since: float
     unfrozen: float | None = None
     steps: int = 0
+    new_labels: bool = False
     saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
     adam: torch.optim.AdamW | None = None
     params: dict[str, torch.nn.Parameter] = field(default_factory=dict)

@@ -108,6 +108,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.sizes: tuple[int, ...] = (0, 0, 0)
         self.training_lengths: WindowLengths | None = None
         self.epoch = 0.0
+        self.grown = False  # whether there are labels that it did not know when it was created or loaded
         self.last_step = 0.0  # the epoch of the last change of the weights, or of their loading
 
     def create(self, encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> None:
@@ -115,13 +116,14 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
         self.training_lengths = None
-        self.epoch = self.last_step = 0.0
+        self.epoch, self.last_step, self.grown = 0.0, 0.0, False
         self.network, self.quantized = self.build(encoder, *self.sizes).to(get_torch_default_device()), None
 
     def grow(self, entity_types: int, relation_types: int) -> None:
         """Make room for more labels; weights are kept. Raises ValueError where there is no network yet."""
         self.require().grow(entity_types, relation_types)
         self.sizes, self.quantized = (self.sizes[0], entity_types, relation_types), None
+        self.grown = True
 
     def window_tokenizer(self, windowing: WindowSettings | None = None) -> WindowTokenizer:
         """What cuts texts for this network, or as it would be with other settings.
@@ -229,7 +231,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require()
         self.quantized = None  # its weights are about to be outdated
         if isinstance(optimizer, AdamW):
-            optimizer.step_module(self.id, network, self.epoch, self.last_step)
+            optimizer.step_module(self.id, network, self.epoch, self.last_step, self.grown)
             self.last_step = self.epoch
             return
         clip(network.parameters(), math.inf)
@@ -281,7 +283,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Replace the network."""
         self.network, self.encoder, self.sizes, self.epoch, self.training_lengths = state
         self.quantized = None
-        self.last_step = self.epoch
+        self.last_step, self.grown = self.epoch, False
         if self.network is not None:
             self.network.to(get_torch_default_device())
 

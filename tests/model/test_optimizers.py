@@ -213,6 +213,7 @@ def test_a_trained_module_goes_on_at_lower_rates_after_a_short_warm_up() -> None
     used = decoder_rates(optimizer, make_net(), [10.1, 10.2, 10.3, 10.4, 500.0], since=10.0)
     assert used == pytest.approx([0.005, 0.01, 0.015, 0.02, 0.02])
     assert optimizer.continued_rates(4) == {"encoder": 0.005, "decoder": 0.02}
+    assert optimizer.continued_rates(4, new_labels=True) == RATES_OF_GROUPS
     falling = create_adamw(**RATES, continued_rate=0.5, continued_warmup=0, continued_steps=4)
     found = [falling.continued_rates(step)["decoder"] for step in (1, 2, 3, 4, 5, 9)]
     assert found == pytest.approx([0.02, 0.015, 0.01, 0.005, 0, 0])
