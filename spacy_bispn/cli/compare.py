@@ -13,7 +13,7 @@ from wasabi import msg
 
 from spacy_bispn.cli.export import read_docs
 from spacy_bispn.cli.sources import GPU
-from spacy_bispn.comparison import compare_pipelines
+from spacy_bispn.comparison import LIMIT, compare_pipelines
 
 HEADER = ("Of", "Pipeline", "P", "R", "F")
 
@@ -43,5 +43,5 @@ def compare_command(
     if found.forgotten:
         msg.warn(f"On {data}, {found.forgotten}")
         raise typer.Exit(1)
-    changes = ", ".join(f"{part} {-points:+.1f}" for part, points in found.lost.items())
-    msg.good(f"Nothing is forgotten (F1: {changes})")
+    changes = ", ".join(f"{part} {0.0 - round(points, 1):+.1f}" for part, points in found.lost.items())
+    msg.good(f"Not more than {LIMIT:g} point of F1 is lost ({changes})")

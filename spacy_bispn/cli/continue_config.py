@@ -21,8 +21,11 @@ from spacy_bispn.cli.preparing import component_of
 from spacy_bispn.cli.sources import dev_beside
 from spacy_bispn.files import save
 from spacy_bispn.model.gold_checks import check_annotated, collect_labels
+from spacy_bispn.model.optimizer_settings import AdamWSettings
+from spacy_bispn.settings import defaults
 
 EPOCHS = 5
+WARMUP = 3  # at most a third of the steps
 
 
 def continue_config_command(
@@ -47,7 +50,8 @@ def continue_config_command(
     save(output, config.to_str())
     msg.good(f"{output}: {EPOCHS} epochs over {len(new)} new texts and {min(len(new), len(old))} old ones")
     report(nlp, name, new, old, config["training"]["frozen_components"])
-    msg.text(f"python -m spacy bispn train {output} --output continued --paths.dev {dev_beside(corpus)}")
+    msg.text("DEV: a folder with the old development texts and some of the new kind")
+    msg.text(f"python -m spacy bispn train {output} --output continued --paths.dev DEV")
     old_dev = dev_beside(replay or corpus)
     msg.text(f"python -m spacy bispn compare {model} continued/model-best {old_dev}")
 
@@ -69,7 +73,8 @@ def continued(nlp: Language, name: str, model: str, corpus: Path, replay: Path |
     if replay is not None:
         readers["train"]["replay"] = "${paths.replay}"
     logger = {key: None if key == "output_file" else x for key, x in training["logger"].items()}
-    steps = math.ceil(texts / BATCH)
+    steps = math.ceil(texts / BATCH) * EPOCHS
+    warmup = min(defaults(AdamWSettings)["continued_warmup"], steps // WARMUP)
     copied = {"@callbacks": "spacy.copy_from_base_model.v1", "tokenizer": model, "vocab": model}
     config.update(
         paths={**config["paths"], **paths},
@@ -84,11 +89,16 @@ def continued(nlp: Language, name: str, model: str, corpus: Path, replay: Path |
             "max_steps": 0,
             "patience": 0,
             # slightly less than an epoch: spaCy evaluates the last step only if it is a multiple
-            "eval_frequency": max((steps * EPOCHS - 1) // EPOCHS, 1),
+            "eval_frequency": max((steps - 1) // EPOCHS, 1),
             "frozen_components": frozen,
             "annotating_components": annotating,
             "batcher": {"@batchers": "spacy.batch_by_sequence.v1", "size": BATCH},
-            "optimizer": {"@optimizers": OPTIMIZER, "continued_steps": steps * EPOCHS, **rates},
+            "optimizer": {
+                "@optimizers": OPTIMIZER,
+                "continued_steps": steps,
+                "continued_warmup": warmup,
+                **rates,
+            },
             "logger": logger,  # not into the file of the earlier training
         },
     )

@@ -110,8 +110,11 @@ class CorpusSource:
         self,
         take: Callable[[AnnotatedText], object] | None = None,
         measure: Callable[[AnnotatedText, Sequence[int]], object] | None = None,
+        held_out: bool = False,
     ) -> Conversion:
         """Read the corpus, whose format must be named; for `take` and `measure` see `Conversion`.
+
+        held_out: whether it may lack labels that are renamed, as a small part of a corpus does.
 
         Raises SettingError for what the format does not permit, ConversionError for malformed input and
         where no text is left.
@@ -136,14 +139,22 @@ class CorpusSource:
         if not conversion.report.texts:
             first = "".join(f" First error: {error}" for error in conversion.report.errors[:1])
             raise ConversionError(f"{self.path}: {conversion.report}; expected at least one text.{first}")
+        self._note_unknown(conversion)
         known = {label for labels in conversion.labels.values() for label in labels}
-        for label in self._renames().keys() - known:
+        for label in () if held_out else self._renames().keys() - known:
             expected = " or ".join(
                 f"one of the labels of {kind} ({', '.join(sorted(labels)) or 'there is none'})"
                 for kind, labels in conversion.labels.items()
             )
             raise SettingError("--rename", label, expected, "correct its spelling, or leave it out")
         return conversion
+
+    def _note_unknown(self, conversion: Conversion) -> None:
+        """Note labels that were said to be symmetric or negative, and that no relation has."""
+        known = {*conversion.labels["relations"], *self._renames().values()}
+        for flag, labels in (("--symmetric", self.symmetric), ("--negative", self.negative)):
+            for label in set(labels or ()) - known:
+                conversion.report.note(f"label of {flag} that no relation has: {label!r}")
 
     def _renames(self) -> dict[str, str]:
         """New labels by the old ones. Raises SettingError for what is no pair, and for two of one label."""

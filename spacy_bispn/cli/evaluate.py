@@ -94,7 +94,7 @@ def evaluate_command(
 def read_gold(corpus: CorpusSource, lang: str) -> Conversion:
     """The texts of a corpus; of a fold, the test part unless another was asked for."""
     usual = {"part": "test"} if "splits" in corpus.settings else {}
-    return replace(corpus, lang=lang, settings={**usual, **corpus.settings}).read()
+    return replace(corpus, lang=lang, settings={**usual, **corpus.settings}).read(held_out=True)
 
 
 def judge_docs(examples: Sequence[Example]) -> list[Judged]:

@@ -13,6 +13,7 @@ from spacy.util import dot_to_object, resolve_dot_names
 from thinc.api import Config
 
 from spacy_bispn.annotations import has_relations, read
+from spacy_bispn.cli.sources import make_tokenizer
 from spacy_bispn.component import BiSPN
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
@@ -101,7 +102,12 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
-    """Docs with gold, with the tokens that the pipeline makes of their texts."""
+    """Docs with gold, with the tokens that the pipeline makes of their texts.
+
+    Sentences that the Docs do not have are found among the usual tokens, as `convert` finds them: where each
+    symbol is a token, a full stop within a number would end one.
+    """
+    usual = make_tokenizer(nlp.lang)
     return [
         Sample(
             doc.text,
@@ -109,7 +115,7 @@ def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
             offsets(nlp.make_doc(doc.text)),
             read(doc),
             not has_relations(doc),
-            tuple(sentence_starts(doc)),
+            tuple(sentence_starts(doc if doc.has_annotation("SENT_START") else usual.make_doc(doc.text))),
             text_id(doc) or "",
         )
         for doc in docs

@@ -15,7 +15,7 @@ from spacy_bispn.settings import SettingError
 from spacy_bispn.span_index import SpanIndex
 
 DISCONTIGUOUS = ("discontiguous mentions", "discontiguous mentions covered by one span")  # dropped, noted
-ACROSS = "relations across sentences"  # dropped
+ACROSS = "relations that join two texts"  # dropped: of sentences or passages
 CONTRADICTING = "texts annotated otherwise than an earlier copy of them"  # noted
 
 Starts = Callable[[AnnotatedText], Sequence[int]]

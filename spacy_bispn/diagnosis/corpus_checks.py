@@ -123,7 +123,7 @@ def check_labels(train: Sequence[Sample], dev: Sequence[Sample]) -> Iterator[Fin
             yield Finding(
                 "warning", f"few_{kind}", "train", len(few), len(learnt),
                 f"labels of {kind} have fewer than {FEW} examples and will hardly be learnt: annotate more, "
-                f"merge them with others (`spacy bispn convert --rename OLD=NEW`) or leave them out.",
+                f"merge them with others (`spacy bispn convert --rename OLD=NEW`).",
                 named(few),
             )  # fmt: skip
         new = {label: count for label, count in seen.items() if label not in learnt}

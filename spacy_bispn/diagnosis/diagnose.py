@@ -76,7 +76,7 @@ def diagnose(
 
 def compare_levels(split: Split) -> LevelComparison:
     """Compare what the texts of a split would be if they were cut otherwise."""
-    levels = LevelComparison(split.constraints.longest)
+    levels = LevelComparison(split.constraints.longest, "as they are")
     for window in split.whole:
         if not levels.is_full:
             sample = split.samples[window.text]

@@ -54,11 +54,13 @@ class LevelCosts:
 class LevelComparison:
     """Compares the levels of a corpus, text by text.
 
-    longest: of a window, in positions of the encoder.
+    longest: of a window, in positions of the encoder. whole: the name of the texts as they are, which in a
+    `.spacy` file may have been cut before.
     """
 
-    def __init__(self, longest: int = LONGEST) -> None:
+    def __init__(self, longest: int = LONGEST, whole: str = COMPARED[-1]) -> None:
         self.longest = longest
+        self.name_of_whole = whole
         self.distances: Counter[int] = Counter()  # of relations, in sentences
         self.sentences = 0
         self.levels = [LevelCosts(level) for level in COMPARED]
@@ -160,8 +162,9 @@ class LevelComparison:
         """The recommended level, and why."""
         best, times = self.recommend(), self.times(self.whole, self.recommend())
         if best is self.whole:
+            name = "--level document" if self.name_of_whole == COMPARED[-1] else self.name_of_whole
             return (
-                f"--level document: smaller texts lose more than {TOLERATED:.0%} of the relations, or make a "
+                f"{name}: smaller texts lose more than {TOLERATED:.0%} of the relations, or make a "
                 f"step less than {CHEAPER:.0f} times as cheap"
             )
         return (
@@ -181,8 +184,9 @@ class LevelComparison:
     def rows(self) -> Iterable[tuple[str, ...]]:
         """The rows of a table, each with the cells of `HEADER`."""
         for one in self.levels:
+            name = self.name_of_whole if one is self.whole else one.level
             yield (
-                f"{one.level}{' *' if one is self.recommend() else ''}",
+                f"{name}{' *' if one is self.recommend() else ''}",
                 str(one.texts), f"{one.lost} ({one.lost / max(self.relations, 1):.1%})",
                 f"{one.mean:.0f}", str(one.longest), str(one.entities), str(one.relations),
                 f"{self.times(one, self.levels[0]):.1f}",

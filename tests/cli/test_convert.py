@@ -209,7 +209,7 @@ def test_convert_finds_the_format_by_the_content(run: Run, tmp_path: Path) -> No
     source.write_text(dygie([0, 0, 2, 2, "BINDS"], [3, 3, 0, 0, "LIKES"]), encoding="utf8")
     run("convert", source, output, "--report", report)
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")], []]
-    assert json.loads(report.read_text("utf8"))["dropped"] == {"relations across sentences": 1}
+    assert json.loads(report.read_text("utf8"))["dropped"] == {"relations that join two texts": 1}
     run("convert", source, output, "--level", "document", "--negative", "BINDS", "--symmetric", "LIKES")
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "LIKES", "Rok5")]]
 
@@ -224,7 +224,7 @@ def test_convert_cuts_documents_into_sentences(run: Run, tmp_path: Path) -> None
     assert [doc.text for doc in docs_in(output)] == ["Tem2 binds Dal92.", "Rok5 sleeps."]
     assert [facts(doc) for doc in docs_in(output)] == [[("Tem2", "BINDS", "Dal92")], []]
     found = json.loads(report.read_text("utf8"))
-    assert found["dropped"] == {"relations across sentences": 1} and found["texts"] == 2
+    assert found["dropped"] == {"relations that join two texts": 1} and found["texts"] == 2
     run("convert", source, output, "--level", "document")
     assert [len(facts(doc)) for doc in docs_in(output)] == [2]
 
@@ -260,7 +260,7 @@ def test_lost_between_sentences_are_relations_alone(run: Run, tmp_path: Path) ->
     options = ("--symmetric", "LIKES", "--negative", "NO", "--level", "sentence")
     run("convert", source, tmp_path / "out.spacy", *options, "--report", report)
     found = json.loads(report.read_text("utf8"))
-    assert found["dropped"] == {"negative relations": 2, "relations across sentences": 1}
+    assert found["dropped"] == {"negative relations": 2, "relations that join two texts": 1}
     assert (found["duplicate_relations"], found["relations"]) == (2, 0)
 
 

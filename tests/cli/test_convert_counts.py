@@ -80,7 +80,7 @@ def test_every_reason_of_a_loss_is_named(run: Run, tmp_path: Path) -> None:
         "duplicate entities": 1, "entities ending inside a token": 1
     }  # fmt: skip
     assert report["counts"]["relations"]["lost"] == {
-        "relations across sentences": 1, "relations of entities that were lost": 1
+        "relations that join two texts": 1, "relations of entities that were lost": 1
     }  # fmt: skip
 
 
@@ -108,6 +108,16 @@ def test_labels_are_merged(run: Run, tmp_path: Path) -> None:
     assert lost["entities that new labels make equal to others"] == 1
     assert lost["relations that new labels make equal to others"] == 1
     assert report["noted"]["labels 'FIRM' renamed to 'ORG'"] == 1
+
+
+def test_labels_that_no_relation_has_are_noted(run: Run, tmp_path: Path) -> None:
+    source = save(tmp_path / "in.jsonl", item("a"))
+    _, report = convert(run, source, "--symmetric", "SAMES", "--negative", "PER", "--symmetric", "SAME")
+    noted = [what for what in report["noted"] if "no relation has" in what]
+    assert sorted(noted) == [
+        "label of --negative that no relation has: 'PER'",
+        "label of --symmetric that no relation has: 'SAMES'",
+    ]
 
 
 def test_two_labels_change_places(run: Run, tmp_path: Path) -> None:

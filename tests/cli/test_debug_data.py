@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from spacy_bispn.cli import app
 from spacy_bispn.cli.debug_data import show_finding
-from spacy_bispn.cli.preparing import apply
+from spacy_bispn.cli.preparing import apply, to_samples
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.diagnosis.corpus_checks import Finding
 from spacy_bispn.diagnosis.splits import CorpusSettings
@@ -111,6 +111,17 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     nlp = init_nlp(better.config)
     trained, _ = train(nlp, None, stdout=io.StringIO(), stderr=io.StringIO())
     assert "bispn" in trained("Tem2 binds Dal92.").spans
+
+
+def test_a_point_within_a_number_ends_no_sentence_where_each_symbol_is_a_token() -> None:
+    punctuated = spacy.blank("en", config=PUNCTUATION)
+    text = make_text(
+        "Mg2Si0.45 binds Dal92. Tem2 sleeps.", [("Mg2Si0.45", "P"), ("Dal92", "P")], [(0, 1, "B")]
+    )
+    docs = list(to_docbin(punctuated, [text])[0].get_docs(punctuated.vocab))
+    assert [token.text for token in docs[0]][:3] == ["Mg2Si0", ".", "45"]
+    (sample,) = to_samples(punctuated, docs)
+    assert sample.sentences == (0, 23)
 
 
 def test_documents_are_told_apart_from_sentences(folder: Path, report: Callable[..., dict[str, Any]]) -> None:

@@ -37,7 +37,7 @@ def test_relations_between_sentences_are_lost_and_counted() -> None:
     conversion = Conversion(level="sentence", starts=lambda text: [0, 16])
     conversion.add_item(ParsedItem.add, START, "7", TEXT, GOLD.entities, crossing.extraction.relations)
     assert [text.id for text in conversion.texts] == ["7:0", "7:1"]
-    assert conversion.report.dropped == {"relations across sentences": 1}
+    assert conversion.report.dropped == {"relations that join two texts": 1}
     assert (conversion.report.texts, conversion.report.entities, conversion.report.relations) == (2, 4, 0)
 
 

@@ -77,7 +77,9 @@ def test_sentences_are_those_of_the_file(read):
         ("a:0", "ORC binds ATP ."),
         ("a:1", "It does ."),
     ]
-    assert conversion.report.relations == 1 and conversion.report.dropped == {"relations across sentences": 1}
+    assert conversion.report.relations == 1 and conversion.report.dropped == {
+        "relations that join two texts": 1
+    }
 
 
 def test_a_name_that_is_not_at_its_place_is_a_problem(read):

@@ -76,7 +76,7 @@ def test_what_crosses_sentences_is_dropped_and_counted(read):
              "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 4, 7, 7, "USED-FOR"]]]}  # fmt: skip
     conversion = read(crossing | split)
     assert [said(text) for text in conversion.texts] == [(["BERT", ")"], []), (["GPT"], [])]
-    assert conversion.report.dropped["relations across sentences"] == 2
+    assert conversion.report.dropped["relations that join two texts"] == 2
 
 
 def test_sentences_without_words_are_no_texts_unless_there_is_nothing_else(read):
