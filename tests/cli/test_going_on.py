@@ -67,7 +67,7 @@ def test_the_config_goes_on_with_what_was_saved(place: Path, run: Run) -> None:
     )  # fmt: skip
     shown = squeezed(result.output)
     assert "5 epochs over 5 new texts and 5 old ones" in shown
-    assert "New labels: GENE, CAUSES, DOCKS" in shown and "bispn compare" in shown and "spacy train" in shown
+    assert "New labels: GENE, CAUSES, DOCKS" in shown and "bispn compare" in shown and "bispn train" in shown
     config = Config().from_disk(output, interpolate=False)
     assert set(map(tuple, (x.items() for x in config["components"].values()))) == {
         (("source", str(place / "model")),)

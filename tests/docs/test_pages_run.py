@@ -86,6 +86,9 @@ def test_going_on_runs(folder: Path, language: str) -> None:
     to_docbin(spacy.blank("en", config=PUNCTUATION), demo_texts(16)[12:])[0].to_disk(folder / "new.spacy")
     (folder / "dev").mkdir()
     shutil.copy(folder / "dev.spacy", folder / "dev")
+    nlp = spacy.load(folder / "training" / "model-best")
+    nlp.config["training"]["optimizer"] = {"@optimizers": "spacy-bispn.AdamW.v1"}
+    nlp.to_disk(folder / "training" / "model-best")
     names: dict[str, Any] = {}
     run_blocks([here(x) for x in blocks(DOCS / "going_on.md") if x.language == language], folder, names)
     if language == "python":

@@ -70,8 +70,8 @@ def own_pipeline() -> spacy.Language:
 
 
 def expected(block: Block) -> str:
-    """What a block prints, as its lines with `#>` say."""
-    return "".join(f"{line}\n" for line in re.findall(r"^ *#> (.*)$", block.content, re.M))
+    """What a block prints, as its lines with `# >` say."""
+    return "".join(f"{line}\n" for line in re.findall(r"^ *# > (.*)$", block.content, re.M))
 
 
 def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,5 +106,15 @@ def test_the_page_shows_every_command_of_the_way() -> None:
     scripts = [block.content for block in blocks(PAGE) if block.language == "bash"]
     used = {tuple(words[: 1 + (words[0] == "bispn")]) for script in scripts for words in commands(script)
             if isinstance(words, list)}  # fmt: skip
-    ours = ("demo", "convert", "export", "init-config", "debug-data", "evaluate", "extract", "render")
-    assert used == {*(("bispn", name) for name in ours), ("train",), ("find-threshold",), ("package",)}
+    ours = (
+        "demo",
+        "convert",
+        "export",
+        "init-config",
+        "debug-data",
+        "train",
+        "evaluate",
+        "extract",
+        "render",
+    )
+    assert used == {*(("bispn", name) for name in ours), ("find-threshold",), ("package",)}
