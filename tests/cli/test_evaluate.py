@@ -107,6 +107,16 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
 
+def test_held_out_texts_may_lack_a_label_that_is_renamed(run: Run, tmp_path: Path, known: Path) -> None:
+    write_jsonl(tmp_path / "in.jsonl", GOLD)
+    output = tmp_path / "report.json"
+    renames = ("--rename", "RARE=P", "--rename", "C=P")
+    run("evaluate", known, tmp_path / "in.jsonl", "--samples", 5, "--output", output, *renames)
+    assert read(output)["scores"]["strict"]["entities"]["labels"].keys() == {"P", "C"}
+    labels = read(output)["scores"]["strict"]["entities"]["labels"]
+    assert labels["C"]["tp"] + labels["C"]["fn"] == 0, "gold has the new label"
+
+
 def test_corpus_files_are_judged_in_their_own_offsets(run: Run, tmp_path: Path, known: Path) -> None:
     write_jsonl(tmp_path / "in.jsonl", GOLD)
     output, predictions = tmp_path / "report.json", tmp_path / "new" / "predictions.jsonl"

@@ -78,7 +78,9 @@ def test_the_config_goes_on_with_what_was_saved(place: Path, run: Run) -> None:
             "continue-config", output, "--model", place / "model", "--corpus", place / "new.spacy", code=1
         ).output
     )
-    assert config["training"]["optimizer"]["continued_steps"] == 5 * 2, "10 texts are 2 batches of 8"
+    optimizer = config["training"]["optimizer"]
+    assert optimizer["continued_steps"] == 5 * 2, "10 texts are 2 batches of 8"
+    assert optimizer["continued_warmup"] == 3, "the rates have time to fall"
     loaded = util_config(output, {"paths.dev": str(place / "old.spacy"), "training.max_steps": 2})
     nlp = init_nlp(loaded)
     assert [t.text for t in nlp.make_doc("KV-488")] == ["KV-488"], "the tokenizer is the saved one"

@@ -92,6 +92,15 @@ def test_nothing_is_left_to_fill_and_it_trains(folder: Path) -> None:
     assert isinstance(util.registry.resolve({"it": optimizer})["it"], AdamW)
 
 
+def test_the_command_to_train_names_the_user_s_own_files(folder: Path) -> None:
+    shown = "".join(init(folder, "--force").output.split())
+    assert shown.endswith("--paths.devDEV"), "nothing lies beside the corpus"
+    (folder / "dev.spacy").write_bytes((folder / "train.spacy").read_bytes())
+    shown = "".join(init(folder, "--force").output.split())
+    (folder / "dev.spacy").unlink()
+    assert shown.endswith(f"--paths.dev{folder / 'dev.spacy'}")
+
+
 def test_accuracy_and_gpu(folder: Path) -> None:
     config = written(folder, "--encoder", folder / "bert", "--optimize", "accuracy", "--gpu")
     assert config["components"]["bispn"]["frozen_epochs"] == 2
