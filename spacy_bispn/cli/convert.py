@@ -18,7 +18,7 @@ from spacy_bispn.cli.convert_counts import Count, count_all, print_counts
 from spacy_bispn.cli.corpus_source import CorpusSource, check_needed, check_regular, takes_corpus
 from spacy_bispn.cli.docfiles import DocFiles
 from spacy_bispn.cli.levels import measure_with, show_levels
-from spacy_bispn.cli.recurring import Recurring
+from spacy_bispn.cli.recurring import OPTION, Recurring
 from spacy_bispn.cli.sources import Documents, held_out, make_tokenizer
 from spacy_bispn.converters import Report
 from spacy_bispn.corpus import POSITIONS
@@ -80,6 +80,8 @@ def convert_command(
         gained.update(made.gained)
     counts = count_all(found, files, recurring.left_out)
     print_report(corpus.path.name, found, files, counts, problems, held, gained)
+    if drop_recurring and not recurring.left_out:
+        msg.info(f"{OPTION}: no text recurs")
     show_levels(levels, corpus.chosen_level)
     if report is not None:
         content = {
@@ -139,10 +141,11 @@ def print_report(
     print_counts(counts)
     msg.info(f"{name}: {found.besides()}")
     named = [f"{text_id}: {what}" for text_id, what in found.problems]
-    for line in [*found.errors[:SHOWN], *named[:SHOWN], *problems[:SHOWN]]:
+    listed = (found.errors, named, problems)
+    for line in (line for lines in listed for line in lines[:SHOWN]):
         msg.warn(line)
-    if len(named) > SHOWN:
-        msg.warn(f"{len(named) - SHOWN} more problems: --report FILE lists all of them")
+    if hidden := sum(max(len(lines) - SHOWN, 0) for lines in listed):
+        msg.warn(f"{hidden} more problems: --report FILE lists all of them")
     if not found.entities or not found.relations:
         missing = "an entity" if not found.entities else "a relation"
         msg.warn(

@@ -160,7 +160,10 @@ def test_texts_that_recur_are_left_out(run: Run, tmp_path: Path) -> None:
     assert [text_id(doc) for doc in docs_in(tmp_path / "out.spacy")] == ["c"]
     check(report["counts"])
     assert report["counts"]["texts"]["lost"] == {"texts that recur (--drop-recurring)": 2}
-    assert "2 texts that recur (--drop-recurring)" in said
+    assert "2 texts that recur (--drop-recurring)" in said and "no text recurs" not in said
+    other = save(tmp_path / "other.jsonl", item("c", LONG.format(2001)[40:], **NONE))
+    said, _ = convert(run, other, "--drop-recurring", tmp_path / "dev.spacy")
+    assert "--drop-recurring: no text recurs" in said
 
 
 def test_what_is_held_out_does_not_recur(run: Run, tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_the_remedy_is_named_with_what_it_would_save(
     assert len(docs_in(tmp_path / "out.spacy")) == len(texts)
 
 
+def test_of_many_lines_it_is_said_that_there_are_more(run: Run, tmp_path: Path) -> None:
+    output, said = convert(run, tmp_path, [SYMBOLS] * 3)
+    assert len(said["unplaced"]) == 15
+    assert "10 more problems: --report FILE lists all of them" in output
+
+
 @pytest.mark.parametrize("texts", [[INSIDE], [INSIDE, LETTERS], [make_text("Go now.", [("Go", "X")], [])]])
 def test_no_remedy_is_named_that_would_save_nothing(
     run: Run, tmp_path: Path, texts: list[AnnotatedText]
