@@ -117,6 +117,11 @@ def test_the_bare_package_is_light() -> None:
     assert not imported_by(code, ["torch", "transformers", "spacy", "thinc", "numpy"])
 
 
+def test_other_commands_of_spacy_do_not_pay_for_ours() -> None:
+    unwanted = ["transformers", "scipy", "spacy_bispn.component", "spacy_bispn.nn.network"]
+    assert not imported_by("import spacy_bispn.cli", unwanted)
+
+
 def test_a_blank_pipeline_does_not_pay_for_the_component() -> None:
     # spacy.blank loads the factories of every installed package; thinc has torch in any case
     code = "from importlib.metadata import entry_points as eps; eps(group='spacy_factories')['bispn'].load()"

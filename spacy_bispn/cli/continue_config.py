@@ -17,7 +17,6 @@ from wasabi import msg
 from spacy_bispn.annotations import read
 from spacy_bispn.cli.export import read_docs
 from spacy_bispn.cli.init_config import BATCH, OPTIMIZER, READER, check_new
-from spacy_bispn.cli.preparing import component_of
 from spacy_bispn.cli.sources import dev_beside
 from spacy_bispn.files import save
 from spacy_bispn.model.gold_checks import check_annotated, collect_labels
@@ -38,6 +37,9 @@ def continue_config_command(
     force: Annotated[bool, typer.Option("--force", "-F", help="Overwrite the file if it exists")] = False,
 ) -> None:
     """Write a complete config for going on with more texts without forgetting."""
+    # `spacy` imports all commands whenever it starts; transformers can wait until one needs it
+    from spacy_bispn.cli.preparing import component_of
+
     try:
         check_new(output, force)
         new, old = read_docs(corpus), [] if replay is None else read_docs(replay)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import prepare
 import pytest
 import spacy
+from folders import PROJECT
 from published import CORPORA, UNSPLIT, parts
 from spacy.tokens import DocBin
+from thinc.api import Config
+from typer.testing import CliRunner
+
+from spacy_bispn.cli import app
 
 DOCUMENT = {
     "doc_key": "d", "sentences": [["ORC", "binds", "ATP", "."], ["It", "does", "."]],
@@ -128,3 +134,24 @@ def test_the_published_files_are_where_they_are_looked_for(corpora: Path) -> Non
             assert part.file.exists()
     for corpus, name in UNSPLIT.items():
         assert (corpora / corpus / name).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corpus", ["biorelex", "ade", "text2dt", "scierc", "prodigy"])
+def test_nearly_all_of_a_training_is_evaluated(
+    corpus: str, workspace: Path, corpora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spaCy evaluates where a multiple of `eval_frequency` begins, and no step begins behind the last one
+    def convert(command: list[str], check: bool) -> None:
+        result = CliRunner().invoke(app, command[4:])
+        assert result.exit_code == 0 or not check, result.output
+
+    monkeypatch.setattr(prepare.subprocess, "run", convert)
+    prepare.prepare(corpus, corpora, workspace / "corpus")
+    texts = len(DocBin().from_disk(workspace / "corpus" / "train.spacy"))
+    for form in ("", "paper_") if corpus != "prodigy" else ("",):
+        config = Config().from_disk(PROJECT / "configs" / f"{form}{corpus}.cfg", interpolate=False)
+        training = config["training"]
+        epoch = math.ceil(texts / training["batcher"]["size"])
+        unseen = (training["max_epochs"] * epoch - 1) % training["eval_frequency"]
+        assert unseen <= max(epoch / 2, training["max_epochs"]), f"{texts} texts are {epoch} steps an epoch"
