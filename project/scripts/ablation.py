@@ -27,6 +27,20 @@ VARIANTS: dict[str, dict[str, str]] = {
     "additive pointers": {"model.pointer": "additive"},
     "queries in the encoder": {"model.query_layer": "0"},
     "queries from encoder layer 3": {"model.query_layer": "3"},
+    # what the released code does beyond the paper
+    "two supervised layers": {"model.supervised_layers": "2"},
+    "without views": {"model.views": "false"},
+    "without views and entity decoder": {"model.views": "false", "model.entity_layers": "0"},
+    "split before the shared decoder": {"model.split": "before"},
+    "inside pointer": {"model.inside_pointer": "true", "objective.inside": "1.0"},
+    "positions in the queries": {"model.positional_queries": "true"},
+    "gold repeated": {"objective.entity_targets": "20", "objective.relation_targets": "20"},
+    "balanced null": {"objective.null_weight": "balanced"},
+    "binary boundaries": {"objective.boundary": "binary"},
+    "both losses of boundaries": {"objective.boundary": "both"},
+    "consistency of matched queries": {"objective.consistent_queries": "matched"},
+    "reverse consistency": {"objective.reverse_consistency": "true"},
+    "additive linking": {"model.linking": "additive"},
 }
 
 
@@ -34,7 +48,7 @@ def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")],
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,

@@ -25,7 +25,7 @@ def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")],
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")],
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
     seeds: Annotated[str, typer.Option(help="Seeds such as 1,2,3, or nothing for the corpus's")] = "",

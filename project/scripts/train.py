@@ -12,15 +12,36 @@ from provenance import RUN_FILE, TRAINING, this_run
 from spacy.tokens import DocBin
 from thinc.api import Config
 
+from spacy_bispn.cli.init_config import RANDOM_RATES
 from spacy_bispn.files import replace_folder
 from spacy_bispn.safetensors_io import unpack
 from spacy_bispn.settings import SettingError
 from spacy_bispn.training.state import FILE
 
+RANDOM = "random"  # instead of the name of an encoder
 
-def config_of(corpus: str, config: str) -> str:
-    """The config file that was given, or the corpus's own."""
-    return config or f"configs/{corpus}.cfg"
+
+def config_of(corpus: str, config: str, encoder: str) -> tuple[str, str]:
+    """The config file that was given, or the corpus's own, and the encoder that replaces the config's own.
+
+    Where the encoder is to be random, the config is a copy with random weights and no name of an encoder.
+    """
+    file = config or f"configs/{corpus}.cfg"
+    return (with_random_encoder(file), "") if encoder == RANDOM else (file, encoder)
+
+
+def with_random_encoder(config: str) -> str:
+    """A copy of a config with an encoder of random weights, for where published ones cannot be fetched."""
+    written = Config().from_disk(config, interpolate=False)
+    component = written["components"]["bispn"]
+    component["model"]["encoder"] = {"@misc": "spacy-bispn.RandomEncoder.v1"}
+    component.pop("frozen_epochs", None)
+    written["training"]["optimizer"].update(RANDOM_RATES)
+    written["paths"].pop("encoder", None)
+    copy = TRAINING / Path(config).name
+    copy.parent.mkdir(exist_ok=True)
+    written.to_disk(copy)
+    return str(copy)
 
 
 def encoder_of(config: str, encoder: str = "") -> str:
@@ -95,12 +116,12 @@ def time_left(config: str, data: Path, **overrides: str) -> dict[str, str]:
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder of another encoder, or nothing")] = "",
+    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")] = "",
     epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
     gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
 ) -> None:
     """Train the model of a corpus."""
-    file = config_of(corpus, config)
+    file, encoder = config_of(corpus, config, encoder)
     overrides = of_length(file, epochs) if epochs else {}
     try:
         train(file, Path("corpus", corpus), encoder, gpu, TRAINING / corpus, **overrides)

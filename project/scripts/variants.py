@@ -58,7 +58,7 @@ def make_study(
 
     Raises SettingError for an encoder that the config does not use.
     """
-    file = config_of(corpus, config)
+    file, encoder = config_of(corpus, config, encoder)
     encoder_of(file, encoder)
     length = int(epochs or Config().from_disk(file, interpolate=False)["training"]["max_epochs"])
     return Study(Path(folder), corpus, corpora, file, encoder, gpu, length)

@@ -12,8 +12,9 @@ import spacy
 import train as train_module
 from folders import PROJECT
 from pipelines import demo_texts
+from spacy.util import load_model_from_config
 from thinc.api import Config
-from train import encoder_of, of_length, time_left, train
+from train import config_of, encoder_of, of_length, time_left, train
 
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.settings import SettingError
@@ -118,3 +119,25 @@ def test_progress_is_that_of_the_whole_training(
     Config({"training": SETTINGS | changed}).to_disk(tmp_path / "demo.cfg")
     bar = {"training.max_steps": steps, "training.logger.progress_bar": "train"} if steps else {}
     assert time_left(str(tmp_path / "demo.cfg"), tmp_path, **overrides) == bar
+
+
+def test_random_weights_stand_in_for_an_encoder_that_cannot_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "TRAINING", tmp_path)
+    published = str(PROJECT / "configs" / "paper_text2dt.cfg")
+    assert config_of("text2dt", "", "") == ("configs/text2dt.cfg", "")
+    assert config_of("text2dt", published, "OTHER") == (published, "OTHER")
+    file, encoder = config_of("text2dt", published, "random")
+    assert encoder == encoder_of(file) == "", "the rows of tables say random weights"
+    assert Path(file).name == "paper_text2dt.cfg", "studies are named after it"
+    written, own = Config().from_disk(file), Config().from_disk(published)
+    nlp = load_model_from_config(written, auto_fill=True)
+    filled = nlp.config["components"]["bispn"]
+    assert filled["model"]["encoder"]["@misc"] == "spacy-bispn.RandomEncoder.v1"
+    assert filled["frozen_epochs"] == 0, "frozen random weights learn nothing"
+    assert written["training"]["optimizer"]["encoder_rate"] > own["training"]["optimizer"]["encoder_rate"]
+    for block in ("model", "objective"):
+        assert {k: v for k, v in written["components"]["bispn"][block].items() if k != "encoder"} == {
+            k: v for k, v in own["components"]["bispn"][block].items() if k != "encoder"
+        }, "the form is the paper's"
