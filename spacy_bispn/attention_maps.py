@@ -19,12 +19,12 @@ from spacy_bispn.records import Entity, Extraction, Relation
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Attention from entity queries to relation queries. Queries that predict something come first.
+    """Attention between entity and relation queries. Queries that predict something come first.
 
     text: the text.
     entities: what each entity query predicts, None for nothing.
     relations: what each relation query predicts, None for nothing.
-    weights: entity queries by relation queries, numbers from 0 to 1.
+    weights: entity queries by relation queries, numbers from 0 to 1; those of a relation query add up to 1.
     """
 
     text: str
@@ -44,6 +44,9 @@ class AttentionMap:
 
 def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
     """The attention between the queries of one text, in the last block of the shared decoder.
+
+    The weights are means over heads and over both directions. Those of each relation query are divided by
+    their sum, so that they show which entity queries it looks at, however much it looks at relation queries.
 
     Queries are decoded with the component's thresholds; relations are not made coherent with entities.
 
@@ -78,7 +81,7 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
         doc.text,
         [entities[row] for row in rows],
         [relations[column] for column in columns],
-        weights[rows][:, columns].tolist(),
+        (weights / weights.sum(0))[rows][:, columns].tolist(),
     )
 
 

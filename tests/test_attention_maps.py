@@ -27,6 +27,7 @@ def test_every_query_has_a_row_or_a_column_and_says_what_the_component_says(nlp:
     assert found.text == TEXT
     assert len(found.weights) == len(found.entities) == 6
     assert {len(row) for row in found.weights} == {len(found.relations)} == {4}
+    assert [sum(column) for column in zip(*found.weights, strict=True)] == pytest.approx([1.0] * 4)
     # relations are made coherent afterwards, entities only lose their duplicates
     (predicted,) = pipe_of(nlp).predict([nlp.make_doc(TEXT)])
     assert {one for one in found.entities if one} == set(predicted.entities)

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from paper import FIGURE_3, begins_as
 from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
+from spacy.vocab import Vocab
 from variants import best_models
 from wasabi import msg
 
 from spacy_bispn.attention_maps import AttentionMap, attention_map
+from spacy_bispn.corpus_reader import load
 from spacy_bispn.evaluation.error_analysis import describe
 from spacy_bispn.records import Entity, Relation
 
@@ -40,13 +43,21 @@ def draw(maps: dict[str, AttentionMap], output: Path) -> None:
     panels = figure.subplots(1, len(maps), squeeze=False, width_ratios=columns)[0]
     for panel, (name, found) in zip(panels, maps.items(), strict=True):
         image = panel.imshow(found.weights, cmap="viridis", vmin=0.0, vmax=most)
+        joined = [
+            (column, row)
+            for row in range(len(found.entities)) for column in range(len(found.relations))
+            if found.joined(row, column)
+        ]  # fmt: skip
+        # the entity of the row is head or tail of the relation of the column
+        panel.scatter(*zip(*joined, strict=True) if joined else ([], []), marker="s", s=60, c="none", ec="w")
         panel.set(title=name, xlabel="relation queries")
         panel.set_xticks(
             range(len(found.relations)), axis_labels(found, found.relations), rotation=90, fontsize=7
         )
         panel.set_yticks(range(len(found.entities)), axis_labels(found, found.entities), fontsize=7)
     panels[0].set_ylabel("entity queries")
-    figure.colorbar(image, ax=list(panels), label="attention, mean of both directions")
+    label = "attention, mean of both directions;\nthat of a relation query adds up to 1"
+    figure.colorbar(image, ax=list(panels), label=label)
     output.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(output, dpi=200)
 
@@ -62,6 +73,12 @@ def in_words(item: Entity | Relation[Entity], text: str) -> str:
         return describe(item, text)
     head, tail = (text[end.start : end.end] for end in (item.head, item.tail))
     return f"{head} — {item.label} → {tail}"
+
+
+def sentence_of(data: Path) -> str:
+    """The paper's sentence if a .spacy file of a folder has it, else the first text of all."""
+    texts = [doc.text for file in sorted(data.glob("*.spacy")) for doc in load(file, Vocab())]
+    return next((text for text in texts if begins_as(text, FIGURE_3)), texts[0])
 
 
 def as_json(found: AttentionMap) -> dict[str, Any]:
@@ -80,7 +97,8 @@ def as_json(found: AttentionMap) -> dict[str, Any]:
 def main(
     corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
     models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
-    text: Annotated[str, typer.Argument(help="The sentence")],
+    text: Annotated[str, typer.Argument(help="The sentence, or nothing for one of the corpus")],
+    data: Annotated[Path, typer.Argument(help="Folder of the corpus as .spacy files")],
     output: Annotated[Path, typer.Argument(help="The .png or .svg file to write")],
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
@@ -90,6 +108,7 @@ def main(
     try:
         trained = best_models(models)
         run = this_run(gpu, *trained.values())
+        text = text or sentence_of(data)
         for name, model in trained.items():
             nlp = load_model(model)
             maps[name] = attention_map(nlp.get_pipe("bispn"), nlp(text))

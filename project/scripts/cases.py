@@ -1,10 +1,11 @@
-"""What several trained models find in the same test texts, compared with gold (figure 4 of the paper)."""
+"""What several models predict for the same test texts, compared with gold (figure 4 of the paper)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from paper import FIGURE_4, begins_as
 from provenance import METRICS, this_run, write_metrics
 from runs import parse_numbers
 from spacy.cli._util import setup_gpu
@@ -14,45 +15,59 @@ from wasabi import msg
 
 from spacy_bispn import annotations
 from spacy_bispn.cli.sources import predict_docs
-from spacy_bispn.evaluation.error_analysis import CORRECT, Case, compare_relations, describe
+from spacy_bispn.evaluation.error_analysis import CORRECT, Case, compare_entities, compare_relations, describe
 from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.settings import SettingError
 
-SHOWN = 6
+SHOWN = 3  # beside the paper's own
 RIGHT, WRONG, MISSING = "right", "wrong", "missing"
 
 
-def mark(case: Case[Any], text: str) -> dict[str, str]:
-    """A relation in words: the predicted one if it is right or wrong, the gold one if it is missing."""
-    if case.predicted is None:
-        return {"relation": describe(case.gold, text), "mark": MISSING}
-    kind = RIGHT if case.kind == CORRECT else WRONG
-    return {"relation": describe(case.predicted, text), "mark": kind}
+def marks(case: Case[Any], text: str) -> list[dict[str, str]]:
+    """An item in words if it is right; else the predicted one, which is wrong, and the missing gold one."""
+    if case.kind == CORRECT:
+        return [{"item": describe(case.predicted, text), "mark": RIGHT}]
+    both = {WRONG: case.predicted, MISSING: case.gold}
+    return [{"item": describe(item, text), "mark": mark} for mark, item in both.items() if item is not None]
 
 
 def compare(models: Mapping[str, Path], data: Path) -> list[dict[str, Any]]:
-    """Every text of a .spacy file: its `text`, and what each model `found`, by the model's name."""
+    """Every text of a .spacy file: its `text`, and what each model `found`, by its name and kind."""
     texts: list[dict[str, Any]] = []
     for number, (name, model) in enumerate(models.items(), 1):
         msg.info(f"{name} reads {data} ({number} of {len(models)})")
         nlp = load_model(model)
         for position, example in enumerate(predict_docs(nlp, data)):
+            text = example.reference.text
             gold, predicted = annotations.read(example.reference), annotations.read(example.predicted)
             if position == len(texts):
-                texts.append({"position": position, "text": example.reference.text, "found": {}})
-            cases = compare_relations(gold, predicted, symmetric_labels(nlp))
-            texts[position]["found"][name] = [mark(case, example.reference.text) for case in cases]
+                texts.append({"position": position, "text": text, "found": {}})
+            cases: dict[str, list[Case[Any]]] = {
+                "entities": compare_entities(gold.entities, predicted.entities),
+                "relations": compare_relations(gold, predicted, symmetric_labels(nlp)),
+            }
+            texts[position]["found"][name] = {
+                kind: [one for case in found for one in marks(case, text)] for kind, found in cases.items()
+            }
     return texts
 
 
-def most_different(texts: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """The texts whose numbers of right relations differ most between models; of equals, those with more."""
+def choose(texts: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The paper's own sentence, then the texts whose numbers of right items differ most between models.
+
+    Of texts that differ as much, those with more right items.
+    """
 
     def rank(text: dict[str, Any]) -> tuple[int, int]:
-        rights = [sum(one["mark"] == RIGHT for one in found) for found in text["found"].values()]
+        rights = [
+            sum(one["mark"] == RIGHT for items in found.values() for one in items)
+            for found in text["found"].values()
+        ]
         return min(rights) - max(rights), -max(rights)
 
-    return sorted(sorted(texts, key=rank)[:count], key=lambda text: text["position"])
+    own = [text for text in texts if begins_as(text["text"], FIGURE_4)]
+    others = [text for text in texts if text not in own]
+    return [*own, *sorted(sorted(others, key=rank)[:count], key=lambda text: text["position"])]
 
 
 def at_positions(texts: Sequence[dict[str, Any]], positions: Sequence[int]) -> list[dict[str, Any]]:
@@ -68,7 +83,8 @@ def main(
     models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
     data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
     positions: Annotated[
-        str, typer.Option(help="Texts such as 3,8, or nothing for those where models differ most")
+        str,
+        typer.Option(help="Texts such as 3,8, or nothing for the paper's and others"),
     ] = "",
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
 ) -> None:
@@ -78,7 +94,7 @@ def main(
         trained = best_models(models)
         run = this_run(gpu, *trained.values())
         texts = compare(trained, data)
-        chosen = at_positions(texts, parse_numbers(positions, ())) or most_different(texts, SHOWN)
+        chosen = at_positions(texts, parse_numbers(positions, ())) or choose(texts, SHOWN)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     write_metrics(METRICS / f"{corpus}_cases.json", {"texts": chosen}, run)

@@ -235,21 +235,25 @@ def attention(found: Figures) -> Rows:
 
 
 def cases(found: Figures) -> Rows:
-    """What each model predicts for some sentences, marked, with the missing gold relations."""
-    texts = found["texts"]
-    rows = [
-        [cell([text["text"]]), *(cell(tally(relations)) for relations in text["found"].values())]
-        for text in texts
-    ]
-    return markdown(["sentence", *(texts[0]["found"] if texts else ())], rows)
+    """For each sentence a row with its words, then one for each gold or predicted item, marked by model."""
+    rows: list[list[str]] = []
+    for text in found["texts"]:
+        models = text["found"].values()
+        rows.append([f"*{cell([text['text']])}*", *("" for _ in models)])
+        for kind in ("entities", "relations"):
+            tallies = [tally(items[kind]) for items in models]
+            for item in sorted(set().union(*tallies)):
+                rows.append([cell([item]), *(signs(counts[item]) for counts in tallies)])
+    names = found["texts"][0]["found"] if found["texts"] else ()
+    return markdown(["sentence, its entities and relations", *names], rows)
 
 
-def tally(relations: Sequence[dict[str, str]]) -> list[str]:
-    """A line for all mentions of a relation in the same words: how many are right, wrong and missing."""
+def tally(items: Sequence[dict[str, str]]) -> dict[str, Counter[str]]:
+    """How many mentions of an item, in the same words, are right, wrong and missing."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in relations:
-        counts[one["relation"]][one["mark"]] += 1
-    return [f"{signs(marks)} {words}" for words, marks in sorted(counts.items())]
+    for one in items:
+        counts[one["item"]][one["mark"]] += 1
+    return counts
 
 
 def signs(marks: Mapping[str, int]) -> str:

@@ -21,6 +21,7 @@ import trade
 import typer
 from folders import PROJECT
 from pipelines import make_text
+from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_bispn.annotations import read, write
@@ -170,22 +171,29 @@ def test_thresholds_are_found_with_which_a_model_predicts_as_much_as_gold_has(
 
 def test_marks() -> None:
     gold, other = Relation(HEAD, TAIL, "R"), Relation(TAIL, HEAD, "R")
-    assert cases.mark(Case("correct", gold, gold), TEXT)["mark"] == "right"
-    wrong = cases.mark(Case("wrong direction", gold, other), TEXT)
-    assert wrong == {"relation": "Dal92 (P) — R → Tem2 (P)", "mark": "wrong"}
-    assert cases.mark(Case("spurious", None, other), TEXT)["mark"] == "wrong"
-    missing = cases.mark(Case("missed", gold, None), TEXT)
-    assert missing == {"relation": "Tem2 (P) — R → Dal92 (P)", "mark": "missing"}
+    right, wrong = "Tem2 (P) — R → Dal92 (P)", "Dal92 (P) — R → Tem2 (P)"
+
+    def marked(*case: Any) -> list[tuple[str, str]]:
+        return [(one["mark"], one["item"]) for one in cases.marks(Case(*case), TEXT)]
+
+    assert marked("correct", gold, gold) == [("right", right)]
+    assert marked("wrong direction", gold, other) == [("wrong", wrong), ("missing", right)]
+    assert marked("spurious", None, other) == [("wrong", wrong)]
+    assert marked("missed", gold, None) == [("missing", right)]
+    assert marked("missed", HEAD, None) == [("missing", "Tem2 (P)")]
 
 
-def test_texts_in_which_models_differ_most() -> None:
-    def text(position: int, *rights: int) -> dict[str, Any]:
-        found = {str(model): [{"mark": "right"}] * right for model, right in enumerate(rights)}
-        return {"position": position, "found": found}
+def test_the_papers_own_sentence_and_those_in_which_models_differ_most() -> None:
+    def text(position: int, *rights: int, words: str = "A.") -> dict[str, Any]:
+        right = {"mark": "right"}
+        found = {str(model): {"entities": [], "relations": [right] * n} for model, n in enumerate(rights)}
+        return {"position": position, "text": words, "found": found}
 
     texts = [text(0, 1, 1), text(1, 0, 3), text(2, 2, 2), text(3, 1, 0)]
-    assert [one["position"] for one in cases.most_different(texts, 2)] == [1, 3]
-    assert [one["position"] for one in cases.most_different(texts, 3)] == [1, 2, 3]
+    assert [one["position"] for one in cases.choose(texts, 2)] == [1, 3]
+    assert [one["position"] for one in cases.choose(texts, 3)] == [1, 2, 3]
+    own = text(4, 1, 1, words="The general transcription factors TFIIA and  TFIIB bind directly to  TBP.")
+    assert [one["position"] for one in cases.choose([*texts, own], 2)] == [4, 1, 3]
 
 
 def test_cases_of_two_models(trained: str, models: Path) -> None:
@@ -194,8 +202,10 @@ def test_cases_of_two_models(trained: str, models: Path) -> None:
     assert [text["position"] for text in found] == [1, 0]
     for text in found:
         assert set(text["found"]) == {"as configured", "without consistency"}
-        for marked in text["found"].values():
-            assert {one["mark"] for one in marked} <= {"right", "wrong", "missing"}
+        for found_by_one in text["found"].values():
+            assert list(found_by_one) == ["entities", "relations"]
+            for items in found_by_one.values():
+                assert {one["mark"] for one in items} <= {"right", "wrong", "missing"}
 
 
 @pytest.mark.parametrize(
@@ -211,13 +221,27 @@ def test_cases_that_are_not_there(trained: str, models: Path, positions: str, pr
 @pytest.mark.parametrize(("suffix", "begins"), [(".png", PNG), (".svg", SVG)])
 def test_attention_of_two_models_side_by_side(trained: str, models: Path, suffix: str, begins: bytes) -> None:
     output = models / "figures" / f"attention{suffix}"
-    attention.main("demo", trained, TEXT, output)
+    attention.main("demo", trained, TEXT, models, output)
     assert output.read_bytes().startswith(begins)
     found = srsly.read_json(models / "metrics" / "demo_attention.json")
     assert found["text"] == TEXT
     for one in found["models"].values():
         assert len(one["weights"]) == len(one["entities"]) == 6
         assert len(one["weights"][0]) == len(one["relations"]) == 4
+
+
+def test_without_a_sentence_it_is_the_papers_or_the_first_of_the_corpus(tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+
+    def write_corpus(**texts: str) -> None:
+        for part, text in texts.items():
+            DocBin(docs=[nlp("One."), nlp(text)], store_user_data=True).to_disk(tmp_path / f"{part}.spacy")
+
+    write_corpus(test="Two.")
+    assert attention.sentence_of(tmp_path) == "One."
+    own = "Moreover, the in vitro binding of  NF-κB or  Sp1 was not affected."
+    write_corpus(train=own)
+    assert attention.sentence_of(tmp_path) == own
 
 
 def test_every_query_has_its_words_at_the_axes(tmp_path: Path) -> None:
@@ -261,5 +285,5 @@ def test_a_text_without_attention_ends_with_a_message(
     trained: str, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        attention.main("demo", trained, "", models / "figures" / "none.png")
+        attention.main("demo", trained, " ", models, models / "figures" / "none.png")
     assert "expected 1: give a text" in " ".join(capsys.readouterr().out.split())

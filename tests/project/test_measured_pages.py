@@ -147,7 +147,7 @@ def put_everything(corpus: str) -> None:
     for kind, figures in {
         "decoding": {"settings": {"one": STRICT}}, "long": {"readings": {"one": STRICT}},
         "subsets": {"minima": {"0": {"texts": 1, **STRICT}}}, "attention": {"models": {"one": seen}},
-        "cases": {"texts": [{"text": "A.", "found": {"one": []}}]},
+        "cases": {"texts": [{"text": "A.", "found": {"one": {"entities": [], "relations": []}}}]},
     }.items():  # fmt: skip
         put(f"metrics/{corpus}_{kind}.json", {**figures, "run": NEW})
     Path("training", corpus).mkdir()

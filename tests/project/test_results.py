@@ -265,20 +265,21 @@ def test_attention_between_queries_that_belong_together_and_others() -> None:
     assert table("demo", "demo attention")[2] == ["as configured", "3 and 2", "0.250", ""]
 
 
-def test_cases_are_marked_and_stay_in_their_cells() -> None:
-    found = [{"relation": "a — b → c", "mark": "right"}, {"relation": "d", "mark": "missing"}]
-    text = {"text": "A | and\n b.", "found": {"one": found, "other": []}}
+def test_cases_have_a_row_for_each_item_with_a_mark_of_each_model() -> None:
+    marked = {
+        "b — x → a": ["missing"], "a — x → b": ["missing", "right", "wrong", "right", "right"],
+    }  # fmt: skip
+    relations = [{"item": item, "mark": mark} for item, of in marked.items() for mark in of]
+    one = {"entities": [{"item": "z", "mark": "right"}], "relations": relations}
+    other = {"entities": [{"item": "c | d", "mark": "wrong"}], "relations": []}
+    text = {"text": "A | and\n b.", "found": {"one": one, "other": other}}
     put("metrics/demo_cases.json", {"texts": [text], "run": NEW})
-    header, _, row = table("demo", "demo cases")
-    assert header == ["sentence", "one", "other"]
-    assert row == ["A \\| and b.", "✓ a — b → c<br>○ d", "–"]
-
-
-def test_mentions_of_a_relation_in_the_same_words_share_a_line() -> None:
-    marks = {"b — x → a": ["missing"], "a — x → b": ["missing", "right", "wrong", "right", "right"]}
-    found = [{"relation": relation, "mark": mark} for relation, of in marks.items() for mark in of]
-    put("metrics/demo_cases.json", {"texts": [{"text": "A b.", "found": {"one": found}}], "run": NEW})
-    assert table("demo", "demo cases")[2] == ["A b.", "✓3 ✗ ○ a — x → b<br>○ b — x → a"]
+    header, _, *rows = table("demo", "demo cases")
+    assert header == ["sentence, its entities and relations", "one", "other"]
+    assert rows == [
+        ["*A \\| and b.*", "", ""], ["c \\| d", "", "✗"], ["z", "✓", ""],
+        ["a — x → b", "✓3 ✗ ○", ""], ["b — x → a", "○", ""],
+    ]  # fmt: skip
 
 
 def test_a_table_without_figures_stays_as_it_is() -> None:
