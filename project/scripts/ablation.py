@@ -15,12 +15,12 @@ from wasabi import msg
 
 from spacy_bispn.settings import SettingError
 
-# settings of the component that differ from the config; the first four are table 2 of the paper
+# settings of the component that differ from the config, with their number
 VARIANTS: dict[str, dict[str, str]] = {
     "as configured": {},
     "without consistency": {"objective.alpha": "0.0"},
     "without linking": {"objective.beta": "0.0"},
-    "without both": {"objective.alpha": "0.0", "objective.beta": "0.0"},
+    "without both": {"objective.alpha": "0.0", "objective.beta": "0.0"},  # so far table 2 of the paper
     "one supervised layer": {"model.supervised_layers": "1"},
     "learned queries": {"model.queries": "learned"},
     "no inverses of symmetric labels": {"symmetric_labels": "[]"},
@@ -41,6 +41,11 @@ VARIANTS: dict[str, dict[str, str]] = {
     "consistency of matched queries": {"objective.consistent_queries": "matched"},
     "reverse consistency": {"objective.reverse_consistency": "true"},
     "additive linking": {"model.linking": "additive"},
+    # where the paper's form differs from the default
+    "predictors of their own": {"model.predictors": "separate"},
+    "only entities that are likely to have a relation": {"objective.related_entities": "hard"},
+    "argument types of all relation queries": {"objective.argument_queries": "all"},
+    "means instead of sums": {"objective.reduction": "mean"},
 }
 
 

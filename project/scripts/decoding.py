@@ -17,11 +17,12 @@ from spacy_bispn.corpus_reader import create_reader
 Changes = Mapping[str, Any]  # settings and their values
 
 VALUES: dict[str, tuple[Any, ...]] = {
-    "coherence": ("snap", "add", "drop"),
-    "type_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "relation_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "coherence": ("snap", "add", "drop", "off"),
+    "type_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, None),
+    "relation_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, None),
     "boundary_threshold": (0.0, 0.1, 0.3),
-    "longest_span": (11, 26, 64),
+    "longest_span": (11, 26, 64, None),
+    "span_score": ("product", "sum"),
     "remove_overlaps": (True,),
 }
 
