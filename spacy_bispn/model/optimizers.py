@@ -69,6 +69,9 @@ class AdamW(Optimizer):  # type: ignore[misc]
     weights is not saved, as thinc identifies these by numbers that change.
     """
 
+    learn_rate: float  # the decoder's
+    L2: float
+
     def __init__(
         self,
         decoder_rate: float,
