@@ -21,7 +21,7 @@ class AdamWSettings(Settings):
         default=1e-4,
     )
     decoder_rate: float = setting(
-        RATE, "Highest learning rate of everything else, other components included.", default=4e-4
+        RATE, "Highest learning rate of everything else, layers of other components included.", default=4e-4
     )
     epochs: float | str | None = setting(
         Values(above=0, choices=(None,)),
