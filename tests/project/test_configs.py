@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import train as train_module
+from ablation import without_effectless
 from folders import PROJECT
 from groups import GROUPS
 from runs import study_name
@@ -159,6 +160,7 @@ def test_any_corpus_may_have_a_shared_transformer(
     )  # fmt: skip
     assert not {key for key in changed if not key.startswith(of_the_transformer)}
     assert made["components.bispn.model.tok2vec.upstream"] == "*"
+    assert without_effectless(file, [0, 8]) == [0], "no queries in an encoder that is not its own"
 
 
 def test_a_transformer_is_not_random() -> None:
