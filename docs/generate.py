@@ -51,7 +51,8 @@ def groups_of(function: Any) -> tuple[type[Settings], ...]:
 
 def paper_blocks() -> dict[str, dict[str, Any]]:
     """The blocks of the paper's config with all settings filled in, by the function that each names."""
-    config = load_model_from_config(Config().from_disk(PAPER), auto_fill=True).config.interpolate()
+    written = Config().from_disk(PAPER, interpolate=False)
+    config = load_model_from_config(written, auto_fill=True).config.interpolate()
     found: dict[str, dict[str, Any]] = {}
     blocks = [config["components"]["bispn"], config["training"]["optimizer"]]
     while blocks:

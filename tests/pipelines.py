@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import spacy
+import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from spacy_bispn import annotations
 from spacy_bispn.component import BiSPN
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare
 from spacy_bispn.demo.corpus import generate
+from spacy_bispn.model.encoders import learn_wordpieces
 from spacy_bispn.model.optimizers import AdamW, create_adamw
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
@@ -56,6 +60,19 @@ def make_nlp(config: dict[str, Any] | None = None, name: str = "bispn") -> Langu
     nlp = spacy.blank("en", config=PUNCTUATION)
     nlp.add_pipe("bispn", name=name, config=tiny() if config is None else config)
     return nlp
+
+
+def save_bert(place: Path) -> None:
+    """A very small BERT with random weights and without dropout, of width 48, in a folder of its own."""
+    tokenizer = learn_wordpieces([text.text for text in demo_texts(12)], 300)
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    BertTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(place)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=48, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=96, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(place)
 
 
 def demo_texts(count: int = 8) -> list[AnnotatedText]:

@@ -544,31 +544,6 @@ def test_listens_to_a_shared_tok2vec(texts: list[AnnotatedText], tmp_path: Path)
     assert scores(again, examples) == (1.0, 1.0), "the component may take the sublayer with it"
 
 
-@pytest.mark.slow
-def test_listens_to_a_shared_transformer(encoders: Path, texts: list[AnnotatedText], tmp_path: Path) -> None:
-    spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}
-    shared = {
-        "@architectures": "spacy-transformers.TransformerModel.v3", "name": str(encoders / "minilm-l6"),
-        "get_spans": spans, "tokenizer_config": {"use_fast": True},
-    }  # fmt: skip
-    listener = {
-        "@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 1.0,
-        "pooling": {"@layers": "reduce_mean.v1"}, "upstream": "*",
-    }  # fmt: skip
-    nlp = spacy.blank("en", config=PUNCTUATION)
-    nlp.add_pipe("transformer", config={"model": shared})
-    nlp.add_pipe("bispn", config=listening(listener))
-    examples = initialize(nlp, texts[:2])
-    before = nlp.get_pipe("transformer").model.to_bytes()
-    history = train(nlp, examples, 12, optimizer(decoder_rate=2e-4))
-    assert history[-1] < history[0]
-    assert nlp.get_pipe("transformer").model.to_bytes() != before
-    again = by_disk(nlp, tmp_path)
-    assert [said(doc) for doc in again.pipe([texts[0].text])] == [
-        said(doc) for doc in nlp.pipe([texts[0].text])
-    ]
-
-
 def test_gradients_that_are_no_numbers_do_not_reach_a_sublayer() -> None:
     nlp = make_nlp(listening(CNN, bad_loss="skip"))
     examples = initialize(nlp, [KINASE])

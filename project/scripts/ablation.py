@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from runs import parse_numbers, study_name
-from spacy.util import dot_to_object, load_model_from_config
+from spacy.util import dict_to_dot, load_model_from_config
 from thinc.api import Config
 from variants import Variant, make_study, run_all
 from wasabi import msg
@@ -81,21 +81,23 @@ def other_seeds(config: str, seeds: str) -> list[int | None]:
 
 def without_effectless(config: str, numbers: Sequence[int]) -> list[int]:
     """The variants that change something in a config; the others are named, with the reason."""
-    component = load_model_from_config(Config().from_disk(config), auto_fill=True).config["components"][
-        "bispn"
-    ]
+    filled = load_model_from_config(Config().from_disk(config, interpolate=False), auto_fill=True).config
+    known = dict_to_dot(filled["components"]["bispn"])
     # of a pretrained encoder the layers are not known here
-    layers = component["model"]["encoder"].get("layers", math.inf)
+    layers = known.get("model.encoder.layers", math.inf)
     kept = []
     for number in numbers:
         name, changed = variant_of(number)
-        same = all(dot_to_object(component, key) == parsed(value) for key, value in changed.items())
-        if changed and same:
-            msg.info(f"{config} has it already: without the variant {number}, {name!r}")
+        if missing := sorted(changed.keys() - known.keys()):
+            reason = f"has no {missing[0]}"  # a listener has no encoder for queries to enter
+        elif changed and all(known[key] == parsed(value) for key, value in changed.items()):
+            reason = "has it already"
         elif int(changed.get("model.query_layer", 0)) >= layers:
-            msg.info(f"{config} has an encoder of {layers} layers: without the variant {number}, {name!r}")
+            reason = f"has an encoder of {layers} layers"
         else:
             kept.append(number)
+            continue
+        msg.info(f"{config} {reason}: without the variant {number}, {name!r}")
     return kept
 
 

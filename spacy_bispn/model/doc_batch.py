@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -25,8 +25,8 @@ class TokenVectors:
 
     def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
         sublayer = model.get_ref("tok2vec")
-        if not is_train and any(isinstance(node, Tok2VecListener) for node in sublayer.walk()):
-            check_listened_to(docs)
+        if not is_train:
+            check_listened_to(sublayer, docs)
         self.vectors, self._backprop = sublayer(docs, is_train)
         self.gradient = [model.ops.alloc2f(*vectors.shape) for vectors in self.vectors if is_train]
 
@@ -48,14 +48,26 @@ class TokenVectors:
         self._backprop(self.gradient)
 
 
-def check_listened_to(docs: Sequence[Doc]) -> None:
-    """Raise ValueError for words without vectors: spaCy's listener would take them for zeros."""
-    if any(len(doc) and not doc.tensor.size for doc in docs):
-        raise ValueError(
-            "the Docs have no vectors, expected those of the tok2vec component that bispn was trained with: "
-            "run that component before bispn. To move bispn into another pipeline, give it a copy first, "
-            'with source.replace_listeners("tok2vec", "bispn", ["model.tok2vec"]).'
-        )
+def check_listened_to(sublayer: Model[Any, Any], docs: Sequence[Doc]) -> None:
+    """Raise ValueError for words without vectors: listeners would take them for zeros."""
+    for node in sublayer.walk():
+        upstream, has_vectors = _upstream(node)
+        if upstream and any(len(doc) and not has_vectors(doc) for doc in docs):
+            raise ValueError(
+                f"the Docs have no vectors, expected those of the {upstream} component that bispn was "
+                f"trained with: run that component before bispn. To move bispn into another pipeline, give "
+                f'it a copy first, with source.replace_listeners("{upstream}", "bispn", ["model.tok2vec"]).'
+            )
+
+
+def _upstream(node: Model[Any, Any]) -> tuple[str, Callable[[Doc], bool]]:
+    """The usual name of the component that a layer listens to ("" for none), and whether that read a Doc."""
+    if isinstance(node, Tok2VecListener):
+        return "tok2vec", lambda doc: bool(doc.tensor.size)
+    # spacy-transformers, and spacy-curated-transformers unless the transformer is inside the layer
+    if hasattr(node, "upstream_name") or node.attrs.get("_USE_DOC_ANNOTATIONS_FOR_PREDICTION"):
+        return "transformer", lambda doc: Doc.has_extension("trf_data") and doc._.trf_data is not None
+    return "", lambda doc: True
 
 
 class DocBatch:

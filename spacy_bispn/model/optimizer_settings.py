@@ -16,12 +16,12 @@ class AdamWSettings(Settings):
 
     encoder_rate: float = setting(
         RATE,
-        "Highest learning rate of the encoder; 0 leaves it as it is. 1e-4 suits small pretrained encoders "
-        "and short trainings, 2e-5 large ones and long trainings.",
+        "Highest learning rate of the encoder, or of a shared transformer; 0 leaves it as it is. 1e-4 suits "
+        "small pretrained encoders and short trainings, 2e-5 large ones and long trainings.",
         default=1e-4,
     )
     decoder_rate: float = setting(
-        RATE, "Highest learning rate of everything else, other components included.", default=4e-4
+        RATE, "Highest learning rate of everything else, layers of other components included.", default=4e-4
     )
     epochs: float | str | None = setting(
         Values(above=0, choices=(None,)),

@@ -7,20 +7,17 @@ rates, no decay on biases and norms, and one norm over all gradients.
 import math
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from thinc.api import Optimizer
 
 from spacy_bispn.files import save
+from spacy_bispn.model.learners import Learner, Role, require_fit, role_of
 from spacy_bispn.model.optimizer_settings import AdamWSettings
 from spacy_bispn.safetensors_io import Parts, pack, unpack
 from spacy_bispn.settings import distribute, takes
-
-Role = Literal["encoder", "decoder"]
-Moments = dict[str, torch.Tensor]
 
 
 @takes(AdamWSettings)
@@ -68,9 +65,12 @@ def clip(params: Iterable[torch.nn.Parameter], most: float) -> None:
 class AdamW(Optimizer):  # type: ignore[misc]
     """A thinc optimizer that takes a whole torch module in one step.
 
-    Called as any thinc optimizer it serves the other components of a pipeline, at the decoder's rate; what
-    it knows about those is not saved, as thinc identifies their weights by numbers that change.
+    Called as any thinc optimizer it serves the other components of a pipeline; what it knows about their
+    weights is not saved, as thinc identifies these by numbers that change.
     """
+
+    learn_rate: float  # the decoder's
+    L2: float
 
     def __init__(
         self,
@@ -93,8 +93,36 @@ class AdamW(Optimizer):  # type: ignore[misc]
         self.continued_rate = continued_rate
         self.continued_steps = continued_steps
         self.continued_warmup = continued_warmup
-        self._learners: dict[str | int, _Learner] = {}
-        self._saved: list[_Learner] = []  # loaded, and not claimed by a module yet
+        self._learners: dict[str | int, Learner] = {}
+        self._saved: list[Learner] = []  # loaded, and not claimed by a module yet
+        self._rates: dict[Role, float] | None = None  # of the last step of a module
+
+    def __call__(
+        self, key: tuple[int, str], weights: Any, gradient: Any, *, lr_scale: float = 1.0
+    ) -> tuple[Any, Any]:
+        """Change one weight of another component; returns it with its gradient, which is set to zero.
+
+        key: thinc's number for its layer or shim, and its name. A weight inside a torch module, such as a
+        transformer that several components share, has the encoder's rate, one of a thinc layer the decoder's.
+
+        The rates are those of the last step of a module, so that all parts of a pipeline keep one schedule.
+        spaCy calls the components in their order, so a first step is not taken: it would come before the
+        module's. If no module follows the rates are constant.
+        """
+        rates = self._rates
+        if rates is None:
+            taken = float(key in self.nr_update)
+            rates = {"encoder": taken * self.encoder_rate, "decoder": taken * self.learn_rate}
+        own = self.learn_rate, self.L2
+        self.learn_rate = rates[
+            "encoder" if "." in key[1] else "decoder"
+        ]  # names of nested modules have dots
+        self.L2 = self.L2 if weights.ndim > 1 else 0.0
+        try:
+            changed: tuple[Any, Any] = super().__call__(key, weights, gradient, lr_scale=lr_scale)
+        finally:
+            self.learn_rate, self.L2 = own
+        return changed
 
     def step_module(
         self,
@@ -122,15 +150,16 @@ class AdamW(Optimizer):  # type: ignore[misc]
         learner = self._learners[key]
         learner.follow(module, betas=(self.b1, self.b2), eps=self.eps, decay=self.L2)
         trained = {name: param for name, param in learner.params.items() if param.grad is not None}
-        if any(_role(name) == "encoder" for name in trained):
+        if any(role_of(name) == "encoder" for name in trained):
             learner.unfrozen = epoch if learner.unfrozen is None else min(epoch, learner.unfrozen)
         clip(trained.values(), self.grad_clip or math.inf)
         learner.steps += 1
         learner.new_labels |= new_labels
         if learner.since:
-            learner.step(self.continued_rates(learner.steps, new_labels=learner.new_labels))
+            self._rates = self.continued_rates(learner.steps, new_labels=learner.new_labels)
         else:
-            learner.step(self.rates(epoch, unfrozen=learner.unfrozen or 0.0))
+            self._rates = self.rates(epoch, unfrozen=learner.unfrozen or 0.0)
+        learner.step(self._rates)
 
     def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
         """The learning rates at `epoch` of a training whose encoder began to learn at epoch `unfrozen`."""
@@ -162,12 +191,12 @@ class AdamW(Optimizer):  # type: ignore[misc]
             return (epoch - start) / (peak - start)
         return (self.epochs - epoch) / (self.epochs - peak)
 
-    def _claim(self, key: str | int, module: torch.nn.Module, since: float) -> "_Learner":
+    def _claim(self, key: str | int, module: torch.nn.Module, since: float) -> "Learner":
         """The saved state that belongs to a new module, or a fresh one."""
         # Numbers differ between processes while the order of the modules does not; names are lasting.
         for learner in self._saved:
             if (learner.key == key) if isinstance(key, str) else isinstance(learner.key, int):
-                _require_fit(learner, module)
+                require_fit(learner, module)
                 self._saved.remove(learner)
                 learner.key = key
                 return learner
@@ -178,7 +207,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
                 f"schedule.",
                 stacklevel=2,
             )
-        return _Learner(key, since)
+        return Learner(key, since)
 
     def dump(self) -> Parts:
         """What was learned about all modules; the settings are not part of it."""
@@ -191,11 +220,12 @@ class AdamW(Optimizer):  # type: ignore[misc]
             for name, moments in learner.moments().items()
             for kind, tensor in moments.items()
         }
-        return {"learners": scalars}, tensors
+        return {"learners": scalars, "rates": self._rates}, tensors
 
     def take(self, values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         """Take over what `dump` gave: modules claim theirs at their next step, by name or else in order."""
-        learners = [_Learner(**record) for record in values["learners"]]
+        learners = [Learner(**record) for record in values["learners"]]
+        self._rates = values.get("rates")  # earlier versions did not have them
         for path, tensor in tensors.items():
             index, kind, name = path.split("/", 2)
             learners[int(index)].saved.setdefault(name, {})[kind] = tensor
@@ -226,82 +256,3 @@ class AdamW(Optimizer):  # type: ignore[misc]
     def from_disk(self, path: str | Path) -> "AdamW":
         """Take over the state in a file, as `from_bytes` does."""
         return self.from_bytes(Path(path).read_bytes())
-
-
-@dataclass(eq=False)
-class _Learner:
-    """One module under training: torch's optimizer for it, and when it and its encoder began to learn."""
-
-    key: str | int
-    since: float
-    unfrozen: float | None = None
-    steps: int = 0
-    new_labels: bool = False
-    saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
-    adam: torch.optim.AdamW | None = None
-    params: dict[str, torch.nn.Parameter] = field(default_factory=dict)
-    places: list[tuple[str, int, torch.device]] = field(default_factory=list)
-
-    def follow(
-        self, module: torch.nn.Module, *, betas: tuple[float, float], eps: float, decay: float
-    ) -> None:
-        """Have torch's optimizer at hand for the parameters that the module has now, where they are now."""
-        params = dict(module.named_parameters())
-        places = [(name, id(param), param.device) for name, param in params.items()]
-        if self.adam is not None and places == self.places:
-            return
-        moments = self.moments()
-        groups = [
-            {
-                "params": [p for name, p in params.items() if (_role(name), p.ndim > 1) == (role, decays)],
-                "weight_decay": decay if decays else 0.0,
-                "role": role,
-            }
-            for role in ("encoder", "decoder")
-            for decays in (True, False)
-        ]
-        fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params.values())
-        how = {"fused": True} if fused else {"foreach": True}
-        self.adam = torch.optim.AdamW(groups, betas=betas, eps=eps, **how)
-        self.params, self.places, self.saved = params, places, {}
-        for name, param in params.items():
-            # A parameter that changed its shape, such as a head for more labels, starts anew.
-            if name in moments and moments[name]["exp_avg"].shape == param.shape:
-                self.adam.state[param] = _like(moments[name], param, step_on=param.device if fused else "cpu")
-
-    def step(self, rates: dict[Role, float]) -> None:
-        """Change the weights at the rate of their group; afterwards no parameter has a gradient."""
-        assert self.adam is not None
-        for group in self.adam.param_groups:
-            group["lr"] = rates[group["role"]]
-        self.adam.step()
-        self.adam.zero_grad(set_to_none=True)
-
-    def moments(self) -> dict[str, Moments]:
-        """What is known about every parameter that ever had a gradient, by its name."""
-        if self.adam is None:
-            return self.saved
-        return {name: self.adam.state[p] for name, p in self.params.items() if p in self.adam.state}
-
-
-def _role(name: str) -> Role:
-    return "encoder" if name.startswith("encoder.") else "decoder"
-
-
-def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str) -> Moments:
-    """The moments as torch wants them: in the memory layout and on the device of their parameter."""
-    averages = {name: torch.empty_like(param).copy_(moments[name]) for name in ("exp_avg", "exp_avg_sq")}
-    return {"step": moments["step"].to(step_on), **averages}
-
-
-def _require_fit(learner: _Learner, module: torch.nn.Module) -> None:
-    """Raise ValueError unless every saved moment has a parameter of its name and shape."""
-    shapes = {name: tuple(param.shape) for name, param in module.named_parameters()}
-    for name, moments in sorted(learner.saved.items()):
-        saved = tuple(moments["exp_avg"].shape)
-        if shapes.get(name) != saved:
-            found = f"shape {shapes[name]}" if name in shapes else "no parameter of that name"
-            raise ValueError(
-                f"The saved optimizer state holds {name} with shape {saved}, but the model has {found}: "
-                "expected the model that the state was saved with; load that one, or start a new optimizer."
-            )

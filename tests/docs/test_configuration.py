@@ -36,7 +36,8 @@ def read(cell: str) -> Any:
 
 def paper_config() -> dict[str, Any]:
     """The paper's config with everything that spaCy fills in."""
-    config: dict[str, Any] = load_model_from_config(Config().from_disk(PAPER), auto_fill=True).config
+    written = Config().from_disk(PAPER, interpolate=False)
+    config: dict[str, Any] = load_model_from_config(written, auto_fill=True).config
     return config
 
 

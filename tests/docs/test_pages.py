@@ -79,7 +79,8 @@ def all_options() -> set[str]:
 
 def overrides() -> set[str]:
     """What `--section.name` may name: settings of a config, and variables of the project."""
-    written = Config().from_disk(REPOSITORY / "project" / "configs" / "paper_biorelex.cfg")
+    path = REPOSITORY / "project" / "configs" / "paper_biorelex.cfg"
+    written = Config().from_disk(path, interpolate=False)
     config = load_model_from_config(written, auto_fill=True).config
 
     def names(block: dict[str, Any], before: str) -> Iterator[str]:

@@ -12,15 +12,13 @@ import pytest
 import spacy
 import srsly
 from pages import DOCS, REPOSITORY, Block, blocks, commands
-from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, tiny
+from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, save_bert, tiny
 from running import run_blocks
 from spacy.tokens import DocBin
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 import spacy_bispn
 from spacy_bispn.converters import all_formats
 from spacy_bispn.corpus import to_docbin
-from spacy_bispn.model.encoders import learn_wordpieces
 
 
 @pytest.fixture(scope="module")
@@ -99,21 +97,12 @@ def test_going_on_runs(folder: Path, language: str) -> None:
 
 @pytest.mark.slow
 def test_preparation_runs(folder: Path) -> None:
-    bert(folder / "NAME")
+    save_bert(folder / "NAME")
     run_blocks(section("preparation.md", "Begin a config: `spacy bispn init-config`"), folder)
     assert (folder / "training" / "model-last").is_dir()
     run_blocks(section("preparation.md", "Look at the data: `spacy bispn debug-data`"), folder)
     assert srsly.read_json(folder / "report.json")["findings"]
     assert (folder / "better.cfg").exists()
-
-
-def bert(place: Path) -> None:
-    """A very small pretrained encoder."""
-    tokenizer = learn_wordpieces([text.text for text in demo_texts(12)], 300)
-    names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(place)
-    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 96}
-    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **sizes)).save_pretrained(place)
 
 
 def test_a_large_file_becomes_a_folder(folder: Path) -> None:

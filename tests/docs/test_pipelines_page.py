@@ -10,7 +10,7 @@ import pytest
 import spacy
 import srsly
 from pages import DOCS, Block, blocks
-from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, scores, tiny, train
+from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, save_bert, scores, tiny, train
 from running import run_blocks
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -20,7 +20,9 @@ from spacy_bispn.corpus import to_docbin
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = blocks(DOCS / "pipelines.md")
+SHARED = "One transformer for several components"
+PAGE = blocks(DOCS / "pipelines.md")
+BLOCKS = [block for block in PAGE if block.section != SHARED]
 NAMES = [("Rov-Dal complex", "complex"), ("Rov", "protein"), ("Dal", "protein"), ("Tem", "protein")]
 LINKS = [(0, 3, "binds"), (1, 0, "part_of"), (2, 0, "part_of")]
 BINDS, NOTHING = [("ORC", "complex"), ("ATP", "chemical")], "The weather is fine."
@@ -84,6 +86,18 @@ def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [span.label_ for span in names["both"].spans["bispn"]].count("complex") == 1
     assert names["html"].count("Rov") and "part_of" not in names["html"]
     assert "part_of" in str(names["drawing"])
+
+
+def test_ner_and_bispn_learn_over_one_transformer(folder: Path) -> None:
+    pytest.importorskip("spacy_transformers")
+    save_bert(folder / "sentence-transformers" / "all-MiniLM-L6-v2")
+    names: dict[str, Any] = {}
+    said = run_blocks([block for block in PAGE if block.section == SHARED], folder, names)
+    assert "LOSS TRANS" in said and "SPANS_BISP" in said
+    assert names["nlp"].pipe_names == ["transformer", "ner", "bispn"]
+    saved = srsly.read_json(folder / "both.json")
+    assert {name: saved[name] for name in names["bispn"]} == names["bispn"]
+    assert isinstance(names["ner"], float)
 
 
 def test_the_commands_run(folder: Path) -> None:

@@ -12,7 +12,7 @@ import numpy
 import pytest
 import spacy
 import torch
-from thinc.api import Config, Linear
+from thinc.api import Config
 from thinc.api import Optimizer as ThincOptimizer
 
 from spacy_bispn.model.optimizers import AdamW, create_adamw
@@ -303,19 +303,66 @@ def test_bfloat16_and_transposed_weights_keep_their_layout() -> None:
     assert not net.decoder[0].weight.is_contiguous()
 
 
-def test_serves_thinc_layers_at_the_decoder_rate() -> None:
+WEIGHT = (3, "W")
+INSIDE = (4, "layer.0.weight")  # of a torch module that thinc holds, such as a shared transformer
+
+
+def change(optimizer: ThincOptimizer, key: tuple[int, str], gradient: float = 1.0, ndim: int = 2) -> float:
+    """How far the weight of another component moves; all of them start at 1."""
+    weights, gradients = (numpy.full((2,) * ndim, one, dtype="f") for one in (1.0, gradient))
+    changed, left = optimizer(key, weights, gradients)
+    assert not left.any(), "the gradient is used up"
+    return 1.0 - float(changed.flat[0])
+
+
+def test_without_a_module_other_components_learn_at_constant_rates_after_their_first_step() -> None:
     optimizer, plain = create_adamw(**RATES), ThincOptimizer(0.04, L2=0.01, use_averages=False)
-    optimizer_model, plain_model = (Linear(2, 3).initialize() for _ in range(2))
-    plain_model.set_param("W", optimizer_model.get_param("W").copy())
-    inputs = numpy.random.RandomState(0).uniform(size=(8, 3)).astype("f")
+    assert change(optimizer, WEIGHT) == change(optimizer, INSIDE) == 0, "a module could still follow"
+    change(plain, WEIGHT)
     for _ in range(5):
-        for model, sgd in ((optimizer_model, optimizer), (plain_model, plain)):
-            outputs, backprop = model.begin_update(inputs)
-            backprop(outputs - 1)
-            model.finish_update(sgd)
+        assert change(optimizer, WEIGHT) == change(plain, WEIGHT) > 0.03
+        assert change(optimizer, INSIDE) == pytest.approx(change(optimizer, WEIGHT) / 4, rel=1e-3)
         optimizer.step_schedules()
-    numpy.testing.assert_array_equal(optimizer_model.get_param("W"), plain_model.get_param("W"))
-    assert optimizer.learn_rate == 0.04
+    assert (optimizer.learn_rate, optimizer.L2) == (0.04, 0.01)
+
+
+@pytest.mark.parametrize("since", [0.0, 2.0], ids=["new", "trained before"])
+def test_other_components_keep_the_schedule_of_the_module(since: float) -> None:
+    optimizer = create_adamw(**RATES, epochs=4, weight_decay=0.0, continued_steps=30)
+    net, made = make_net(), []
+    for step in range(40):
+        moved = [change(optimizer, key) for key in (INSIDE, WEIGHT)]
+        made.append(optimizer._rates or {"encoder": 0.0, "decoder": 0.0})
+        # Adam with one and the same gradient moves a weight by its rate
+        assert moved == pytest.approx([made[-1]["encoder"], made[-1]["decoder"]], rel=1e-3, abs=1e-6)
+        backward(net, step)
+        optimizer.step_module(1, net, since + step / 10, since)
+    highest = max(rates["encoder"] for rates in made)
+    assert highest == pytest.approx(0.01 if not since else 0.001, rel=0.5)
+    assert made[-1]["encoder"] < highest / 10, "it has fallen with the module's"
+
+
+def test_biases_and_norms_of_other_components_do_not_decay() -> None:
+    optimizer = create_adamw(**RATES, weight_decay=0.5)
+    for key, ndim in ((WEIGHT, 1), (INSIDE, 1), (WEIGHT, 2), (INSIDE, 2)):
+        key = (key[0] + ndim, key[1])
+        change(optimizer, key, 0.0, ndim)
+        rate = RATES["encoder_rate" if key[1] == INSIDE[1] else "decoder_rate"]
+        assert change(optimizer, key, 0.0, ndim) == pytest.approx(0.5 * rate if ndim > 1 else 0, abs=1e-6)
+
+
+def test_a_rate_of_zero_leaves_a_transformer_as_it_is() -> None:
+    optimizer = create_adamw(encoder_rate=0.0, decoder_rate=0.1)
+    for _ in range(3):
+        assert change(optimizer, INSIDE) == 0
+    assert change(create_adamw(encoder_rate=0.1, decoder_rate=0.0), INSIDE) == 0, "a first step"
+
+
+def test_the_rates_of_other_components_are_saved() -> None:
+    optimizer, net = create_adamw(**RATES, epochs=4), make_net()
+    train(optimizer, net, range(10))
+    again = create_adamw(**RATES, epochs=4).from_bytes(optimizer.to_bytes())
+    assert change(again, INSIDE) == change(optimizer, INSIDE) > 0
 
 
 def test_has_what_spacy_train_asks_for() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+import train as train_module
+from ablation import without_effectless
 from folders import PROJECT
 from groups import GROUPS
+from runs import study_name
 from spacy.cli.init_config import fill_config
 from spacy.util import dot_to_object, load_model_from_config, walk_dict
 from thinc.api import Config
+from train import config_of, encoder_of
 
-from spacy_bispn.settings import defaults
+from spacy_bispn.settings import SettingError, defaults
 
 # entity and relation queries, weights of consistency and linking, epochs of the paper; of SciERC, for
 # which table 5 prints no weights, those of the released code
@@ -36,12 +41,13 @@ OF_A_CORPUS = {
     "components.bispn.symmetric_labels", "components.bispn.model.entity_queries",
     "components.bispn.objective.alpha", "components.bispn.objective.beta",
 }  # fmt: skip
-NAMES = sorted(path.stem for path in (PROJECT / "configs").glob("*.cfg"))
+SHARED = "transformer"  # what it changes is laid over the config of a corpus
+NAMES = sorted({path.stem for path in (PROJECT / "configs").glob("*.cfg")} - {SHARED})
 
 
 def load(name: str) -> Any:
     """A config with everything that spaCy fills in."""
-    return load_model_from_config(Config().from_disk(path(name)), auto_fill=True).config.interpolate()
+    return load_model_from_config(as_written(name), auto_fill=True).config.interpolate()
 
 
 def as_written(name: str) -> Any:
@@ -77,7 +83,7 @@ def test_nothing_is_written_that_would_be_filled_in_anyway(name: str) -> None:
 
 
 def test_the_configs_are_short() -> None:
-    assert sum(len(path(name).read_text("utf8").splitlines()) for name in NAMES) <= 700
+    assert sum(len(path(name).read_text("utf8").splitlines()) for name in [*NAMES, SHARED]) <= 700
 
 
 @pytest.mark.parametrize("form", ["", "paper_"])
@@ -127,3 +133,39 @@ def test_models_are_chosen_on_a_development_set(name: str) -> None:
     config = as_written(name)
     assert config["corpora"]["dev"]["path"] == "${paths.dev}"
     assert load(name)["training"]["dev_corpus"] == "corpora.dev"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "_" not in name])
+def test_any_corpus_may_have_a_shared_transformer(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("spacy_transformers")
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr(train_module, "TRAINING", tmp_path)
+    file, encoder = config_of(name, f"configs/{SHARED}.cfg", "../../minilm-l6")
+    assert (encoder, study_name(name, file)) == ("../../minilm-l6", f"{name}-transformer")
+    nlp = load_model_from_config(Config().from_disk(file, interpolate=False), auto_fill=True)
+    assert nlp.pipe_names == ["transformer", "bispn"]
+    made, own = (
+        {".".join(path): value for path, value in walk_dict(config)}
+        for config in (nlp.config.interpolate(), load(name))
+    )
+    assert made["components.transformer.model.name"] == encoder_of(file), "which --vars.encoder replaces"
+    changed = {key for key in made.keys() | own.keys() if made.get(key) != own.get(key)}
+    of_the_transformer = (
+        "components.transformer.", "components.bispn.model.@architectures", "components.bispn.model.encoder.",
+        "components.bispn.model.tok2vec.", "components.bispn.model.query_layer",
+        "components.bispn.model.heads", "components.bispn.model.feedforward", "paths.encoder",
+        "nlp.pipeline", "training.optimizer.encoder_rate", "training.optimizer.decoder_rate",
+    )  # fmt: skip
+    assert not {key for key in changed if not key.startswith(of_the_transformer)}
+    assert made["components.bispn.model.tok2vec.upstream"] == "*"
+    assert without_effectless(file, [0, 8]) == [0], "no queries in an encoder that is not its own"
+
+
+def test_a_transformer_is_not_random() -> None:
+    with pytest.raises(
+        SettingError,
+        match=r"--vars.encoder is 'random', expected the name of a transformer: leave --vars.config out",
+    ), chdir(PROJECT):  # fmt: skip
+        config_of("demo", f"configs/{SHARED}.cfg", "random")

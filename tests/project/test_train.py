@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from folders import PROJECT
 from pipelines import demo_texts
 from spacy.util import load_model_from_config
 from thinc.api import Config
-from train import config_of, encoder_of, of_length, time_left, train
+from train import config_of, encoder_of, of_length, train
 
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.settings import SettingError
@@ -40,12 +41,12 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
         assert (output / "model").read_text() == "of a training that was killed before", "it goes on there"
         (output / "model").write_text("half" if killed else "whole")
         State({}, finished=True, seconds=90).save(output / FILE)
-        assert command[command.index("--training.logger.output_file") + 1].startswith(str(output))
+        assert command[command.index("--log") + 1] == str(output / "log.jsonl")
         if killed:
             raise subprocess.CalledProcessError(-9, command)
 
     monkeypatch.setattr(subprocess, "run", spacy_train)
-    monkeypatch.setattr(train_module, "time_left", lambda *words, **overrides: {})
+    monkeypatch.setattr(train_module, "logging", lambda config, data, log, **overrides: {"log": str(log)})
     monkeypatch.setattr(train_module, "this_run", lambda gpu: {"commit": "abc1234"})
     if killed:
         with pytest.raises(subprocess.CalledProcessError):
@@ -67,7 +68,7 @@ def test_the_encoder_is_overridden_only_where_one_is_given(
         State({}, finished=True, seconds=90).save(output / FILE)
 
     monkeypatch.setattr(subprocess, "run", spacy_train)
-    monkeypatch.setattr(train_module, "time_left", lambda *words, **overrides: {})
+    monkeypatch.setattr(train_module, "logging", lambda config, data, log, **overrides: {"log": str(log)})
     monkeypatch.setattr(train_module, "this_run", lambda gpu: {})
     config = tmp_path / "own.cfg"
     Config({"paths": {"encoder": "OWN"}}).to_disk(config)
@@ -102,23 +103,46 @@ def test_a_config_without_frozen_epochs_gets_none() -> None:
     assert of_length(str(PROJECT / "configs" / "ade.cfg"), 99) == {"training.max_epochs": "99"}
 
 
-SETTINGS = {"max_epochs": 2, "max_steps": 0, "batcher": {"size": 8}, "logger": {"progress_bar": "eval"}}
+SETTINGS = {"max_epochs": 2, "max_steps": 0, "batcher": {"size": 8}}
+EVAL, TRAIN, NONE = (
+    {"@loggers": "spacy.ConsoleLogger.v3", "progress_bar": bar} for bar in ("eval", "train", None)
+)
 
 
 @pytest.mark.parametrize(
     ("changed", "overrides", "steps"),
     [({}, {}, "6"), ({}, {"training.max_epochs": "5"}, "15"), ({"max_epochs": 0}, {}, None),
      ({"max_steps": 7}, {}, None), ({"batcher": {"size": {"@schedules": "compounding.v1"}}}, {}, None),
-     ({"batcher": {}}, {}, None), ({"logger": {"project_name": "another"}}, {}, None)],
+     ({"batcher": {}}, {}, None)],
 )  # fmt: skip
 def test_progress_is_that_of_the_whole_training(
     changed: dict[str, Any], overrides: dict[str, str], steps: str | None, tmp_path: Path
 ) -> None:
+    given = overrides_of(tmp_path, changed, overrides)
+    logger = {**(TRAIN if steps else EVAL), "output_file": "log.jsonl"}
+    assert json.loads(given.pop("training.logger")) == logger
+    assert given == ({"training.max_steps": steps} if steps else {})
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [(NONE, {**TRAIN, "max_steps": "6"}), ({"project_name": "another"}, {"project_name": "another"})],
+)
+def test_a_logger_of_the_config_is_kept(
+    own: dict[str, Any], expected: dict[str, str], tmp_path: Path
+) -> None:
+    given = overrides_of(tmp_path, {"logger": own}, {})
+    expected = {**expected, "output_file": "log.jsonl"}
+    steps = {"training.max_steps": expected.pop("max_steps")} if "max_steps" in expected else {}
+    assert given == {**steps, **{f"training.logger.{key}": value for key, value in expected.items()}}
+
+
+def overrides_of(folder: Path, changed: dict[str, Any], overrides: dict[str, str]) -> dict[str, str]:
+    """The overrides for a training on 17 texts."""
     docbin, _ = to_docbin(spacy.blank("en"), demo_texts(17))
-    docbin.to_disk(tmp_path / "train.spacy")
-    Config({"training": SETTINGS | changed}).to_disk(tmp_path / "demo.cfg")
-    bar = {"training.max_steps": steps, "training.logger.progress_bar": "train"} if steps else {}
-    assert time_left(str(tmp_path / "demo.cfg"), tmp_path, **overrides) == bar
+    docbin.to_disk(folder / "train.spacy")
+    Config({"training": SETTINGS | changed}).to_disk(folder / "demo.cfg")
+    return train_module.logging(str(folder / "demo.cfg"), folder, Path("log.jsonl"), **overrides)
 
 
 def test_random_weights_stand_in_for_an_encoder_that_cannot_be_fetched(
@@ -131,7 +155,7 @@ def test_random_weights_stand_in_for_an_encoder_that_cannot_be_fetched(
     file, encoder = config_of("text2dt", published, "random")
     assert encoder == encoder_of(file) == "", "the rows of tables say random weights"
     assert Path(file).name == "paper_text2dt.cfg", "studies are named after it"
-    written, own = Config().from_disk(file), Config().from_disk(published)
+    written, own = (Config().from_disk(name, interpolate=False) for name in (file, published))
     nlp = load_model_from_config(written, auto_fill=True)
     filled = nlp.config["components"]["bispn"]
     assert filled["model"]["encoder"]["@misc"] == "spacy-bispn.RandomEncoder.v1"

@@ -1,0 +1,89 @@
+"""One module under training: torch's AdamW for it, with a group of weights for each rate."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+Role = Literal["encoder", "decoder"]
+Moments = dict[str, torch.Tensor]
+
+
+@dataclass(eq=False)
+class Learner:
+    """One module under training: torch's optimizer for it, and when it and its encoder began to learn."""
+
+    key: str | int
+    since: float
+    unfrozen: float | None = None
+    steps: int = 0
+    new_labels: bool = False
+    saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
+    adam: torch.optim.AdamW | None = None
+    params: dict[str, torch.nn.Parameter] = field(default_factory=dict)
+    places: list[tuple[str, int, torch.device]] = field(default_factory=list)
+
+    def follow(
+        self, module: torch.nn.Module, *, betas: tuple[float, float], eps: float, decay: float
+    ) -> None:
+        """Have torch's optimizer at hand for the parameters that the module has now, where they are now."""
+        params = dict(module.named_parameters())
+        places = [(name, id(param), param.device) for name, param in params.items()]
+        if self.adam is not None and places == self.places:
+            return
+        moments = self.moments()
+        groups = [
+            {
+                "params": [p for name, p in params.items() if (role_of(name), p.ndim > 1) == (role, decays)],
+                "weight_decay": decay if decays else 0.0,
+                "role": role,
+            }
+            for role in ("encoder", "decoder")
+            for decays in (True, False)
+        ]
+        fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params.values())
+        how = {"fused": True} if fused else {"foreach": True}
+        self.adam = torch.optim.AdamW(groups, betas=betas, eps=eps, **how)
+        self.params, self.places, self.saved = params, places, {}
+        for name, param in params.items():
+            # A parameter that changed its shape, such as a head for more labels, starts anew.
+            if name in moments and moments[name]["exp_avg"].shape == param.shape:
+                self.adam.state[param] = _like(moments[name], param, step_on=param.device if fused else "cpu")
+
+    def step(self, rates: dict[Role, float]) -> None:
+        """Change the weights at the rate of their group; afterwards no parameter has a gradient."""
+        assert self.adam is not None
+        for group in self.adam.param_groups:
+            group["lr"] = rates[group["role"]]
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+
+    def moments(self) -> dict[str, Moments]:
+        """What is known about every parameter that ever had a gradient, by its name."""
+        if self.adam is None:
+            return self.saved
+        return {name: self.adam.state[p] for name, p in self.params.items() if p in self.adam.state}
+
+
+def role_of(name: str) -> Role:
+    """Whose rate a parameter of a network has."""
+    return "encoder" if name.startswith("encoder.") else "decoder"
+
+
+def _like(moments: Moments, param: torch.Tensor, *, step_on: torch.device | str) -> Moments:
+    """The moments as torch wants them: in the memory layout and on the device of their parameter."""
+    averages = {name: torch.empty_like(param).copy_(moments[name]) for name in ("exp_avg", "exp_avg_sq")}
+    return {"step": moments["step"].to(step_on), **averages}
+
+
+def require_fit(learner: Learner, module: torch.nn.Module) -> None:
+    """Raise ValueError unless every saved moment has a parameter of its name and shape."""
+    shapes = {name: tuple(param.shape) for name, param in module.named_parameters()}
+    for name, moments in sorted(learner.saved.items()):
+        saved = tuple(moments["exp_avg"].shape)
+        if shapes.get(name) != saved:
+            found = f"shape {shapes[name]}" if name in shapes else "no parameter of that name"
+            raise ValueError(
+                f"The saved optimizer state holds {name} with shape {saved}, but the model has {found}: "
+                "expected the model that the state was saved with; load that one, or start a new optimizer."
+            )
