@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import catalogue
-from safetensors import SafetensorError
+import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
+DTYPES = ("torch_dtype", "dtype")  # what a config of transformers calls it, before and since 4.56
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # Another package adds a family by an entry point of the group `spacy_bispn_encoder_families`.
 encoder_families = catalogue.create("spacy_bispn", "encoder_families", entry_points=True)
@@ -80,7 +81,8 @@ class Encoder:
         """All but the weights, as JSON."""
         config: Any = self.model.config
         values = json.loads(json.dumps(config.to_dict()))
-        values.pop("_name_or_path", None)  # where it lay when it was loaded
+        for key in ("_name_or_path", *DTYPES):  # where it lay when it was loaded, and its dtype there
+            values.pop(key, None)
         return {
             "config": values,
             "tokenizer": self.tokenizer.to_str(),
@@ -116,18 +118,21 @@ class PretrainedEncoder(Settings):
         """
         try:
             config = AutoConfig.from_pretrained(self.name)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # which ones a damaged file raises differs by version of transformers
             raise self._unreadable(error) from error
         family = family_of(config.model_type, self.name)
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
-            with _without_load_report():
+            with _without_load_report(self.name):
+                # 32 bits, whatever the files have: transformers 5 would take their dtype
                 model, found = AutoModel.from_pretrained(
-                    self.name, output_loading_info=True, **family.loading
+                    self.name, output_loading_info=True, torch_dtype=torch.float32, **family.loading
                 )
-        # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
-        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # as above
             raise self._unreadable(error) from error
+        # transformers 5 makes a tokenizer without a vocabulary where there is no file of one
+        if not tokenizer.get_vocab().keys() - {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}:
+            raise self._unreadable("its tokenizer has no vocabulary")
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
@@ -143,7 +148,7 @@ class PretrainedEncoder(Settings):
         special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
         return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
 
-    def _unreadable(self, error: Exception) -> ValueError:
+    def _unreadable(self, error: Exception | str) -> ValueError:
         here = Path(self.name).exists()
         kind = "a folder without a complete model" if here else "neither a folder nor reachable"
         return ValueError(
@@ -154,14 +159,21 @@ class PretrainedEncoder(Settings):
 
 
 @contextmanager
-def _without_load_report() -> Iterator[None]:
-    """Keep transformers from listing, at every loading, the weights that nobody needs."""
-    before = logging.get_verbosity()
+def _without_load_report(name: str) -> Iterator[None]:
+    """Keep transformers from listing, at every loading, the weights that nobody needs.
+
+    Progress is shown of downloads alone, not of reading a folder.
+    """
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    if hide := bars and Path(name).exists():
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if hide:
+            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -261,7 +273,7 @@ def rebuild(description: dict[str, Any]) -> Encoder:
     """
     name = description["config"]["model_type"]
     family = family_of(name)
-    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", "torch_dtype"}
+    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", *DTYPES}
     values = {name: value for name, value in description["config"].items() if name in known}
     config = AutoConfig.for_model(name, **values)
     model = AutoModel.from_config(config, **family.loading)
