@@ -15,9 +15,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
 from transformers.utils import logging
 
+from spacy_bispn.model.encoder_configs import portable, readable
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
-DTYPES = ("torch_dtype", "dtype")  # what a config of transformers calls it, before and since 4.56
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # Another package adds a family by an entry point of the group `spacy_bispn_encoder_families`.
 encoder_families = catalogue.create("spacy_bispn", "encoder_families", entry_points=True)
@@ -80,11 +80,8 @@ class Encoder:
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
         config: Any = self.model.config
-        values = json.loads(json.dumps(config.to_dict()))
-        for key in ("_name_or_path", *DTYPES):  # where it lay when it was loaded, and its dtype there
-            values.pop(key, None)
         return {
-            "config": values,
+            "config": portable(json.loads(json.dumps(config.to_dict()))),
             "tokenizer": self.tokenizer.to_str(),
             "special": list(self.special),
         }
@@ -268,13 +265,11 @@ def plain(serialized: str) -> Tokenizer:
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
-    Of the description only what a family's own config has is used: other keys could name code to fetch.
-    Raises ValueError for another family.
+    Raises ValueError for another family, and for a config that the installed transformers cannot read.
     """
     name = description["config"]["model_type"]
     family = family_of(name)
-    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", *DTYPES}
-    values = {name: value for name, value in description["config"].items() if name in known}
-    config = AutoConfig.for_model(name, **values)
+    known = AutoConfig.for_model(name).to_dict()
+    config = AutoConfig.for_model(name, **readable(description["config"], known))
     model = AutoModel.from_config(config, **family.loading)
     return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))
