@@ -59,12 +59,13 @@ def states(config: Any) -> list[float]:
     """What a model of this config with certain weights makes of some pieces, a number a piece."""
     model = AutoModel.from_config(config).eval()
     with torch.inference_mode():
-        for index, (_, weight) in enumerate(sorted(model.named_parameters())):
-            weight.copy_((torch.arange(weight.numel()) * 0.7 + index).sin().view(weight.shape) / 2)
+        for index, (name, weight) in enumerate(sorted(model.named_parameters())):
+            numbers = torch.arange(weight.numel(), dtype=torch.double)
+            filled = (numbers**2 * 0.37 + index).sin().view(weight.shape)  # of full rank
+            scale = name.endswith("weight")  # of a normalization, if it has one dimension
+            weight.copy_(filled if filled.ndim > 1 else filled / 10 + scale)
         encoder = model.encoder if config.is_encoder_decoder else model
-        found: list[float] = (
-            encoder(input_ids=torch.arange(3, 27)[None]).last_hidden_state[0].mean(1).tolist()
-        )
+        found: list[float] = encoder(input_ids=torch.arange(3, 27)[None]).last_hidden_state[0, :, 0].tolist()
     return found
 
 
