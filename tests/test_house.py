@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -131,3 +132,11 @@ def test_a_blank_pipeline_does_not_pay_for_the_component() -> None:
 def test_blank_pipelines_know_the_extension() -> None:
     code = "import spacy; assert spacy.blank('en')('A b.')._.relations == ()"
     assert imported_by(code, ["spacy_bispn.factory"]) == {"spacy_bispn.factory"}
+
+
+@pytest.mark.parametrize("category", [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
+def test_a_deprecated_call_in_the_package_is_an_error(category: type[Warning]) -> None:
+    with pytest.raises(category):
+        warnings.warn_explicit("old", category, "shim.py", 1, module="spacy_bispn.model.shim")
+    with pytest.warns(category):  # one of another library is shown
+        warnings.warn_explicit("old", category, "util.py", 1, module="spacy.util")

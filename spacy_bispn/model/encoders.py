@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import catalogue
-from safetensors import SafetensorError
+import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
 from transformers.utils import logging
 
+from spacy_bispn.model.encoder_configs import portable, readable
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -79,10 +80,8 @@ class Encoder:
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
         config: Any = self.model.config
-        values = json.loads(json.dumps(config.to_dict()))
-        values.pop("_name_or_path", None)  # where it lay when it was loaded
         return {
-            "config": values,
+            "config": portable(json.loads(json.dumps(config.to_dict()))),
             "tokenizer": self.tokenizer.to_str(),
             "special": list(self.special),
         }
@@ -116,18 +115,21 @@ class PretrainedEncoder(Settings):
         """
         try:
             config = AutoConfig.from_pretrained(self.name)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # which ones a damaged file raises differs by version of transformers
             raise self._unreadable(error) from error
         family = family_of(config.model_type, self.name)
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
-            with _without_load_report():
+            with _without_load_report(self.name):
+                # 32 bits, whatever the files have: transformers 5 would take their dtype
                 model, found = AutoModel.from_pretrained(
-                    self.name, output_loading_info=True, **family.loading
+                    self.name, output_loading_info=True, torch_dtype=torch.float32, **family.loading
                 )
-        # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
-        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # as above
             raise self._unreadable(error) from error
+        # transformers 5 makes a tokenizer without a vocabulary where there is no file of one
+        if not tokenizer.get_vocab().keys() - {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}:
+            raise self._unreadable("its tokenizer has no vocabulary")
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
@@ -143,7 +145,7 @@ class PretrainedEncoder(Settings):
         special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
         return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
 
-    def _unreadable(self, error: Exception) -> ValueError:
+    def _unreadable(self, error: Exception | str) -> ValueError:
         here = Path(self.name).exists()
         kind = "a folder without a complete model" if here else "neither a folder nor reachable"
         return ValueError(
@@ -154,14 +156,21 @@ class PretrainedEncoder(Settings):
 
 
 @contextmanager
-def _without_load_report() -> Iterator[None]:
-    """Keep transformers from listing, at every loading, the weights that nobody needs."""
-    before = logging.get_verbosity()
+def _without_load_report(name: str) -> Iterator[None]:
+    """Keep transformers from listing, at every loading, the weights that nobody needs.
+
+    Progress is shown of downloads alone, not of reading a folder.
+    """
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    if hide := bars and Path(name).exists():
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if hide:
+            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -256,13 +265,11 @@ def plain(serialized: str) -> Tokenizer:
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
-    Of the description only what a family's own config has is used: other keys could name code to fetch.
-    Raises ValueError for another family.
+    Raises ValueError for another family, and for a config that the installed transformers cannot read.
     """
     name = description["config"]["model_type"]
     family = family_of(name)
-    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", "torch_dtype"}
-    values = {name: value for name, value in description["config"].items() if name in known}
-    config = AutoConfig.for_model(name, **values)
+    known = AutoConfig.for_model(name).to_dict()
+    config = AutoConfig.for_model(name, **readable(description["config"], known))
     model = AutoModel.from_config(config, **family.loading)
     return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))
