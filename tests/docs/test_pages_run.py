@@ -20,7 +20,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 import spacy_bispn
 from spacy_bispn.converters import all_formats
 from spacy_bispn.corpus import to_docbin
-from spacy_bispn.model.encoders import learn_wordpieces
+from spacy_bispn.model.wordpieces import learn_wordpieces
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,9 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], w
     done = srsly.read_json(workspace / "metrics/ablation/biorelex-small/2/variant.json")
     assert done["name"] == "without linking"
     last = len(ablation.VARIANTS) - 1
-    with pytest.raises(typer.BadParameter, match=rf"--variants is 40, expected a number from 0 to {last}: see"):
+    with pytest.raises(
+        typer.BadParameter, match=rf"--variants is 40, expected a number from 0 to {last}: see"
+    ):
         ablation.main("biorelex", Path("assets"), "small.cfg", "ENCODER", variants="40")
 
 
