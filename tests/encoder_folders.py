@@ -1,4 +1,4 @@
-"""Small encoders of many families with random weights, and tokenizers of each kind, as folders of transformers."""
+"""Small encoders of many families with random weights, and tokenizers of each kind, as folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from pipelines import demo_texts
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from spacy_bispn.model.wordpieces import learn_wordpieces
@@ -49,7 +49,8 @@ def byte_pieces(texts: Sequence[str] = TEXTS) -> Tokenizer:
 def unigram_pieces(texts: Sequence[str] = TEXTS, template: str = "<s> $A </s>") -> Tokenizer:
     """Unigram behind NFKC with `▁` for spaces, as in XLM-R, DeBERTa-v3, ALBERT, T5."""
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(" {2,}", " ")])
+    steps = [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
@@ -72,7 +73,8 @@ SIZES = {
 T5_SIZES = {"d_model": WIDTH, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 BART_SIZES = {
     "d_model": WIDTH, "encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 130,
+    "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
+    "max_position_embeddings": 130,
 }  # fmt: skip
 Kind = tuple[Callable[[], Tokenizer], dict[str, str], dict[str, Any]]
 # Model types with their kind of tokenizer, its special pieces, and the sizes of the model.
@@ -93,14 +95,20 @@ FAMILIES: dict[str, Kind] = {
     "mpnet": (wordpieces, BERT_SPECIAL, SIZES),
     "funnel": (
         wordpieces, BERT_SPECIAL,
-        {"d_model": WIDTH, "d_head": 8, "n_head": 4, "d_inner": 64, "block_sizes": [1, 1], "num_decoder_layers": 1},
+        {
+            "d_model": WIDTH, "d_head": 8, "n_head": 4, "d_inner": 64, "block_sizes": [1, 1],
+            "num_decoder_layers": 1, "architectures": ["FunnelModel"],
+        },
     ),
     "roberta": (byte_pieces, ROBERTA_SPECIAL, SIZES),
     "modernbert": (byte_pieces, ROBERTA_SPECIAL, {**SIZES, "local_attention": 16}),
     "longformer": (byte_pieces, ROBERTA_SPECIAL, {**SIZES, "attention_window": [16, 16]}),
     "bart": (byte_pieces, ROBERTA_SPECIAL, BART_SIZES),
     "xlm-roberta": (unigram_pieces, ROBERTA_SPECIAL, SIZES),
-    "deberta": (byte_pieces, ROBERTA_SPECIAL, {**SIZES, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]}),
+    "deberta": (
+        byte_pieces, ROBERTA_SPECIAL,
+        {**SIZES, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    ),
     "deberta-v2": (
         unigram_pieces, ROBERTA_SPECIAL,
         {
@@ -121,7 +129,7 @@ FAMILIES: dict[str, Kind] = {
 
 
 def make_folder(family: str, folder: Path) -> Path:
-    """A folder with a model of a family with random weights, and its tokenizer, as transformers saves them."""
+    """Save a model of a family with random weights, and its tokenizer."""
     make_tokenizer, special, sizes = FAMILIES[family]
     tokenizer = make_tokenizer()
     saved = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
