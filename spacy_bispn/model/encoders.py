@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from safetensors import SafetensorError
+import torch
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import (
@@ -33,6 +33,7 @@ from spacy_bispn.model.wordpieces import learn_wordpieces, plain
 from spacy_bispn.nn.encoder import TokenEncoder
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
+DTYPES = ("torch_dtype", "dtype")  # what a config of transformers calls it, before and since 4.56
 USUAL_LIMIT = 512  # pieces, where neither config nor tokenizer has a limit
 
 
@@ -66,7 +67,8 @@ class Encoder:
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
         values = self.config.to_dict()
-        values.pop("_name_or_path", None)  # where it lay when it was loaded
+        for key in ("_name_or_path", *DTYPES):  # where it lay when it was loaded, and its dtype there
+            values.pop(key, None)
         parts = {
             "config": values,
             "tokenizer": self.tokenizer.to_str(),
@@ -105,21 +107,24 @@ class PretrainedEncoder(Settings):
         """
         try:
             config = AutoConfig.from_pretrained(self.name, trust_remote_code=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # which ones a damaged file raises differs by version of transformers
             raise self._unreadable(error) from error
         check_config(config, self.name)
         family = family_of(config.model_type)
         config.update({name: value for name, value in family.config.items() if hasattr(config, name)})
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True, trust_remote_code=False)
-            with _without_load_report():
+            with _without_load_report(self.name):
+                # 32 bits, whatever the files have: transformers 5 would take their dtype
                 whole, found = auto_class(config).from_pretrained(
-                    self.name, config=config, output_loading_info=True, trust_remote_code=False,
-                    **loading_options(config),
+                    self.name, config=config, output_loading_info=True, torch_dtype=torch.float32,
+                    trust_remote_code=False, **loading_options(config),
                 )  # fmt: skip
-        # without a tokenizer transformers raises ImportError; weights of other sizes are a RuntimeError
-        except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # as above
             raise self._unreadable(error) from error
+        # transformers 5 makes a tokenizer without a vocabulary where there is no file of one
+        if not tokenizer.get_vocab().keys() - {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}:
+            raise self._unreadable("its tokenizer has no vocabulary")
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
@@ -141,7 +146,7 @@ class PretrainedEncoder(Settings):
             raise no_encoder(config, self.name, trouble)
         return made
 
-    def _unreadable(self, error: Exception) -> ValueError:
+    def _unreadable(self, error: Exception | str) -> ValueError:
         here = Path(self.name).exists()
         kind = "a folder without a complete model" if here else "neither a folder nor reachable"
         return ValueError(
@@ -152,14 +157,21 @@ class PretrainedEncoder(Settings):
 
 
 @contextmanager
-def _without_load_report() -> Iterator[None]:
-    """Keep transformers from listing, at every loading, the weights that nobody needs."""
-    before = logging.get_verbosity()
+def _without_load_report(name: str) -> Iterator[None]:
+    """Keep transformers from listing, at every loading, the weights that nobody needs.
+
+    Progress is shown of downloads alone, not of reading a folder.
+    """
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    if hide := bars and Path(name).exists():
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if hide:
+            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -291,7 +303,7 @@ def rebuild(description: dict[str, Any]) -> Encoder:
     Raises ValueError for a model that the installed transformers does not have.
     """
     name = description["config"]["model_type"]
-    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", "torch_dtype"}
+    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", *DTYPES}
     values = {name: value for name, value in description["config"].items() if name in known}
     config = AutoConfig.for_model(name, **values)
     special = SpecialPieces.of(description["special"])

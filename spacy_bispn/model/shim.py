@@ -13,7 +13,6 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import NumpyOps, Shim, get_torch_default_device
 from torch import Tensor
-from torch.nn import init
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
@@ -36,7 +35,8 @@ from spacy_bispn.settings import SWITCH, Settings, Values, setting
 
 NO_SPECIAL = SpecialPieces((), (), 0)  # positions that are tokens; padding takes the vector of token 0
 PRECISIONS = ("full", "bf16", "int8")
-RANDOM_INIT = (init.normal_, init.uniform_, init.kaiming_uniform_, Tensor.normal_, Tensor.uniform_)
+# by name: transformers 5 replaces the functions of torch.nn.init by its own, which have the same names
+RANDOM_INIT = {"normal_", "uniform_", "kaiming_uniform_"}
 # not cuDNN, which newer GPUs prefer: it plans a kernel for every new shape, and here every batch has its own
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 Build = Callable[["Encoder | None", int, int, int], Network]
@@ -88,7 +88,7 @@ class SkipInit(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call every function but those that fill a tensor at random."""
         kwargs = kwargs or {}
-        if func in RANDOM_INIT:
+        if getattr(func, "__name__", "") in RANDOM_INIT:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 

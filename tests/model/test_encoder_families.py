@@ -28,7 +28,11 @@ from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, group_by_length
 from spacy_bispn.settings import SettingError
 
-TEXTS = ["Tem2 binds Dal92.", "In cells, the Kel7 protein phosphorylates Tem2 and Dal92 strongly.", "Kel7 中文 é."]
+TEXTS = [
+    "Tem2 binds Dal92.",
+    "In cells, the Kel7 protein phosphorylates Tem2 and Dal92 strongly.",
+    "Kel7 中文 é.",
+]
 # families that are trained: each kind of tokenizer, of positions and of layout
 TRAINED = [
     "albert", "bart", "big_bird", "convbert", "deberta-v2", "distilbert", "electra", "longformer", "modernbert",
@@ -100,7 +104,10 @@ def test_is_rebuilt_from_its_description_and_weights(family: str, folders: dict[
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.usefixtures("no_network")
 def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
-    source = {"@misc": "spacy-bispn.PretrainedEncoder.v1", "name": str(make_folder(family, tmp_path / "encoder"))}
+    source = {
+        "@misc": "spacy-bispn.PretrainedEncoder.v1",
+        "name": str(make_folder(family, tmp_path / "encoder")),
+    }
     nlp = make_nlp(tiny({"encoder": source}))
     examples = initialize(nlp, demo_texts(2))
     history = train(nlp, examples, 40)
@@ -111,4 +118,6 @@ def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
     again = spacy.load(tmp_path / "pipeline")
     for example in examples:
         assert said(nlp(example.text)) == said(again(example.text))
-    assert pipe_of(again).shim.window_tokenizer().window == min(256, FAMILIES[family][2].get("max_position_embeddings", 256), pipe_of(nlp).shim.encoder.longest)
+    assert pipe_of(again).shim.window_tokenizer().window == min(
+        256, FAMILIES[family][2].get("max_position_embeddings", 256), pipe_of(nlp).shim.encoder.longest
+    )

@@ -111,6 +111,21 @@ def test_a_pretrained_encoder_has_the_weights_of_its_folder(folder: Path) -> Non
         assert "pooler" not in name, "nothing is built that is not used"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_any_dtype_become_32_bits(folder: Path, dtype: torch.dtype) -> None:
+    before = PretrainedEncoder(str(folder)).load([]).describe()
+    original = BertModel.from_pretrained(folder).state_dict()
+    stored = {name: value.to(dtype) for name, value in original.items()}
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    BertModel.from_pretrained(folder).to(dtype).save_pretrained(other)
+    assert {value.dtype for value in load_file(other / "model.safetensors").values()} == {dtype}
+    encoder = PretrainedEncoder(str(other)).load([])
+    assert encoder.describe() == before
+    for name, weight in encoder.model.state_dict().items():
+        assert weight.dtype == torch.float32 and torch.equal(weight, stored[name].float())
+
+
 @pytest.mark.parametrize(("gone", "missing"), [("", 0), ("pooler", 0), ("encoder.layer.0.output", 4)])
 def test_only_weights_that_are_missing_are_reported(
     folder: Path, gone: str, missing: int, capfd: pytest.CaptureFixture[str]
@@ -118,6 +133,7 @@ def test_only_weights_that_are_missing_are_reported(
     weights = load_file(folder / "model.safetensors")
     assert any("pooler" in name for name in weights), "more than an encoder needs"
     kept = {name: value for name, value in weights.items() if not gone or gone not in name}
+    kept["cls.predictions.bias"] = torch.zeros(3)  # as if it had been trained for another task
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
@@ -208,11 +224,26 @@ def test_a_folder_without_a_complete_model(folder: Path, missing: str) -> None:
     assert "expected a hub name or a folder with config.json, weights and tokenizer.json" in message
 
 
-@pytest.mark.parametrize(
-    ("broken", "content"), [("config.json", "{"), ("config.json", "{}"), ("model.safetensors", "123")]
-)
+@pytest.mark.parametrize("broken", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "123", "null", '{"model_type": ["bert"]}'])
 def test_a_folder_with_a_broken_file(folder: Path, broken: str, content: str) -> None:
     (folder / broken).write_text(content)
+    assert "a folder without a complete model" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden_size": "24"}, {"hidden_size": -1}, {"hidden_size": 26}, {"num_attention_heads": 0},
+        {"num_hidden_layers": None}, {"hidden_act": "none"}, {"vocab_size": 7}, {"pad_token_id": 10_000},
+        {"hidden_dropout_prob": "much"}, {"auto_map": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_config_with_a_wrong_value(folder: Path, change: dict[str, object]) -> None:
+    """Which error transformers raises for it, and when, differs by version."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
     assert "a folder without a complete model" in refused(folder)
 
 
