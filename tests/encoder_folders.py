@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ def around(tokenizer: Tokenizer, template: str) -> Tokenizer:
     return tokenizer
 
 
-def wordpieces(texts: Sequence[str] = TEXTS) -> Tokenizer:
+@cache
+def wordpieces() -> Tokenizer:
     """WordPiece, as in BERT, MPNet, DistilBERT."""
-    return around(learn_wordpieces(texts, 300), "[CLS] $A [SEP]")
+    return around(learn_wordpieces(TEXTS, 300), "[CLS] $A [SEP]")
 
 
-def byte_pieces(texts: Sequence[str] = TEXTS) -> Tokenizer:
+@cache
+def byte_pieces() -> Tokenizer:
     """Byte-level BPE, as in RoBERTa, ModernBERT, Longformer."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -42,11 +45,12 @@ def byte_pieces(texts: Sequence[str] = TEXTS) -> Tokenizer:
         vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
         special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"],
     )  # fmt: skip
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(TEXTS, trainer)
     return around(tokenizer, "<s> $A </s>")
 
 
-def unigram_pieces(texts: Sequence[str] = TEXTS, template: str = "<s> $A </s>") -> Tokenizer:
+@cache
+def unigram_pieces(template: str = "<s> $A </s>") -> Tokenizer:
     """Unigram behind NFKC with `▁` for spaces, as in XLM-R, DeBERTa-v3, ALBERT, T5."""
     tokenizer = Tokenizer(models.Unigram())
     steps = [normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
@@ -57,13 +61,13 @@ def unigram_pieces(texts: Sequence[str] = TEXTS, template: str = "<s> $A </s>") 
         vocab_size=300, unk_token="<unk>", show_progress=False,
         special_tokens=["<pad>", "<s>", "</s>", "<unk>", "<mask>"],
     )  # fmt: skip
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(TEXTS, trainer)
     return around(tokenizer, template)
 
 
-def eos_pieces(texts: Sequence[str] = TEXTS) -> Tokenizer:
+def eos_pieces() -> Tokenizer:
     """As in T5, which closes a text and does not open it."""
-    return unigram_pieces(texts, "$A </s>")
+    return unigram_pieces("$A </s>")
 
 
 SIZES = {
@@ -131,7 +135,13 @@ FAMILIES: dict[str, Kind] = {
 def make_folder(family: str, folder: Path) -> Path:
     """Save a model of a family with random weights, and its tokenizer."""
     make_tokenizer, special, sizes = FAMILIES[family]
-    tokenizer = make_tokenizer()
+    return save_model(family, make_tokenizer(), special, sizes, folder)
+
+
+def save_model(
+    family: str, tokenizer: Tokenizer, special: dict[str, str], sizes: dict[str, Any], folder: Path
+) -> Path:
+    """Save a model of these sizes with random weights, and a tokenizer with these special pieces."""
     saved = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
     saved.save_pretrained(folder)
     ids = {f"{name}_token_id": saved.convert_tokens_to_ids(special.get(f"{name}_token", special["pad_token"]))

@@ -299,13 +299,27 @@ def no_encoder(config: Any, name: str, why: str) -> SettingError:
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
-    Of the description only what a family's own config has is used: other keys could name code to fetch.
+    Of the description, keys that a family's config does not have by default are used if their values are
+    numbers or single words, as DeBERTa has them: others could name code to fetch.
     Raises ValueError for a model that the installed transformers does not have.
     """
     name = description["config"]["model_type"]
-    known = AutoConfig.for_model(name).to_dict().keys() - {"model_type", *DTYPES}
-    values = {name: value for name, value in description["config"].items() if name in known}
+    known = AutoConfig.for_model(name).to_dict().keys()
+    values = {
+        key: value for key, value in description["config"].items()
+        if key in known or (not key.startswith("_") and is_harmless(value))
+    }  # fmt: skip
+    for key in ("model_type", "attn_implementation", *DTYPES):
+        values.pop(key, None)
     config = AutoConfig.for_model(name, **values)
     special = SpecialPieces.of(description["special"])
     limit = description.get("limit", USUAL_LIMIT)  # older models were limited by their positions
     return Encoder(make_model(config), plain(description["tokenizer"]), special, config, limit)
+
+
+def is_harmless(value: Any) -> bool:
+    """Whether a value is a number, a switch or a single word, or a list of these."""
+    values = value if isinstance(value, list) else [value]
+    return all(
+        isinstance(one, bool | int | float) or (isinstance(one, str) and one.isidentifier()) for one in values
+    )

@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 import spacy
 import torch
-from encoder_folders import FAMILIES, ROBERTA_SPECIAL, SIZES, byte_pieces, make_folder
+from encoder_folders import FAMILIES, ROBERTA_SPECIAL, SIZES, around, byte_pieces, make_folder, save_model
 from hypothesis import given
 from hypothesis import strategies as st
 from pipelines import demo_texts, initialize, make_nlp, pipe_of, said, scores, tiny, train
 from tokenizers import processors
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, PreTrainedTokenizerFast
 
 from spacy_bispn.model.architectures import make_token_encoder
 from spacy_bispn.model.encoder_families import EncoderFamily, encoder_families, families_like_bert
-from spacy_bispn.model.encoders import Encoder, PretrainedEncoder, RandomEncoder, rebuild, special_pieces
+from spacy_bispn.model.encoders import Encoder, PretrainedEncoder, rebuild, special_pieces
 from spacy_bispn.model.shim import SkipInit
 from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
+from spacy_bispn.model.wordpieces import plain
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, group_by_length
 from spacy_bispn.settings import SettingError
 
@@ -34,10 +35,10 @@ TEXTS = [
     "Kel7 中文 é.",
 ]
 # families that are trained: each kind of tokenizer, of positions and of layout
-TRAINED = [
-    "albert", "bart", "big_bird", "convbert", "deberta-v2", "distilbert", "electra", "longformer", "modernbert",
-    "mpnet", "t5", "xlm-roberta",
-]  # fmt: skip
+TRAINED = (
+    *("albert", "bart", "big_bird", "convbert", "deberta-v2", "distilbert", "electra", "longformer"),
+    *("modernbert", "mpnet", "t5", "xlm-roberta"),
+)
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
 
@@ -97,18 +98,14 @@ def test_is_rebuilt_from_its_description_and_weights(family: str, folders: dict[
         assert torch.equal(one, other)
     pointers = [weight.data_ptr() for weight in encoder.model.state_dict().values()]
     assert len(set(pointers)) == len(pointers), "no weight is saved twice"
-    assert not any("pooler" in name or "decoder.layers" in name for name in encoder.model.state_dict())
+    assert not any("decoder.layers" in name for name in encoder.model.state_dict()), "only an encoder"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", TRAINED)
 @pytest.mark.usefixtures("no_network")
 def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
-    source = {
-        "@misc": "spacy-bispn.PretrainedEncoder.v1",
-        "name": str(make_folder(family, tmp_path / "encoder")),
-    }
-    nlp = make_nlp(tiny({"encoder": source}))
+    nlp = make_nlp(tiny({"encoder": source(make_folder(family, tmp_path / "encoder"))}))
     examples = initialize(nlp, demo_texts(2))
     history = train(nlp, examples, 40)
     assert history[-1] < history[0] / 4
@@ -118,6 +115,214 @@ def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
     again = spacy.load(tmp_path / "pipeline")
     for example in examples:
         assert said(nlp(example.text)) == said(again(example.text))
-    assert pipe_of(again).shim.window_tokenizer().window == min(
-        256, FAMILIES[family][2].get("max_position_embeddings", 256), pipe_of(nlp).shim.encoder.longest
+
+
+def source(folder: Path) -> dict[str, Any]:
+    return {"@misc": "spacy-bispn.PretrainedEncoder.v1", "name": str(folder)}
+
+
+# How the tokens are read
+
+
+@pytest.mark.parametrize(
+    ("family", "longest"),
+    [
+        ("bert", 130),
+        ("roberta", 129),  # its positions start behind the id of padding, 0
+        ("mpnet", 129),
+        ("longformer", 129),
+        ("deberta-v2", 130),
+        ("bart", 130),
+        ("t5", 512),  # counts distances: as many pieces as models are usually made for
+        ("xlnet", 512),
+    ],
+)
+def test_the_longest_window_of_a_family(family: str, longest: int, folders: dict[str, Path]) -> None:
+    assert PretrainedEncoder(str(folders[family])).load([]).longest == longest
+
+
+def test_a_model_that_counts_distances_reads_as_much_as_its_tokenizer_says(tmp_path: Path) -> None:
+    file = make_folder("t5", tmp_path) / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_max_length": 200}))
+    encoder = PretrainedEncoder(str(tmp_path)).load([])
+    assert encoder.longest == 200 and rebuild(encoder.describe()).longest == 200
+
+
+@pytest.mark.parametrize(("window", "expected"), [(None, 130), (64, 64), (400, 130)])
+def test_the_window_follows_the_encoder(window: int | None, expected: int, folders: dict[str, Path]) -> None:
+    nlp = make_nlp(tiny({"encoder": source(folders["modernbert"]), "window": window, "overlap": 8}))
+    initialize(nlp, demo_texts(1))
+    assert pipe_of(nlp).shim.window_tokenizer().window == expected
+    words = "Tem2 binds Dal92 . " * 60
+    sizes = [len(one.ids) for one in pipe_of(nlp).shim.windows([nlp.make_doc(words)], is_train=True)]
+    assert max(sizes) == expected and len(sizes) > 1
+
+
+def test_layers_like_bert_s_have_the_states_of_the_untouched_model(folders: dict[str, Path]) -> None:
+    for family in ("bert", "xlm-roberta"):
+        encoder = PretrainedEncoder(str(folders[family])).load([])
+        ids = torch.randint(5, 200, (3, 9), generator=torch.Generator().manual_seed(1))
+        mask = torch.arange(9) < torch.tensor([[9], [4], [2]])
+        ids = ids.masked_fill(~mask, encoder.special.padding)
+        assert families_like_bert().count(family) == 1
+        one = OneWayEncoder(encoder.model, -1).eval()(ids, mask).states
+        other = TokenEncoder(encoder.model).eval()(ids, mask).states
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("cost", [0.0, 4.0, float("inf")])
+def test_reading_in_groups_changes_nothing(cost: float, folders: dict[str, Path]) -> None:
+    encoder = TokenEncoder(PretrainedEncoder(str(folders["deberta-v2"])).load([]).model).eval()
+    mask = torch.arange(20) < torch.tensor([[3], [20], [3], [18], [1]])
+    ids = torch.randint(5, 200, mask.shape).masked_fill(~mask, 0)
+    whole = encoder.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+    assert torch.allclose(encoder.read(ids, mask, cost)[mask], whole[mask], atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(0, 40))
+def test_groups_have_the_least_cost(lengths: list[int], cost: int) -> None:
+    groups = group_by_length(lengths, cost)
+    assert sorted(text for _, texts in groups for text in texts) == list(range(len(lengths)))
+    assert all(length == max(lengths[text] for text in texts) for length, texts in groups)
+
+    def price(parts: list[int]) -> int:
+        """Of the texts by length, cut into groups of these sizes."""
+        rest, total = sorted(lengths, reverse=True), 0
+        for size in parts:
+            total += size * rest[0] + cost
+            rest = rest[size:]
+        return total
+
+    every = [[1]]
+    for _ in lengths[1:]:
+        every = [[*cut[:-1], cut[-1] + 1] for cut in every] + [[*cut, 1] for cut in every]
+    assert price([len(texts) for _, texts in groups]) == min(map(price, every))
+
+
+def test_groups_of_one_length_have_no_padding() -> None:
+    assert group_by_length([3, 5, 3, 1], 0) == [(5, [1]), (3, [0, 2]), (1, [3])]
+
+
+# Special pieces
+
+
+@pytest.mark.parametrize(
+    ("template", "names", "expected"),
+    [
+        ("$A </s>", {}, ((), (2,), 0)),
+        ("<s> $A", {}, ((1,), (), 0)),
+        ("<s> <mask> $A </s>", {}, ((1, 4), (2,), 0)),
+        ("<s> $A </s>", {"cls_token": "<mask>"}, ((1,), (2,), 0)),  # what is really added
+        ("", {}, ((), (), 0)),
+        ("", {"cls_token": "<s>", "sep_token": "</s>"}, ((1,), (2,), 0)),
+        ("", {"pad_token": "<mask>"}, ((), (), 4)),
+    ],
+)
+def test_windows_open_and_close_as_the_tokenizer_does_it(
+    template: str, names: dict[str, str], expected: tuple[Any, ...]
+) -> None:
+    tokenizer = plain(byte_pieces().to_str())
+    tokenizer.post_processor = processors.ByteLevel()
+    if template:
+        around(tokenizer, template)
+    config = BertConfig(pad_token_id=0)
+    assert special_pieces(PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names), config) == expected
+
+
+def test_a_window_has_as_many_special_pieces_as_the_tokenizer_adds() -> None:
+    special = SpecialPieces((), (2,), 0)
+    short, *more = WindowTokenizer(byte_pieces(), special, 10, 2).windows(
+        ["a", "a b c d e f g h i j k l m"], [[]] * 2
     )
+    assert short.ids.tolist()[1:] == [2] and short.start.tolist() == [0, -1]
+    assert len(more) > 1 and all(len(one.ids) <= 10 and one.ids[-1] == 2 for one in more)
+
+
+def test_special_pieces_of_older_models() -> None:
+    assert SpecialPieces.of([101, 102, 0]) == SpecialPieces.of([[101], [102], 0]) == ((101,), (102,), 0)
+
+
+# Families
+
+
+def test_what_families_change_in_the_config(folders: dict[str, Path]) -> None:
+    for family, name, value in (
+        ("big_bird", "attention_type", "original_full"),
+        ("modernbert", "reference_compile", False),
+    ):
+        config = PretrainedEncoder(str(folders[family])).load([]).config
+        assert getattr(config, name, value) == value
+
+
+def test_another_package_adds_a_family(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(EncoderFamily):
+        def positions(self, config: Any) -> int:
+            return 40
+
+    monkeypatch.setattr(encoder_families, "get_all", lambda: {"mpnet": Short})
+    encoder = PretrainedEncoder(str(folders["mpnet"])).load([])
+    assert encoder.longest == 40 and rebuild(encoder.describe()).longest == 40
+
+
+# Errors
+
+
+def refused(family: str, folder: Path, **sizes: Any) -> str:
+    save_model(family, byte_pieces(), ROBERTA_SPECIAL, sizes, folder)
+    with pytest.raises(SettingError) as error:
+        PretrainedEncoder(str(folder)).load([])
+    assert "expected an encoder of text" in str(error.value) and "choose another encoder" in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("family", "sizes"),
+    [
+        ("gpt2", {"n_embd": 32, "n_layer": 1, "n_head": 4}),
+        ("llama", {**SIZES, "num_key_value_heads": 4}),
+        ("bert", {**SIZES, "is_decoder": True}),
+        ("roberta", {**SIZES, "is_decoder": True}),
+    ],
+)
+def test_a_model_that_sees_only_what_came_before(family: str, sizes: dict[str, Any], tmp_path: Path) -> None:
+    message = refused(family, tmp_path, **sizes)
+    assert f"is a {family} model, in which no piece sees those behind it" in message
+
+
+def test_a_model_of_images(tmp_path: Path) -> None:
+    sizes = {"image_size": 8, "patch_size": 4, **SIZES}
+    assert "is a vit model, which cannot read pieces" in refused("vit", tmp_path, **sizes)
+
+
+def test_a_model_whose_states_depend_on_padding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_families, "get_all", dict)
+    folder = make_folder("convbert", tmp_path / "convbert")
+    with pytest.raises(SettingError, match=r"padding changes the states of a text \(register its family"):
+        PretrainedEncoder(str(folder)).load([])
+
+
+@pytest.mark.parametrize("family", ["deberta-v2", "modernbert", "t5", "relative bert"])
+def test_queries_enter_layers_like_bert_s_only(family: str, folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path
+    if family == "relative bert":
+        sizes = {**SIZES, "position_embedding_type": "relative_key"}
+        save_model("bert", byte_pieces(), ROBERTA_SPECIAL, sizes, folder)
+    else:
+        folder = folders[family]
+    with pytest.raises(SettingError) as error:
+        initialize(make_nlp(tiny({"encoder": source(folder), "query_layer": 0})), demo_texts(1))
+    for part in (
+        "query_layer is 0",
+        f"expected -1 with this {family.split()[-1]} encoder",
+        "set query_layer = -1",
+    ):
+        assert part in str(error.value)
+    initialize(make_nlp(tiny({"encoder": source(folder)})), demo_texts(1))
+
+
+def test_an_unknown_model_may_not_bring_its_code(tmp_path: Path) -> None:
+    code = {"AutoConfig": "code.Config", "AutoModel": "code.Model"}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "unheard-of", "auto_map": code}))
+    (tmp_path / "code.py").write_text("raise SystemExit('code of a model was run')")
+    with pytest.raises(ValueError, match="without a complete model, expected"):
+        PretrainedEncoder(str(tmp_path)).load([])
