@@ -20,9 +20,8 @@ SPECIAL = SpecialPieces((1,), (2,), 0)
 COMPATIBLE = "ﬁﬃ①㌔…½²Å"
 PARTS = [
     *"ab1-.,() ", "  ", "\t", "\n", "\u00a0", "\u3000", "中", "文", "。", "é", "e\u0301", "a\u0323\u0301",
-    "ñ", "हिन्दी", "می\u200cخواهم", "😀", "👩\u200d🔬", "❤\ufe0f", "🇩🇪", "𝔸", "▁", "##a", "Ġ", *COMPATIBLE,
+    "ñ", "हिन्दी", "می\u200cخواهم", "😀", "👩\u200d🔬", "❤\ufe0f", "🇩🇪", "𝔸", "##a", "Ġ", *COMPATIBLE,
 ]  # fmt: skip
-SPACES = "▁"  # what Unigram takes for a space
 TOKENIZERS: dict[str, Callable[[], Tokenizer]] = {
     "wordpieces": wordpieces,
     "bytes": byte_pieces,
@@ -42,7 +41,7 @@ def window_of(tokenizer: Tokenizer, text: str) -> Window | None:
     return windows[0] if windows else None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(text=texts)
 @example(text="ﬁ  ﬁ")
 @example(text=" 😀 中")
@@ -50,7 +49,7 @@ def window_of(tokenizer: Tokenizer, text: str) -> Window | None:
 def test_pieces_lie_in_the_text_in_order_and_cover_it(tokenizer: Tokenizer, text: str) -> None:
     window = window_of(tokenizer, text)
     if window is None:
-        assert not text.strip(f"{SPACES} \t\n\u00a0\u3000")
+        assert not text.strip()
         return
     spans = list(zip(window.start[1:-1].tolist(), window.end[1:-1].tolist(), strict=True))
     for start, end in spans:
@@ -59,14 +58,14 @@ def test_pieces_lie_in_the_text_in_order_and_cover_it(tokenizer: Tokenizer, text
     assert spans == sorted(spans), "in order"
     covered = {place for start, end in spans for place in range(start, end)}
     missed = {text[place] for place in range(len(text)) if place not in covered}
-    assert all(char in SPACES or char.isspace() or unicodedata.category(char) == "Cf" for char in missed)
+    assert all(char.isspace() or unicodedata.category(char) == "Cf" for char in missed)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(text=texts)
 def test_words_are_found_again_in_their_pieces(tokenizer: Tokenizer, text: str) -> None:
     window = window_of(tokenizer, text)
-    for match in re.finditer(rf"[^\s{SPACES}]+", text):
+    for match in re.finditer(r"\S+", text):
         spot = window.locate(*match.span()) if window else None
         if spot is None:  # a word of characters that the tokenizer drops
             assert all(unicodedata.category(char) == "Cf" for char in match[0])
