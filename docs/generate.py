@@ -20,6 +20,7 @@ from typing import Any
 from rooms import room_rows
 from spacy.util import load_model_from_config
 from thinc.api import Config
+from versions import version_rows
 
 from spacy_bispn.converters.registry import format_rows
 from spacy_bispn.evaluation.conventions import convention_rows
@@ -93,6 +94,7 @@ TABLES: dict[str, Callable[[], Iterable[Mapping[str, str]]]] = {
     "formats": format_rows,
     "conventions": convention_rows,
     "rooms": room_rows,
+    "versions": version_rows,
 }
 
 

@@ -546,6 +546,7 @@ def test_listens_to_a_shared_tok2vec(texts: list[AnnotatedText], tmp_path: Path)
 
 @pytest.mark.slow
 def test_listens_to_a_shared_transformer(encoders: Path, texts: list[AnnotatedText], tmp_path: Path) -> None:
+    pytest.importorskip("spacy_transformers", reason="spacy-transformers comes with the extra `shared`")
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}
     shared = {
         "@architectures": "spacy-transformers.TransformerModel.v3", "name": str(encoders / "minilm-l6"),

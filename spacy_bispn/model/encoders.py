@@ -27,13 +27,13 @@ from transformers import (
 from transformers.utils import logging
 
 from spacy_bispn.model.encoder_checks import trouble_with
+from spacy_bispn.model.encoder_configs import portable, readable
 from spacy_bispn.model.encoder_families import EncoderFamily, encoder_families, family_of
 from spacy_bispn.model.windowing import LONGEST_WINDOW, SpecialPieces
 from spacy_bispn.model.wordpieces import learn_wordpieces, plain
 from spacy_bispn.nn.encoder import TokenEncoder
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
-DTYPES = ("torch_dtype", "dtype")  # what a config of transformers calls it, before and since 4.56
 USUAL_LIMIT = 512  # pieces, where neither config nor tokenizer has a limit
 
 
@@ -66,11 +66,8 @@ class Encoder:
 
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
-        values = self.config.to_dict()
-        for key in ("_name_or_path", *DTYPES):  # where it lay when it was loaded, and its dtype there
-            values.pop(key, None)
         parts = {
-            "config": values,
+            "config": portable(json.loads(json.dumps(self.config.to_dict()))),
             "tokenizer": self.tokenizer.to_str(),
             "special": self.special,
             "limit": self.limit,
@@ -299,27 +296,11 @@ def no_encoder(config: Any, name: str, why: str) -> SettingError:
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
-    Of the description, keys that a family's config does not have by default are used if their values are
-    numbers or single words, as DeBERTa has them: others could name code to fetch.
-    Raises ValueError for a model that the installed transformers does not have.
+    Raises ValueError for a model or a config that the installed transformers cannot read.
     """
     name = description["config"]["model_type"]
-    known = AutoConfig.for_model(name).to_dict().keys()
-    values = {
-        key: value for key, value in description["config"].items()
-        if key in known or (not key.startswith("_") and is_harmless(value))
-    }  # fmt: skip
-    for key in ("model_type", "attn_implementation", *DTYPES):
-        values.pop(key, None)
-    config = AutoConfig.for_model(name, **values)
+    known = AutoConfig.for_model(name).to_dict()
+    config = AutoConfig.for_model(name, **readable(description["config"], known))
     special = SpecialPieces.of(description["special"])
     limit = description.get("limit", USUAL_LIMIT)  # older models were limited by their positions
     return Encoder(make_model(config), plain(description["tokenizer"]), special, config, limit)
-
-
-def is_harmless(value: Any) -> bool:
-    """Whether a value is a number, a switch or a single word, or a list of these."""
-    values = value if isinstance(value, list) else [value]
-    return all(
-        isinstance(one, bool | int | float) or (isinstance(one, str) and one.isidentifier()) for one in values
-    )
