@@ -15,7 +15,7 @@ import torch
 from encoder_folders import FAMILIES, ROBERTA_SPECIAL, SIZES, around, byte_pieces, make_folder, save_model
 from hypothesis import given
 from hypothesis import strategies as st
-from pipelines import demo_texts, initialize, make_nlp, pipe_of, said, scores, tiny, train
+from pipelines import demo_texts, initialize, make_nlp, optimizer, pipe_of, said, scores, tiny, train
 from spacy.cli.package import package
 from tokenizers import processors
 from torch import Tensor
@@ -109,7 +109,7 @@ def test_is_rebuilt_from_its_description_and_weights(family: str, folders: dict[
 def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
     nlp = make_nlp(tiny({"encoder": source(make_folder(family, tmp_path / "encoder"))}))
     examples = initialize(nlp, demo_texts(2))
-    history = train(nlp, examples, 40)
+    history = train(nlp, examples, 60, optimizer(encoder_rate=5e-4))
     assert history[-1] < history[0] / 2
     assert scores(nlp, examples)[0] > 0.5
     nlp.to_disk(tmp_path / "pipeline")
