@@ -110,7 +110,7 @@ def test_learns_and_is_saved(family: str, tmp_path: Path) -> None:
     nlp = make_nlp(tiny({"encoder": source(make_folder(family, tmp_path / "encoder"))}))
     examples = initialize(nlp, demo_texts(2))
     history = train(nlp, examples, 60, optimizer(encoder_rate=5e-4))
-    assert history[-1] < history[0] / 2
+    assert history[-1] < history[0] * 0.6
     assert scores(nlp, examples)[0] > 0.5
     nlp.to_disk(tmp_path / "pipeline")
     shutil.rmtree(tmp_path / "encoder")
