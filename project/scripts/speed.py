@@ -84,6 +84,17 @@ def size(found: Figures) -> Rows:
     return markdown(["", "median (minimum to maximum)"], rows)
 
 
+def shapes(found: Figures) -> Rows:
+    """Prediction with each encoder, and relative to that encoder alone."""
+    rows = []
+    for name, one in found["shapes"].items():
+        rates = [spread(part["sentences_per_second"], 2) for part in one.values()]
+        shares = [spread(part["of_floor"], 2) for part in one.values() if "of_floor" in part]
+        rows.append([name, *rates, *shares])
+    names = ("floor", "batch 8", "default batching", "batch 8, of floor", "default batching, of floor")
+    return markdown(["encoder", *names], rows)
+
+
 def trade(found: Figures) -> Rows:
     """Scores of one trained model, and its speed relative to the first row."""
     rows = [

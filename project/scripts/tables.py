@@ -275,4 +275,5 @@ FROM_FILE: dict[str, tuple[str, Callable[[Figures], Rows]]] = {
     "training-parts": ("bench", lambda found: speed.shares(found["train"])),
     "growth": ("bench", speed.growth),
     "size": ("size", speed.size),
+    "shapes": ("shapes", speed.shapes),
 }

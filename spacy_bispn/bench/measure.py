@@ -22,7 +22,7 @@ from spacy_bispn.bench.clock import Stopwatch, Timed, in_turns, now, peak_memory
 from spacy_bispn.component import BiSPN
 from spacy_bispn.corpus_reader import bare
 from spacy_bispn.model.doc_batch import DocBatch
-from spacy_bispn.model.encoders import family_of
+from spacy_bispn.model.encoders import loading_options
 from spacy_bispn.model.optimizers import create_adamw
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.nn import assignment
@@ -42,7 +42,8 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
     """
     shim = pipe.shim
     assert shim.encoder is not None
-    model, windows = shim.require().encoder.model, shim.windows(docs, is_train=True)  # type: ignore[union-attr]
+    encoder, windows = shim.require().encoder, shim.windows(docs, is_train=True)
+    assert encoder is not None
     batches = [
         shim.window_tokenizer().batch(windows[first : first + BATCH], shim.device)
         for first in range(0, len(windows), BATCH)
@@ -50,10 +51,11 @@ def floor(pipe: BiSPN, docs: Sequence[Doc]) -> Callable[[], object]:
 
     @torch.inference_mode()
     def work() -> None:
-        model.eval()
+        encoder.eval()
         with shim.autocast():
             for inputs in batches:
-                model(input_ids=inputs.ids, attention_mask=inputs.mask.long())
+                assert inputs.ids is not None
+                encoder.read(inputs.ids, inputs.mask)
 
     return work
 
@@ -152,7 +154,7 @@ def loading(nlp: Language, rounds: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         model.save_pretrained(f"{folder}/encoder")
         nlp.to_disk(f"{folder}/pipeline")
-        options = family_of(model.config.model_type).loading
+        options = loading_options(model.config)
 
         def bare_encoder() -> None:
             type(model).from_pretrained(f"{folder}/encoder", **options).to(device)
@@ -216,8 +218,7 @@ def read_whole(pipe: BiSPN) -> Iterator[None]:
     kept = shim.training_lengths, shim.windowing
     shim.training_lengths = None
     if shim.encoder:
-        longest = max(shim.windowing.window, shim.encoder.longest)
-        shim.windowing = replace(shim.windowing, window=longest)
+        shim.windowing = replace(shim.windowing, window=None)
     try:
         yield
     finally:

@@ -212,9 +212,12 @@ def fit(config: Config, docs: Sequence[Doc]) -> tuple[Config, LevelComparison]:
 
 
 def decoder_sizes(encoder: Encoder) -> dict[str, int]:
-    """As many heads as the encoder, and a feed-forward layer 8/3 as wide as it, rounded up to 64."""
+    """As many heads as the encoder, or the next fewer that divide its width, and a feed-forward layer 8/3 as
+    wide as it, rounded up to 64.
+    """
     shape: Any = encoder.model.config
+    heads = range(shape.num_attention_heads, 0, -1)
     return {
-        "heads": shape.num_attention_heads,
+        "heads": next(count for count in heads if shape.hidden_size % count == 0),
         "feedforward": math.ceil(shape.hidden_size * 8 / 3 / 64) * 64,
     }

@@ -79,7 +79,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     settings = CorpusSettings(
         entity_queries=pipe.model.attrs["settings"].entity_queries,
         relation_queries=pipe.model.attrs["settings"].relation_queries,
-        window=shim.windowing.window,
+        window=shim.windowing.window or shim.window_tokenizer().window,
         overlap=shim.windowing.overlap,
         longest_span=pipe.cfg["longest_span"],
     )

@@ -10,11 +10,12 @@ from thinc.api import Model
 from torch import nn
 
 from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.encoder_families import families_like_bert
 from spacy_bispn.model.encoders import Encoder, Source
 from spacy_bispn.model.shim import NetworkShim, Precision
 from spacy_bispn.model.windowing import WindowSettings
 from spacy_bispn.nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
-from spacy_bispn.nn.encoder import OneWayEncoder
+from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder
 from spacy_bispn.nn.heads import SpanHead, classifier
 from spacy_bispn.nn.network import Network
 from spacy_bispn.nn.pairs import SCORERS
@@ -142,7 +143,8 @@ class QueryEntry(Settings):
     query_layer: int = setting(
         Values(least=-1, most=64, whole=True),
         "Encoder layer at which queries enter. 0 is the paper; -1 is the shared decoder, which is faster and "
-        "learns sooner ([results.md](results.md#ablation)). Must be below the encoder's number of layers.",
+        "learns sooner ([results.md](results.md#ablation)). Must be below the encoder's number of layers. "
+        "All but -1 need an encoder with BERT's layers ([encoders.md](encoders.md#query_layer)).",
         default=-1,
     )
 
@@ -201,12 +203,12 @@ def build_network(
     query_layer: int,
 ) -> Network:
     """The network, once its encoder and its labels are known. Raises SettingError if widths do not fit."""
-    one_way: OneWayEncoder | None = None
+    token_encoder: TokenEncoder | None = None
     project: nn.Module = nn.Identity()
     heads = network.heads
     if encoder is not None:
-        one_way = OneWayEncoder(encoder.model, query_layer)
-        width = one_way.width
+        token_encoder = make_token_encoder(encoder, query_layer)
+        width = token_encoder.width
     elif width % heads:
         project = nn.Linear(width, width := -(-width // heads) * heads)
     if width % heads:
@@ -224,7 +226,7 @@ def build_network(
         return SpanHead(width, entity_types, network.pointer, network.inside_pointer, seeded, separate)
 
     return Network(
-        encoder=one_way,
+        encoder=token_encoder,
         project=project,
         queries=ProposedQueries(*limits, width, width // 2, network.proposal_floor)
         if seeded
@@ -241,6 +243,19 @@ def build_network(
         link=SCORERS[network.linking](width, width, width),
         supervised_layers=network.supervised_layers,
     )
+
+
+def make_token_encoder(encoder: Encoder, query_layer: int) -> TokenEncoder:
+    """What reads the tokens. Raises SettingError for queries that are to enter other layers than BERT's."""
+    if encoder.family.has_bert_layers(encoder.config):
+        return OneWayEncoder(encoder.model, query_layer)
+    if query_layer >= 0:
+        raise SettingError(
+            "query_layer", query_layer, f"-1 with this {encoder.config.model_type} encoder, as only layers "
+            "like BERT's, with absolute positions, let queries in",
+            f"set query_layer = -1, or choose an encoder of the families {', '.join(families_like_bert())}",
+        )  # fmt: skip
+    return TokenEncoder(encoder.model, encoder.family.masks_padding)
 
 
 def init(model: Model[Any, Any], X: Any = None, Y: Any = None) -> None:

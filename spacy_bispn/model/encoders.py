@@ -1,90 +1,79 @@
 """The only user of transformers: load an encoder, make one, rebuild one without any network."""
 
+import inspect
 import json
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import catalogue
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_TEXT_ENCODING_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+    BertConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
+from spacy_bispn.model.encoder_checks import trouble_with
 from spacy_bispn.model.encoder_configs import portable, readable
+from spacy_bispn.model.encoder_families import EncoderFamily, encoder_families, family_of
+from spacy_bispn.model.windowing import LONGEST_WINDOW, SpecialPieces
+from spacy_bispn.model.wordpieces import learn_wordpieces, plain
+from spacy_bispn.nn.encoder import TokenEncoder
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, setting
 
-SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-# Another package adds a family by an entry point of the group `spacy_bispn_encoder_families`.
-encoder_families = catalogue.create("spacy_bispn", "encoder_families", entry_points=True)
-
-
-@encoder_families.register("bert")
-class EncoderFamily:
-    """What a family of encoders has that others do not; this is BERT's."""
-
-    loading: ClassVar[dict[str, Any]] = {"add_pooling_layer": False}  # nothing here uses a pooling layer
-
-    def positions(self, config: Any) -> int:
-        """The most pieces, special ones included, that a model has positions for."""
-        return int(config.max_position_embeddings)
-
-
-@encoder_families.register("electra")
-class ElectraFamily(EncoderFamily):
-    """ELECTRA, which never has a pooling layer."""
-
-    loading: ClassVar[dict[str, Any]] = {}
-
-
-@encoder_families.register("roberta")
-@encoder_families.register("xlm-roberta")
-@encoder_families.register("camembert")
-class RobertaFamily(EncoderFamily):
-    """RoBERTa and its like, whose positions start after the padding id."""
-
-    def positions(self, config: Any) -> int:
-        """As in BERT, without the positions up to that of padding."""
-        return super().positions(config) - int(config.pad_token_id) - 1
-
-
-def family_of(model_type: str, encoder: str = "") -> EncoderFamily:
-    """The registered family of an encoder, by its model type. Raises SettingError where there is none."""
-    families = encoder_families.get_all()
-    if model_type not in families:
-        expected = f"one of the families {', '.join(sorted(families))}"
-        name = f"the encoder {encoder!r}" if encoder else "the encoder"
-        raise SettingError(name, Shown(f"a {model_type} model"), expected, "choose another encoder")
-    family: EncoderFamily = families[model_type]()
-    return family
+USUAL_LIMIT = 512  # pieces, where neither config nor tokenizer has a limit
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded encoder: module, fast tokenizer, and the ids that open, close and pad a window."""
+    """A loaded encoder.
+
+    model: what reads the pieces, without a decoder and without a pooling layer.
+    tokenizer: a fast tokenizer.
+    special: what opens, closes and pads a window.
+    config: the transformers config of the whole model.
+    limit: the most pieces where the config has no number of positions.
+    """
 
     model: nn.Module
     tokenizer: Tokenizer
-    special: tuple[int, int, int]
+    special: SpecialPieces
+    config: Any
+    limit: int = USUAL_LIMIT
+
+    @property
+    def family(self) -> EncoderFamily:
+        """The registered family, or the one without anything special."""
+        return family_of(self.config.model_type)
 
     @property
     def longest(self) -> int:
-        """The most pieces, special ones included, that the model has positions for."""
-        config: Any = self.model.config
-        return family_of(config.model_type).positions(config)
+        """The most pieces, special ones included, that the model reads at once."""
+        return self.family.positions(self.config) or self.limit
 
     def describe(self) -> dict[str, Any]:
         """All but the weights, as JSON."""
-        config: Any = self.model.config
-        return {
-            "config": portable(json.loads(json.dumps(config.to_dict()))),
+        parts = {
+            "config": portable(json.loads(json.dumps(self.config.to_dict()))),
             "tokenizer": self.tokenizer.to_str(),
-            "special": list(self.special),
+            "special": self.special,
+            "limit": self.limit,
         }
+        plain_values: dict[str, Any] = json.loads(json.dumps(parts))
+        return plain_values
 
 
 @runtime_checkable
@@ -101,30 +90,33 @@ class PretrainedEncoder(Settings):
 
     name: str = setting(
         Values(words="a hub name or a folder"),
-        "A BERT, RoBERTa, XLM-R, CamemBERT or ELECTRA model with a fast tokenizer. The paper has BERT-base "
-        "for news, BioBERT-base for BioRelEx and ADE, SciBERT for SciERC: take one that was trained on "
-        "texts like yours.",
+        "An encoder of transformers with a fast tokenizer ([encoders.md](encoders.md)). The paper has "
+        "BERT-base for news, BioBERT-base for BioRelEx and ADE, SciBERT for SciERC: take one that was "
+        "trained on texts like yours.",
         advice="correct `name` in the encoder block of the config",
     )
 
     def load(self, texts: Iterable[str]) -> Encoder:
-        """Raises ValueError if there is no such model, no fast tokenizer or another kind of model.
+        """Raises ValueError if there is no such model, no fast tokenizer or a model that is no encoder.
 
         Warns of weights that the files do not have, and that would be random. What they have beyond an
-        encoder (a pooling layer, heads of other tasks) is not used, and nothing is said of it.
+        encoder (a pooling layer, a decoder, heads of other tasks) is not used, and nothing is said of it.
         """
         try:
-            config = AutoConfig.from_pretrained(self.name)
+            config = AutoConfig.from_pretrained(self.name, trust_remote_code=False)
         except Exception as error:  # which ones a damaged file raises differs by version of transformers
             raise self._unreadable(error) from error
-        family = family_of(config.model_type, self.name)
+        check_config(config, self.name)
+        family = family_of(config.model_type)
+        config.update({name: value for name, value in family.config.items() if hasattr(config, name)})
         try:
-            tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True)
+            tokenizer = AutoTokenizer.from_pretrained(self.name, use_fast=True, trust_remote_code=False)
             with _without_load_report(self.name):
                 # 32 bits, whatever the files have: transformers 5 would take their dtype
-                model, found = AutoModel.from_pretrained(
-                    self.name, output_loading_info=True, torch_dtype=torch.float32, **family.loading
-                )
+                whole, found = auto_class(config).from_pretrained(
+                    self.name, config=config, output_loading_info=True, torch_dtype=torch.float32,
+                    trust_remote_code=False, **loading_options(config),
+                )  # fmt: skip
         except Exception as error:  # as above
             raise self._unreadable(error) from error
         # transformers 5 makes a tokenizer without a vocabulary where there is no file of one
@@ -135,15 +127,21 @@ class PretrainedEncoder(Settings):
                 f"the encoder {self.name!r} has only a slow tokenizer, expected a fast one with character "
                 f"offsets: choose a model with a tokenizer.json."
             )
-        if missing := sorted(found["missing_keys"]):
+        part, model = encoder_part(whole)
+        if missing := sorted(name for name in found["missing_keys"] if name.startswith(part)):
             warnings.warn(
                 f"{len(missing)} weights of the encoder {self.name!r} are not in its files and are random "
                 f"({', '.join(missing[:3])}...), expected all of them: fetch the files again, or choose a "
                 f"complete model.",
                 stacklevel=1,
             )
-        special = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
-        return Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special)
+        special = special_pieces(tokenizer, config)
+        limit = tokenizer.model_max_length if tokenizer.model_max_length <= LONGEST_WINDOW else USUAL_LIMIT
+        made = Encoder(model, plain(tokenizer.backend_tokenizer.to_str()), special, config, limit)
+        reader = TokenEncoder(model, family.masks_padding)
+        if trouble := trouble_with(reader, special, made.tokenizer.get_vocab_size()):
+            raise no_encoder(config, self.name, trouble)
+        return made
 
     def _unreadable(self, error: Exception | str) -> ValueError:
         here = Path(self.name).exists()
@@ -224,52 +222,85 @@ class RandomEncoder(Settings):
             hidden_dropout_prob=self.dropout,
             attention_probs_dropout_prob=self.dropout,
         )
-        special = tuple(tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", "[PAD]"))
-        return Encoder(AutoModel.from_config(config, add_pooling_layer=False), tokenizer, special)
+        opening, closing, padding = (tokenizer.token_to_id(piece) for piece in ("[CLS]", "[SEP]", "[PAD]"))
+        special = SpecialPieces((opening,), (closing,), padding)
+        return Encoder(make_model(config), tokenizer, special, config)
 
 
-def learn_wordpieces(texts: Iterable[str], size: int) -> Tokenizer:
-    """A cased wordpiece tokenizer in BERT's manner; the same texts always give the same vocabulary."""
-    texts = list(texts)
-    # the trainer numbers `##` pieces of single characters in no fixed order, and breaks ties by number
-    inner = sorted({f"##{character}" for text in texts for character in text if not character.isspace()})
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=[*SPECIAL_PIECES, *inner], show_progress=False
-    )
-    learnt = wordpiece({})
-    learnt.train_from_iterator(texts, trainer)
-    # a fresh tokenizer, in which those pieces are no special tokens
-    tokenizer = wordpiece(learnt.get_vocab())
-    tokenizer.add_special_tokens(list(SPECIAL_PIECES))
-    return tokenizer
+def special_pieces(tokenizer: Any, config: Any) -> SpecialPieces:
+    """What a tokenizer puts around a text, as its post-processor does it, and what pads.
+
+    A tokenizer that has no post-processor is taken to mean its `cls_token` and `sep_token`, if it has these.
+    """
+    encoded = plain(tokenizer.backend_tokenizer.to_str()).encode("a", add_special_tokens=True)
+    real = [index for index, special in enumerate(encoded.special_tokens_mask) if not special]
+    opening, closing = encoded.ids[: real[0]] if real else [], encoded.ids[real[-1] + 1 :] if real else []
+    if not opening and not closing:
+        named = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        opening, closing = ([] if one is None else [one] for one in named)
+    padding = (tokenizer.pad_token_id, config.pad_token_id, 0)
+    return SpecialPieces(tuple(opening), tuple(closing), next(one for one in padding if one is not None))
 
 
-def wordpiece(vocabulary: dict[str, int]) -> Tokenizer:
-    """A cased tokenizer over a vocabulary, with BERT's normalization and splitting."""
-    model = models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100)
-    tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    return tokenizer
+def auto_class(config: Any) -> Any:
+    """The class that makes a model from its config: without a decoder where transformers has such a class."""
+    return AutoModelForTextEncoding if type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING else AutoModel
 
 
-def plain(serialized: str) -> Tokenizer:
-    """A tokenizer that neither cuts nor pads, whatever its file says."""
-    tokenizer = Tokenizer.from_str(serialized)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+def loading_options(config: Any) -> dict[str, Any]:
+    """Keyword arguments for making a model: those of its family, and no pooling layer, which nobody uses."""
+    text = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
+    kind = (MODEL_FOR_TEXT_ENCODING_MAPPING if text else MODEL_MAPPING)[type(config)]
+    pools = isinstance(kind, type) and "add_pooling_layer" in inspect.signature(kind).parameters
+    return {**family_of(config.model_type).loading, **({"add_pooling_layer": False} if pools else {})}
+
+
+def encoder_part(whole: PreTrainedModel) -> tuple[str, nn.Module]:
+    """What reads the pieces in a model, and how the names of its weights start there.
+
+    That is the model itself unless it has an encoder that is a model: then it has a decoder, too.
+    """
+    inner = getattr(whole, "encoder", None)
+    return ("encoder.", inner) if isinstance(inner, PreTrainedModel) else ("", whole)
+
+
+def make_model(config: Any) -> nn.Module:
+    """An encoder with fresh weights."""
+    return encoder_part(auto_class(config).from_config(config, **loading_options(config)))[1]
+
+
+def check_config(config: Any, name: str) -> None:
+    """Raise SettingError for a model that generates text, and for one of no text, before it is fetched."""
+    kind, alone = type(config), not getattr(config, "is_encoder_decoder", False)
+    known = config.model_type in encoder_families.get_all()
+    if (
+        kind in MODEL_FOR_CAUSAL_LM_MAPPING
+        and kind not in MODEL_FOR_MASKED_LM_MAPPING
+        and alone
+        and not known
+    ):
+        raise no_encoder(config, name, "in which no piece sees those behind it")
+    if kind not in MODEL_MAPPING:
+        raise no_encoder(config, name, "which is made of other models")
+
+
+def no_encoder(config: Any, name: str, why: str) -> SettingError:
+    """The error for a model that cannot be used."""
+    return SettingError(
+        f"the encoder {name!r}", Shown(f"a {config.model_type} model, {why}"),
+        "an encoder of text, in which pieces see each other in both directions",
+        "choose another encoder, such as BERT, DeBERTa, ModernBERT or the encoder of T5",
+    )  # fmt: skip
 
 
 def rebuild(description: dict[str, Any]) -> Encoder:
     """An encoder with fresh weights from `Encoder.describe`; reads no file and no network.
 
-    Raises ValueError for another family, and for a config that the installed transformers cannot read.
+    Raises ValueError for a model or a config that the installed transformers cannot read.
     """
     name = description["config"]["model_type"]
-    family = family_of(name)
     known = AutoConfig.for_model(name).to_dict()
     config = AutoConfig.for_model(name, **readable(description["config"], known))
-    model = AutoModel.from_config(config, **family.loading)
-    return Encoder(model, plain(description["tokenizer"]), tuple(description["special"]))
+    special = SpecialPieces.of(description["special"])
+    limit = description.get("limit", USUAL_LIMIT)  # older models were limited by their positions
+    return Encoder(make_model(config), plain(description["tokenizer"]), special, config, limit)

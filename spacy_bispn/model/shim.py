@@ -18,7 +18,14 @@ from torch.overrides import TorchFunctionMode
 
 from spacy_bispn.model.encoders import Encoder, rebuild
 from spacy_bispn.model.optimizers import AdamW, clip
-from spacy_bispn.model.windowing import Window, WindowLengths, WindowSettings, WindowTokenizer
+from spacy_bispn.model.windowing import (
+    LONGEST_WINDOW,
+    SpecialPieces,
+    Window,
+    WindowLengths,
+    WindowSettings,
+    WindowTokenizer,
+)
 from spacy_bispn.nn.network import Network
 from spacy_bispn.nn.quantization import quantize
 from spacy_bispn.nn.shapes import Inputs, Outputs, Proposals
@@ -26,11 +33,7 @@ from spacy_bispn.safetensors_io import Parts, pack, unpack
 from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SWITCH, Settings, Values, setting
 
-NO_SPECIAL = (
-    0,
-    0,
-    0,
-)  # positions that are tokens have no special pieces; padding takes the vector of token 0
+NO_SPECIAL = SpecialPieces((), (), 0)  # positions that are tokens; padding takes the vector of token 0
 PRECISIONS = ("full", "bf16", "int8")
 # by name: transformers 5 replaces the functions of torch.nn.init by its own, which have the same names
 RANDOM_INIT = {"normal_", "uniform_", "kaiming_uniform_"}
@@ -131,12 +134,12 @@ class NetworkShim(Shim):  # type: ignore[misc]
         A window never exceeds the encoder's positions.
         """
         windowing = windowing or self.windowing
-        window, overlap = windowing.window, windowing.overlap
+        window, overlap = windowing.window or LONGEST_WINDOW, windowing.overlap
         if self.encoder is None:
             return WindowTokenizer(None, NO_SPECIAL, window, overlap, self.training_lengths)
         window = min(window, self.encoder.longest)
-        overlap = min(overlap, window // 2 - 1)
         special = self.encoder.special
+        overlap = min(overlap, (window - len(special.opening) - len(special.closing)) // 2)
         return WindowTokenizer(self.encoder.tokenizer, special, window, overlap, self.training_lengths)
 
     def windows(self, docs: Sequence[Doc], is_train: bool = False) -> list[Window]:

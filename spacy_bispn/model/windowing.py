@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from spacy_bispn.settings import SettingError, Settings, Values, setting
 Ints = np.ndarray
 JOINERS = "\u200c\u200d"  # the zero-width joiners
 LAST = 2**62  # beyond every character
+LONGEST_WINDOW = 8192  # pieces of a window that follows the encoder
 Sentences = Callable[[int], Sequence[int]] | None
 
 
@@ -24,11 +25,11 @@ Sentences = Callable[[int], Sequence[int]] | None
 class WindowSettings(Settings):
     """How long texts are cut. Raises SettingError for values that cannot be used."""
 
-    window: int = setting(
-        Values(least=8, whole=True),
+    window: int | None = setting(
+        Values(least=8, whole=True, choices=(None,)),
         "The longest stretch of wordpieces that is read at once; at most what the encoder has positions for "
-        "is used. Relations across windows are not found. In prediction, texts longer than nearly all of the "
-        "training's are read by sentences "
+        "is used. `null`: as many as it has, up to 8192. Relations across windows are not found. In "
+        "prediction, texts longer than nearly all of the training's are read by sentences "
         "([architecture.md](architecture.md#decided-where-the-paper-is-silent)).",
         default=256,
     )
@@ -42,11 +43,25 @@ class WindowSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         # two pieces of a window may be special ones, and at least three have to be new
-        if self.overlap > self.window - 5:
+        if self.window is not None and self.overlap > self.window - 5:
             raise SettingError(
                 "overlap", self.overlap, f"0 to {self.window - 5} with a window of {self.window}",
                 "lower it, or raise window",
             )  # fmt: skip
+
+
+class SpecialPieces(NamedTuple):
+    """Ids of what opens and closes a window, as many as the tokenizer adds, and the id of padding."""
+
+    opening: tuple[int, ...]
+    closing: tuple[int, ...]
+    padding: int
+
+    @classmethod
+    def of(cls, saved: Sequence[Any]) -> SpecialPieces:
+        """From JSON; models of older versions have one number for each."""
+        opening, closing = ((ids,) if isinstance(ids, int) else tuple(ids) for ids in saved[:2])
+        return cls(opening, closing, saved[2])
 
 
 class Window(NamedTuple):
@@ -105,13 +120,13 @@ class WindowTokenizer:
     """Cuts texts into windows of at most `window` positions, of which `overlap` are shared.
 
     tokenizer: a fast tokenizer, or None where the positions are the tokens of a Doc.
-    special: ids that open and close a window, and the id of padding.
+    special: what opens, closes and pads a window.
     training_lengths: of the windows in training, if there was one: longer texts are read by sentences.
     Raises SettingError for an impossible window or overlap.
     """
 
     tokenizer: Tokenizer | None
-    special: tuple[int, int, int]
+    special: SpecialPieces
     window: int
     overlap: int
     training_lengths: WindowLengths | None = None
@@ -144,7 +159,7 @@ class WindowTokenizer:
     @property
     def _special_count(self) -> int:
         """How many special pieces a window has."""
-        return 2 if self.tokenizer else 0
+        return len(self.special.opening) + len(self.special.closing)
 
     def _pieces(
         self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]]
@@ -206,15 +221,14 @@ class WindowTokenizer:
         return made
 
     def _frame(self, text: int, ids: Ints, start: Ints, end: Ints, owned: tuple[int, int]) -> Window:
-        """A window with its special pieces, if the tokenizer has any. Shape: ids, start, end (P,)."""
-        if self.tokenizer is None:
-            return Window(text, ids, start, end, owned)
+        """A window with its special pieces, which have no characters. Shape: ids, start, end (P,)."""
         opening, closing, _ = self.special
+        before, after = np.full(len(opening), -1), np.full(len(closing), -1)
         return Window(
             text,
-            np.concatenate([[opening], ids, [closing]]),
-            np.concatenate([[-1], start, [-1]]),
-            np.concatenate([[-1], end, [-1]]),
+            np.concatenate([np.asarray(opening, dtype=np.int64), ids, np.asarray(closing, dtype=np.int64)]),
+            np.concatenate([before, start, after]),
+            np.concatenate([before, end, after]),
             owned,
         )
 
@@ -224,7 +238,7 @@ class WindowTokenizer:
         Without a tokenizer, `ids` are indices of the Docs' tokens.
         """
         size = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), size), self.special[2], dtype=np.int64)
+        ids = np.full((len(windows), size), self.special.padding, dtype=np.int64)
         mask = np.zeros((len(windows), size), dtype=bool)
         pointable = np.zeros_like(mask)
         for row, window in enumerate(windows):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
-from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
+from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, TokenPass
 from spacy_bispn.nn.heads import SpanHead, widened
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
@@ -43,7 +43,7 @@ class Network(nn.Module):
     def __init__(
         self,
         *,
-        encoder: OneWayEncoder | None,
+        encoder: TokenEncoder | None,
         project: nn.Module,
         queries: LearnedQueries | ProposedQueries,
         shared: list[SharedBlock],
@@ -117,7 +117,7 @@ class Network(nn.Module):
         """
         tokens = self._tokens(inputs)
         queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs.pointable, inputs.gold)
-        if self.encoder is not None and self.encoder.query_layer < self.encoder.depth:
+        if isinstance(self.encoder, OneWayEncoder) and self.encoder.query_layer < self.encoder.depth:
             rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
             states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
             states = rows.pad(self.encoder.pass_queries(states, rows, tokens))

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from spacy_bispn.cli import app
 from spacy_bispn.corpus import to_docbin
-from spacy_bispn.model.encoders import learn_wordpieces
 from spacy_bispn.model.optimizers import AdamW
+from spacy_bispn.model.wordpieces import learn_wordpieces
 
 TEXTS = demo_texts(20)
 

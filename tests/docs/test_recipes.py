@@ -88,6 +88,10 @@ for options in ([], ["--format", "arrows"]):
 assert "`arrows`" in Path("docs/formats.md").read_text("utf-8")
 assert "arrows" in CliRunner().invoke(app, ["convert", "--help"], env={"COLUMNS": "400"}).output
 """
+FAMILY = """
+from spacy_bispn.model.encoder_families import families_like_bert
+assert "ernie" in families_like_bert()
+"""
 CONVENTION = """
 from pathlib import Path
 from spacy_bispn.evaluation.conventions import get_convention
@@ -105,6 +109,7 @@ CHECKS = {
     "Add a loss": setting("objective", "certainty", 0.001, 0.5, -1, LOSS),
     "Add a decoding setting": setting("", "shortest_entity", 1, 3, 0, DECODING),
     "Add a setting of the model": setting("model", "dropout_scale", 1.0, 0.5, -1),
+    "Add a family of encoders": FAMILY,
     "Add a corpus format": FORMAT,
     "Add a scoring convention": CONVENTION,
 }

@@ -143,7 +143,7 @@ def test_a_missing_encoder_folder(tmp_path: Path) -> None:
         ({}, ["a folder without a", "model, expected", "config.json", "correct `name`"]),
         (
             {"config.json": '{"model_type": "gpt2"}'},
-            ["is a gpt2 model", "expected one of the families bert", "choose another"],
+            ["is a gpt2 model", "expected an encoder of text", "choose another encoder"],
         ),
         (
             {"config.json": '{"model_type": "bert"}'},

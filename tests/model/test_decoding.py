@@ -15,10 +15,10 @@ from torch.nn.functional import one_hot
 
 from spacy_bispn.model import decoding
 from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, cohere, extract, merge
-from spacy_bispn.model.encoders import learn_wordpieces
 from spacy_bispn.model.query_predictions import best_spans
 from spacy_bispn.model.targets import assign_to_windows, make_targets
 from spacy_bispn.model.windowing import Window, WindowTokenizer
+from spacy_bispn.model.wordpieces import learn_wordpieces
 from spacy_bispn.nn.shapes import Outputs, Spans, SpanTargets, Targets
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.settings import SettingError

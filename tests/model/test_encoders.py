@@ -29,11 +29,10 @@ from spacy_bispn.model.encoders import (
     PretrainedEncoder,
     RandomEncoder,
     Source,
-    learn_wordpieces,
-    plain,
     rebuild,
 )
-from spacy_bispn.model.windowing import WindowTokenizer
+from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
+from spacy_bispn.model.wordpieces import learn_wordpieces, plain
 
 TEXTS = ["ORC and Cdc6p bind ATP.", "IL-2 bindet 中文。", "un nai\u0308ve café"]
 SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -157,7 +156,8 @@ def test_the_tokenizer_neither_cuts_nor_pads(folder: Path) -> None:
 def test_special_pieces_open_close_and_pad(folder: Path) -> None:
     for source in (RANDOM, PretrainedEncoder(str(folder))):
         encoder = source.load(TEXTS)
-        names = [encoder.tokenizer.id_to_token(number) for number in encoder.special]
+        (opening,), (closing,), padding = encoder.special
+        names = [encoder.tokenizer.id_to_token(number) for number in (opening, closing, padding)]
         assert names == ["[CLS]", "[SEP]", "[PAD]"]
 
 
@@ -171,7 +171,7 @@ def test_a_description_is_plain_json_and_forgets_where_the_model_lay(folder: Pat
 
 def test_minilm(encoders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = PretrainedEncoder(str(encoders / "minilm-l6")).load([])
-    assert encoder.longest == 512 and encoder.special == (101, 102, 0)
+    assert encoder.longest == 512 and encoder.special == ((101,), (102,), 0)
     assert encoder.tokenizer.encode("Cdc6p binds", add_special_tokens=False).tokens[-1] == "binds"
     assert torch.allclose(states(copied(encoder, monkeypatch)), states(encoder), atol=1e-5)
 
@@ -179,7 +179,7 @@ def test_minilm(encoders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_electra_has_no_pooler_to_leave_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = RANDOM.load(TEXTS)
     config = ElectraConfig(vocab_size=encoder.tokenizer.get_vocab_size(), embedding_size=12, **SIZES)
-    electra = Encoder(ElectraModel(config), encoder.tokenizer, encoder.special)
+    electra = Encoder(ElectraModel(config), encoder.tokenizer, encoder.special, config)
     assert torch.equal(states(copied(electra, monkeypatch)), states(electra))
 
 
@@ -195,9 +195,8 @@ def test_electra_has_no_pooler_to_leave_out(tmp_path: Path, monkeypatch: pytest.
     ids=lambda value: getattr(value, "model_type", None),
 )
 def test_the_longest_window_is_what_the_positions_suffice_for(config: BertConfig, longest: int) -> None:
-    model = torch.nn.Module()
-    model.config = config  # type: ignore[assignment]
-    assert Encoder(model, learn_wordpieces(["a"], 10), (0, 0, 0)).longest == longest
+    special = SpecialPieces((), (), 0)
+    assert Encoder(torch.nn.Module(), learn_wordpieces(["a"], 10), special, config).longest == longest
 
 
 # Errors
@@ -251,11 +250,8 @@ def test_a_config_with_a_wrong_value(folder: Path, change: dict[str, object]) ->
 def test_a_model_of_another_family(tmp_path: Path) -> None:
     GPT2Config(vocab_size=10, n_embd=8, n_layer=1, n_head=1).save_pretrained(tmp_path)
     message = refused(tmp_path)
-    assert (
-        "is a gpt2 model" in message
-        and "expected one of the families bert, camembert" in message
-        and "choose" in message
-    )
+    assert "is a gpt2 model, in which no piece sees those behind it" in message
+    assert "expected an encoder of text" in message and "choose another encoder" in message
 
 
 def test_a_width_that_its_heads_do_not_divide() -> None:

@@ -13,8 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from spacy_bispn.model.encoders import learn_wordpieces, plain
-from spacy_bispn.model.windowing import LAST, Window, WindowLengths, WindowTokenizer, budget, with_gold
+from spacy_bispn.model.windowing import (
+    LAST,
+    SpecialPieces,
+    Window,
+    WindowLengths,
+    WindowTokenizer,
+    budget,
+    with_gold,
+)
+from spacy_bispn.model.wordpieces import learn_wordpieces, plain
 from spacy_bispn.nn.shapes import SpanTargets, Targets
 from spacy_bispn.settings import SettingError
 
@@ -36,6 +44,7 @@ MENTIONS = [
     ("a\u3000b\u00a0c", ["a", "b", "c"]),
 ]
 TEXTS = [text for text, _ in MENTIONS]
+SPECIAL, NO_SPECIAL = SpecialPieces((1,), (2,), 0), SpecialPieces((), (), 0)
 NO_PIECE = ["", " ", " \t\n\r", "\u3000\u00a0\u2028"]
 # What BERT's normalizer throws away: a zero-width space, a byte order mark, control characters.
 DROPPED = ["\u200b", "\ufeff", "\x07", "\x00"]
@@ -85,7 +94,8 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
 
 def whole(tokenizer: Tokenizer | None, text: str, tokens: list[tuple[int, int]] | None = None) -> Window:
     """The only window of a short text."""
-    (window,) = WindowTokenizer(tokenizer, (1, 2, 0), 512, 0).windows([text], [tokens or []])
+    special = SPECIAL if tokenizer else NO_SPECIAL
+    (window,) = WindowTokenizer(tokenizer, special, 512, 0).windows([text], [tokens or []])
     return window
 
 
@@ -127,13 +137,13 @@ def test_special_pieces_have_no_characters_and_the_others_are_in_order(
 
 @pytest.mark.parametrize("text", NO_PIECE)
 def test_a_text_of_white_space_has_no_window(tokenizer: Tokenizer, text: str) -> None:
-    window_tokenizer = WindowTokenizer(tokenizer, (1, 2, 0), 64, 16)
+    window_tokenizer = WindowTokenizer(tokenizer, SPECIAL, 64, 16)
     assert [window.text for window in window_tokenizer.windows(["a", text, "b"], [[]] * 3)] == [0, 2]
 
 
 @pytest.mark.parametrize("text", NO_PIECE)
 def test_white_space_tokens_are_no_positions(text: str) -> None:
-    window_tokenizer = WindowTokenizer(None, (0, 0, 0), 64, 16)
+    window_tokenizer = WindowTokenizer(None, NO_SPECIAL, 64, 16)
     assert window_tokenizer.windows([text], [[(0, len(text))] if text else []]) == []
     (window,) = window_tokenizer.windows(
         [f"a{text}b"], [[(0, 1), (1, 1 + len(text)), (1 + len(text), 2 + len(text))]]
@@ -173,7 +183,7 @@ def test_locate(start: int, end: int, spot: tuple[int, int] | None) -> None:
 
 def test_a_span_that_crosses_the_edge_of_a_window_is_not_located() -> None:
     text = "x" * 20
-    first, second, *_ = WindowTokenizer(None, (0, 0, 0), 8, 2).windows(
+    first, second, *_ = WindowTokenizer(None, NO_SPECIAL, 8, 2).windows(
         [text], [[(i, i + 1) for i in range(20)]]
     )
     assert (first.start[0], first.end[-1], second.start[0], second.end[-1]) == (0, 8, 6, 14)
@@ -190,7 +200,7 @@ def test_windows_overlap_and_their_ranges_partition_the_text(size: int, data: st
     widths = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=80))
     ends = np.cumsum(widths).tolist()
     tokens = list(zip([0, *ends[:-1]], ends, strict=True))
-    windows = WindowTokenizer(None, (0, 0, 0), size, overlap).windows(["x" * ends[-1]], [tokens])
+    windows = WindowTokenizer(None, NO_SPECIAL, size, overlap).windows(["x" * ends[-1]], [tokens])
 
     assert windows[0].ids[0] == 0 and windows[-1].ids[-1] == len(tokens) - 1
     assert windows[0].owned[0] == 0 and windows[-1].owned[1] == LAST
@@ -214,7 +224,7 @@ def sentences_of(sizes: list[int]) -> tuple[list[tuple[int, int]], list[int]]:
 def packed(sizes: list[int], median: int, percentile_95: int, overlap: int) -> list[tuple[int, int]]:
     """First and last token, end exclusive, of each window of a text with sentences of these sizes."""
     tokens, starts = sentences_of(sizes)
-    window_tokenizer = WindowTokenizer(None, (0, 0, 0), 32, overlap, WindowLengths(median, percentile_95))
+    window_tokenizer = WindowTokenizer(None, NO_SPECIAL, 32, overlap, WindowLengths(median, percentile_95))
     windows = window_tokenizer.windows(["x" * len(tokens)], [tokens], lambda _: starts)
     return [(int(window.ids[0]), int(window.ids[-1]) + 1) for window in windows]
 
@@ -244,7 +254,7 @@ def test_sentences_have_one_window_that_answers_for_them(
 ) -> None:
     tokens, starts = sentences_of(sizes)
     overlap, more = data.draw(st.integers(0, 10)), data.draw(st.integers(0, 20))
-    window_tokenizer = WindowTokenizer(None, (0, 0, 0), 24, overlap, WindowLengths(median, median + more))
+    window_tokenizer = WindowTokenizer(None, NO_SPECIAL, 24, overlap, WindowLengths(median, median + more))
     windows = window_tokenizer.windows(["x" * len(tokens)], [tokens], lambda _: starts)
     assert all(len(window.ids) <= 24 for window in windows)
     for start, size in zip(starts, sizes, strict=True):
@@ -265,7 +275,7 @@ def test_the_lengths_of_a_training_are_its_median_and_what_nearly_all_keep_to() 
 
 def test_windows_with_special_pieces_keep_within_the_limit(tokenizer: Tokenizer) -> None:
     text = "IL-2 binds ATP. 中文。" * 40
-    windows = WindowTokenizer(tokenizer, (1, 2, 0), 32, 8).windows([text], [[]])
+    windows = WindowTokenizer(tokenizer, SPECIAL, 32, 8).windows([text], [[]])
     assert len(windows) > 3
     assert all(len(window.ids) <= 32 and window.ids[0] == 1 and window.ids[-1] == 2 for window in windows)
     assert {start for window in windows for start in window.start} >= {
@@ -275,7 +285,7 @@ def test_windows_with_special_pieces_keep_within_the_limit(tokenizer: Tokenizer)
 
 @pytest.mark.parametrize("char", ["x", "中", "é", "😀"])
 def test_ten_thousand_characters_without_a_space(tokenizer: Tokenizer, char: str) -> None:
-    windows = WindowTokenizer(tokenizer, (1, 2, 0), 128, 32).windows([char * 10_000], [[]])
+    windows = WindowTokenizer(tokenizer, SPECIAL, 128, 32).windows([char * 10_000], [[]])
     seen = {
         place
         for window in windows
@@ -287,7 +297,7 @@ def test_ten_thousand_characters_without_a_space(tokenizer: Tokenizer, char: str
 
 
 def test_a_batch_is_padded_and_points_at_real_pieces_only() -> None:
-    window_tokenizer = WindowTokenizer(BUILT["wordpieces"], (7, 8, 9), 64, 16)
+    window_tokenizer = WindowTokenizer(BUILT["wordpieces"], SpecialPieces((7,), (8,), 9), 64, 16)
     short, long = window_tokenizer.windows(["IL", "IL - IL"], [[], []])
     inputs = window_tokenizer.batch([short, long], torch.device("cpu"))
     assert inputs.ids is not None and inputs.vectors is None
@@ -297,7 +307,7 @@ def test_a_batch_is_padded_and_points_at_real_pieces_only() -> None:
 
 
 def test_gold_is_added_to_inputs() -> None:
-    inputs = WindowTokenizer(None, (0, 0, 0), 8, 0).batch([whole(None, "a", [(0, 1)])], torch.device("cpu"))
+    inputs = WindowTokenizer(None, NO_SPECIAL, 8, 0).batch([whole(None, "a", [(0, 1)])], torch.device("cpu"))
     nothing = torch.zeros(1, 0, dtype=torch.long)
     gold = Targets(*[SpanTargets(nothing, nothing, nothing)] * 3, nothing, nothing, nothing)
     assert with_gold(inputs, gold).gold is gold
@@ -320,12 +330,12 @@ def test_budget_keeps_batches_small_and_forgets_no_window(lengths: list[int], pi
 @pytest.mark.parametrize(
     ("window", "overlap", "words"),
     [
-        (7, 0, ["window is 7, expected a whole number (at least 8): ", "the default is 256"]),
+        (7, 0, ["window is 7, expected a whole number (at least 8) or null: ", "the default is 256"]),
         (16, 12, ["overlap is 12, expected 0 to 11 with a window of 16: ", "lower it, or raise window"]),
         (16, -1, ["overlap is -1, expected a whole number (at least 0): ", "the default is 64"]),
     ],
 )
 def test_impossible_windows_are_refused(window: int, overlap: int, words: list[str]) -> None:
     with pytest.raises(SettingError) as error:
-        WindowTokenizer(None, (0, 0, 0), window, overlap)
+        WindowTokenizer(None, NO_SPECIAL, window, overlap)
     assert all(word in str(error.value) for word in words)

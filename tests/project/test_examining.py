@@ -13,8 +13,10 @@ import decoding
 import long_texts
 import measure
 import pytest
+import shapes
 import size
 import spacy
+import speed
 import srsly
 import subsets
 import trade
@@ -155,6 +157,18 @@ def test_a_network_of_some_size_is_timed(models: Path, monkeypatch: pytest.Monke
     found = srsly.read_json(models / "metrics" / "demo_size.json")
     assert list(found["sentences_per_second"]) == ["8", "256", "1024"]
     assert all(one["min"] > 0 for one in (found["steps_per_second"], *found["sentences_per_second"].values()))
+
+
+def test_encoders_of_several_shapes_are_timed(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(models)
+    (models / "configs").symlink_to(PROJECT / "configs")
+    small = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 6, "intermediate_size": 24}
+    monkeypatch.setattr(shapes, "SHAPES", {name: {**one, **small} for name, one in shapes.SHAPES.items()})
+    shapes.main("demo", models / "test.spacy", limit=8, rounds=1, shapes=",".join(shapes.SHAPES))
+    found = srsly.read_json(models / "metrics" / "demo_shapes.json")["shapes"]
+    assert list(found) == ["BERT-base", "DeBERTa-v3-base", "ModernBERT-base"]
+    assert all(one["default batching"]["of_floor"]["min"] > 0 for one in found.values())
+    assert len(speed.shapes({"shapes": found})) == 2 + len(found)
 
 
 def test_thresholds_are_found_with_which_a_model_predicts_as_much_as_gold_has(
