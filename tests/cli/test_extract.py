@@ -17,10 +17,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from typer.testing import CliRunner
 
-from spacy_bispn.cli import app, extract
-from spacy_bispn.cli.extract import annotate
-from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume, unfinished
-from spacy_bispn.cli.texts import Source, count_texts, stream_texts
+from spacy_bispn.batch_inference import annotate as batches
+from spacy_bispn.batch_inference.annotate import Source, annotate
+from spacy_bispn.batch_inference.columns import FIELDS
+from spacy_bispn.cli import app
+from spacy_bispn.cli.outputs import Failures, open_output, resume, unfinished
+from spacy_bispn.cli.texts import count_texts, stream_texts
 from spacy_bispn.converters.formats.jsonl import read_jsonl
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
@@ -63,7 +65,7 @@ def nlp(model: Path) -> Language:
 
 @pytest.fixture(autouse=True)
 def loaded_once(model: Path, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract, "load_model", lambda name: nlp if name == str(model) else spacy.blank("en"))
+    monkeypatch.setattr(batches, "load_model", lambda name: nlp if name == str(model) else spacy.blank("en"))
 
 
 def write(path: Path, texts: list[str]) -> Path:
@@ -416,8 +418,8 @@ def numbered(count: int) -> Iterator[Source]:
 
 
 def test_long_streams_are_cut_into_segments(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract, "SEGMENT", 1)
-    found = [(x.position, str(doc)) for x, doc in extract.annotate(nlp, numbered(7), 2, 1)]
+    monkeypatch.setattr(batches, "SEGMENT", 1)
+    found = [(x.position, str(doc)) for x, doc in annotate(nlp, numbered(7), 2, 1)]
     assert found == [(number, TEXTS[number]) for number in range(7)]
 
 
