@@ -7,13 +7,14 @@ from pathlib import Path
 from pipelines import initialize, make_nlp, make_text, pipe_of, tiny
 
 TEXTS = [f"Tem{number} binds Dal{number * 7}, twice." for number in range(24)]
-PATTERN = {"queries": "learned", "positional_queries": False, "entity_queries": 6, "relation_queries": 4}
+LONG = "x" * 1_000_001  # more than `nlp.max_length`: fails
+LEARNED = {"queries": "learned", "positional_queries": False, "entity_queries": 6, "relation_queries": 4}
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
 
 def save_model(folder: Path) -> Path:
-    """An untrained pipeline without thresholds, which says a lot; texts with a question mark fail."""
-    nlp = make_nlp(tiny(PATTERN, **ZERO))
+    """An untrained pipeline without thresholds, which says a lot."""
+    nlp = make_nlp(tiny(LEARNED, **ZERO))
     initialize(nlp, [make_text("Tem2 binds Dal92.", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])])
     pipe_of(nlp).cfg["relation_labels"] = ["binds"]
     nlp.to_disk(folder)
