@@ -71,7 +71,7 @@ class BatchPredictor(Settings):
         import pyarrow
 
         if isinstance(batch, pyarrow.RecordBatch):
-            found = self._on_table(pyarrow.table(batch)).combine_chunks()
+            found = self._on_table(pyarrow.Table.from_batches([batch])).combine_chunks()
             # a table without rows has no batch
             return next(iter(found.to_batches()), pyarrow.RecordBatch.from_pylist([], schema=found.schema))
         if isinstance(batch, pyarrow.Table):
@@ -108,8 +108,11 @@ class BatchPredictor(Settings):
 
     def predict(self, texts: Sequence[Source]) -> Iterator[tuple[AnnotatedText, str]]:
         """Each text with what was found in it, or with why it failed, in their order."""
-        nlp = _load(self.model, self.gpu_id, _changed(self.model))
+        import torch
+
         with _predicting:
+            nlp = _load(self.model, self.gpu_id, _changed(self.model))
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
             for text, found in annotate(nlp, iter(texts), self.batch_size, n_process=1):
                 error = found if isinstance(found, str) else ""
                 words = text.text if isinstance(found, str) else found.text
@@ -181,9 +184,6 @@ def _no_text(value: Any) -> str:
 @lru_cache(maxsize=1)
 def _load(model: str, gpu_id: int, changed: int) -> Language:
     """The pipeline of this process; one at a time, and none that was saved again since."""
-    import torch
-
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
     if gpu_id >= 0:
         require_gpu(gpu_id)
     return load_pipeline(model)

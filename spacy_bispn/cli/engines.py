@@ -9,12 +9,11 @@ from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any
 
-from fsspec.core import url_to_fs
 from wasabi import msg
 
 from spacy_bispn.batch_inference.annotate import load_pipeline
 from spacy_bispn.batch_inference.predictor import BatchPredictor
-from spacy_bispn.cli.parts import SUCCESS, TEMPORARY, Part, PartWriter, plan
+from spacy_bispn.cli.parts import SUCCESS, TEMPORARY, Part, PartWriter, open_filesystem, plan
 from spacy_bispn.settings import SettingError, Shown
 
 Counts = dict[str, int]
@@ -43,7 +42,7 @@ def extract_parts(
     _check(engine, predictor, workers)
     load_pipeline(predictor.model)  # what is wrong with it is said here, not by a worker
     parts = plan(source, predictor.model)
-    fs, folder = url_to_fs(output)
+    fs, folder = open_filesystem(output)
     finished = _finished(fs, folder, output, {part.name for part in parts}, go_on, force)
     left = [part for part in parts if part.name not in finished]
     msg.info(f"{len(parts)} parts of {source}: {len(finished)} are finished, {len(left)} are left")

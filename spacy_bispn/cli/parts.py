@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from fsspec.core import url_to_fs
-
 from spacy_bispn.batch_inference.annotate import Source
 from spacy_bispn.batch_inference.columns import arrow_schema
 from spacy_bispn.batch_inference.predictor import BatchPredictor
@@ -72,6 +70,14 @@ class Part:
         return cls(**item | {"pieces": tuple(Piece(**piece) for piece in item["pieces"])})
 
 
+def open_filesystem(path: str) -> tuple[Any, str]:
+    """The filesystem of a path or URL, and the path in it."""
+    from fsspec.core import url_to_fs
+
+    found: tuple[Any, str] = url_to_fs(path)
+    return found
+
+
 def plan(source: str, model: str) -> list[Part]:
     """The parts of a file, a folder or a glob. The same input and model give the same parts.
 
@@ -80,7 +86,7 @@ def plan(source: str, model: str) -> list[Part]:
 
     Raises SettingError where there are no such files, or files of several kinds.
     """
-    fs, path = url_to_fs(source)
+    fs, path = open_filesystem(source)
     folder = fs.isdir(path)
     found = fs.find(path, detail=True) if folder else fs.glob(path, detail=True)
     if not folder and fs.isfile(path):
@@ -159,7 +165,7 @@ class PartWriter:
         from pyarrow import parquet
 
         part = Part.from_json(row["part"])
-        fs, folder = url_to_fs(self.output)
+        fs, folder = open_filesystem(self.output)
         growing = f"{folder}/{TEMPORARY}/{part.name}-{uuid4().hex}"
         fs.makedirs(f"{folder}/{TEMPORARY}", exist_ok=True)
         texts = failed = 0
@@ -179,7 +185,7 @@ class PartWriter:
         """What becomes of a part, some rows at a time; at least one table."""
         import pyarrow
 
-        fs, _ = url_to_fs(part.source)
+        fs, _ = open_filesystem(part.source)
         if part.kind == ".parquet":
             yield from map(self.predictor, chain.from_iterable(_rows(fs, piece) for piece in part.pieces))
             return
