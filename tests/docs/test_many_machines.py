@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     zero = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
     nlp = make_nlp(tiny({"queries": "learned", "entity_queries": 8, "relation_queries": 8}, **zero))
     initialize(nlp, [make_text("Tem2 binds ATP.", [("Tem2", "P"), ("ATP", "C")], [(0, 1, "binds")])])
+    (place / "training").mkdir()
     nlp.to_disk(place / "training" / "model-best")
     (place / "texts").mkdir()
     for number in range(2):
@@ -92,6 +93,13 @@ def test_the_commands_run(folder: Path) -> None:
     run_blocks(section("One command", "bash"), folder)
     for output in ("found", "found-again"):
         check(folder, output)
+
+
+def test_a_worker_is_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "texts.txt").write_text("\n".join(TEXTS), "utf-8")
+    run_blocks(section("What scales how", "python"), folder)
+    said = capsys.readouterr().out
+    assert re.search(r"start: [\d.]+ seconds of CPU, \d+ MB\n\d+ texts a second of CPU, \d+ MB", said)
 
 
 def test_the_types_are_those_of_the_code() -> None:
