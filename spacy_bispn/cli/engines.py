@@ -41,8 +41,11 @@ def extract_parts(
     """
     _check(engine, predictor, workers)
     load_pipeline(predictor.model)  # what is wrong with it is said here, not by a worker
-    parts = plan(source, predictor.model)
     fs, folder = open_filesystem(output)
+    if f"{folder}/".startswith(f"{open_filesystem(source)[1]}/"):
+        shown = Shown(f"{output}, the same as SOURCE or in it")
+        raise SettingError("OUTPUT", shown, "another folder", "name one, or its files would be read as texts")
+    parts = plan(source, predictor.model)
     finished = _finished(fs, folder, output, {part.name for part in parts}, go_on, force)
     left = [part for part in parts if part.name not in finished]
     msg.info(f"{len(parts)} parts of {source}: {len(finished)} are finished, {len(left)} are left")

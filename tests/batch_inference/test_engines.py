@@ -14,6 +14,7 @@ import pyarrow
 import pytest
 import spacy
 from models import LONG, TEXTS, save_model
+from pipelines import ENCODER
 from pyarrow import parquet
 from workers import FATAL, Killed, Measured
 
@@ -34,7 +35,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pipeline that says next to nothing: its texts cost little."""
-    return save_model(tmp_path_factory.mktemp("small"), {"entity_queries": 2, "relation_queries": 1})
+    encoder = {**ENCODER, "width": 16, "layers": 1, "heads": 2}
+    sizes = {"encoder": encoder, "heads": 2, "feedforward": 16, "entity_queries": 2, "relation_queries": 1}
+    return save_model(tmp_path_factory.mktemp("small"), sizes)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,7 +59,7 @@ def on_ray() -> Iterator[Run]:
 
     def run(predictor: BatchPredictor, table: pyarrow.Table, folder: Path) -> list[dict[str, Any]]:
         found = ray.data.from_arrow(pieces(table)).map_batches(
-            type(predictor), fn_constructor_kwargs=vars(predictor), batch_format="pyarrow", batch_size=None,
+            type(predictor), fn_constructor_kwargs=vars(predictor), batch_format="pyarrow", batch_size=1000,
             compute=ray.data.ActorPoolStrategy(size=2),
         )  # fmt: skip
         found.write_parquet(str(folder))
@@ -72,7 +75,8 @@ def on_spark() -> Iterator[Run]:
     pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'spacy-bispn[spark]'")
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.master("local[2, 4]").config("spark.ui.enabled", "false").getOrCreate()
+    settings = {"spark.ui.enabled": "false", "spark.sql.execution.arrow.maxRecordsPerBatch": "1000"}
+    session = SparkSession.builder.master("local[2, 4]").config(map=settings).getOrCreate()
 
     def run(predictor: BatchPredictor, table: pyarrow.Table, folder: Path) -> list[dict[str, Any]]:
         files = folder.with_name(f"{folder.name}-in")
@@ -160,11 +164,13 @@ def test_memory_does_not_grow_with_the_number_of_texts(run: Run, small: Path, tm
     table = pyarrow.table({"id": range(count), "text": [f"Tem{x} binds." for x in range(count)]})
     rows = run(Measured(str(small), batch_size=512, notes=str(notes)), table, tmp_path / "out")
     assert [row["id"] for row in rows] == list(range(count))
+    measured = 0
     for path in notes.iterdir():
         sizes = [int(line) for line in path.read_text().splitlines()]
+        measured += len(sizes)
         early, late = sizes[len(sizes) // 4], sizes[-1]
-        print(path.name, len(sizes), early / 2**20, late / 2**20)
         assert late < early + 64 * 2**20, f"{early / 2**20:.0f} MB became {late / 2**20:.0f}"
+    assert measured >= 100, "one for each thousand texts"
 
 
 # the command

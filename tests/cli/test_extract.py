@@ -391,6 +391,18 @@ def test_parquet_wants_pyarrow(model: Path, tmp_path: Path, monkeypatch: pytest.
 # texts
 
 
+def test_the_files_of_a_glob_are_read_in_their_order(model: Path, tmp_path: Path) -> None:
+    for name, texts in (("a/2.txt", TEXTS[:2]), ("a/b/1.txt", TEXTS[2:5]), ("a/3.md", ["no"])):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, texts)
+    said = " ".join(run(model, tmp_path / "a" / "**" / "*.txt", tmp_path / "out.jsonl").output.split())
+    assert "5 texts: the lines of 2 files of" in said
+    texts = read_jsonl(tmp_path / "out.jsonl").texts
+    assert [(x.id, x.text) for x in texts] == [(str(number), TEXTS[number]) for number in range(5)]
+    said = " ".join(run(model, tmp_path / "*.csv", tmp_path / "new.jsonl", code=1).output.split())
+    assert "where there is no file, expected a file, folder or glob: correct it" in said
+
+
 def test_texts_are_streamed_from_any_position(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_bytes(b"\xef\xbb\xbfone\r\n \n\ntwo \x85 still\nthree")

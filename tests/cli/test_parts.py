@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +143,30 @@ def test_a_part_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ZeroDivisionError):
         PartWriter(BatchPredictor("model"), str(tmp_path / "out"))({"part": part.to_json()})
     assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+def test_a_killed_worker_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.txt").write_text("one\n" * 9, "utf-8")
+    (part,) = plan(str(tmp_path / "in.txt"), "model")
+    writer = PartWriter(BatchPredictor("model"), str(tmp_path / "out"))
+    predict, calls = BatchPredictor.predict, iter(range(9))
+
+    def killed(self: BatchPredictor, texts: list[Source]) -> Iterator[tuple[AnnotatedText, str]]:
+        if next(calls) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return predict(self, texts)
+
+    monkeypatch.setattr(BatchPredictor, "predict", killed)
+    process = multiprocessing.get_context("fork").Process(target=writer, args=({"part": part.to_json()},))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert list((tmp_path / "out" / "_temporary").iterdir()) and not list(
+        (tmp_path / "out").glob("*.parquet")
+    )
+    monkeypatch.setattr(BatchPredictor, "predict", predict)
+    ((row, *rows),) = compute(tmp_path / "in.txt", tmp_path / "out")
+    assert row["text"] == "one" and len(rows) == 8
 
 
 @pytest.mark.parametrize(
