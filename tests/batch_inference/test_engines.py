@@ -176,11 +176,11 @@ def test_memory_does_not_grow_with_the_number_of_texts(run: Run, small: Path, tm
 # the command
 
 
-def extract(*words: object, code: int = 0) -> str:
+def extract(*words: object) -> str:
     """`spacy bispn extract` in a process of its own."""
     command = [sys.executable, "-m", "spacy", "bispn", "extract", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return " ".join(done.stdout.split())
 
 
@@ -209,8 +209,6 @@ def test_the_command_goes_on_with_the_parts_that_are_left(
     first.unlink()
     (output / "_SUCCESS").unlink()
     before = [path.stat().st_mtime_ns for path in others]
-    said = extract(model, source, output, *engine, code=1)
-    assert "has 3 parts, expected a new folder: continue it with --resume" in said
     assert "6 texts in 1 new parts" in extract(model, source, output, *engine, "--resume")
     assert [path.stat().st_mtime_ns for path in others] == before
     assert parquet.read_table(output).to_pylist() == whole and (output / "_SUCCESS").exists()
