@@ -56,7 +56,9 @@ class BatchPredictor(Settings):
             shown = Shown(f"a loaded pipeline of {', '.join(self.model.pipe_names)}")
             advice = "save it with nlp.to_disk(path) and give the path, each worker loads it"
             raise SettingError("model", shown, "the path or the name of a pipeline", advice)
-        object.__setattr__(self, "model", str(self.model))
+        path = Path(str(self.model))
+        # a worker may run in another folder
+        object.__setattr__(self, "model", str(path.absolute() if path.exists() else self.model))
         super().__post_init__()
 
     def __call__(self, batch: Any) -> Any:

@@ -51,7 +51,7 @@ def extract_parts(
     msg.info(f"{len(parts)} parts of {source}: {len(finished)} are finished, {len(left)} are left")
     fs.makedirs(folder, exist_ok=True)
     run = RUN[engine]
-    done = list(run(left, PartWriter(predictor, output), workers)) if left else []
+    done = list(run(left, PartWriter(predictor, fs.unstrip_protocol(folder)), workers)) if left else []
     if fs.exists(f"{folder}/{TEMPORARY}"):
         fs.rm(f"{folder}/{TEMPORARY}", recursive=True)  # of workers that were killed
     fs.touch(f"{folder}/{SUCCESS}")

@@ -147,6 +147,12 @@ def test_a_predictor_is_small_and_a_pipeline_is_loaded_once(
     assert loaded == [str(model)] * 2
 
 
+def test_a_relative_path_is_that_of_the_caller(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model.parent)
+    assert BatchPredictor(model.name).model == str(model)
+    assert BatchPredictor("en_package").model == "en_package"
+
+
 def test_the_schema_of_spark_is_that_of_arrow() -> None:
     assert spark_ddl({"a": [{"b": str, "end": int}], "c": float}) == (
         "`a` array<struct<`b`: string, `end`: bigint>>, `c` double"

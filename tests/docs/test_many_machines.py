@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,13 @@ def section(name: str, language: str) -> list[Block]:
     return found
 
 
-def start_ray() -> None:
+def start_ray(folder: Path) -> None:
+    """A small cluster whose workers run in a folder, as those of a job do."""
     import ray
 
-    if not ray.is_initialized():
-        ray.init(num_cpus=3, include_dashboard=False, logging_level="ERROR")
+    with chdir(folder):
+        if not ray.is_initialized():
+            ray.init(num_cpus=3, include_dashboard=False, logging_level="ERROR")
 
 
 @pytest.mark.slow
@@ -79,7 +82,7 @@ def start_ray() -> None:
 def test_the_examples_run(engine: str, module: str, folder: Path) -> None:
     pytest.importorskip(module, reason=f"{engine} is not installed")
     if engine == "Ray":
-        start_ray()
+        start_ray(folder)
     run_blocks(section(engine, "python"), folder)
     check(folder, f"found-{module.removeprefix('py')}")
 
@@ -89,7 +92,7 @@ def test_the_commands_run(folder: Path) -> None:
     for name in ("ray", "pyspark"):
         if find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
-    start_ray()
+    start_ray(folder)
     run_blocks(section("One command", "bash"), folder)
     for output in ("found", "found-again"):
         check(folder, output)
