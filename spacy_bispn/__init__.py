@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AnnotatedText": "records",
     "AttentionMap": "attention_maps",
+    "BatchPredictor": "batch_inference",
     "BiSPN": "component",
     "Comparison": "comparison",
     "Drawing": "drawing",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from spacy_bispn.annotations import use_extension as use_extension
     from spacy_bispn.attention_maps import AttentionMap as AttentionMap
     from spacy_bispn.attention_maps import attention_map as attention_map
+    from spacy_bispn.batch_inference import BatchPredictor as BatchPredictor
     from spacy_bispn.comparison import Comparison as Comparison
     from spacy_bispn.comparison import compare_pipelines as compare_pipelines
     from spacy_bispn.component import BiSPN as BiSPN

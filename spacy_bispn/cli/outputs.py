@@ -11,22 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from spacy_bispn.cli.texts import Source
+from spacy_bispn.batch_inference.annotate import Source
+from spacy_bispn.batch_inference.columns import DIGITS, FIELDS, arrow_schema, to_rows
 from spacy_bispn.converters.formats.jsonl import to_item
-from spacy_bispn.records import AnnotatedText, Entity
+from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError, Shown
 
 Write = Callable[[int, AnnotatedText], None]
 
-SPAN = {"": str, "_label": str, "_start": int, "_end": int}
-FIELDS: dict[str, type] = {
-    **{"position": int, "id": str, "kind": str, "label": str, "score": float},
-    **{"text": str, "start": int, "end": int},
-    **{f"{end}{name}": kind for end in ("head", "tail") for name, kind in SPAN.items()},
-}
-DIGITS = 4  # of scores: what follows depends on the machine
 PARQUET = ".parquet"
 BLOCK = 2**24  # bytes of CSV that become Parquet at once, more than any row has
 
@@ -39,8 +32,8 @@ def jsonl_output(path: Path, append: bool) -> Iterator[Write]:
         def write(_: int, text: AnnotatedText) -> None:
             found = text.extraction
             scores = {
-                "entity_scores": [_rounded(entity.score) for entity in found.entities],
-                "relation_scores": [_rounded(relation.score) for relation in found.relations],
+                "entity_scores": [round(entity.score, DIGITS) for entity in found.entities],
+                "relation_scores": [round(relation.score, DIGITS) for relation in found.relations],
             }
             file.write(json.dumps(to_item(text) | scores, ensure_ascii=False) + "\n")
 
@@ -56,7 +49,8 @@ def csv_output(path: Path, append: bool) -> Iterator[Write]:
             table.writeheader()
 
         def write(position: int, text: AnnotatedText) -> None:
-            table.writerows(to_rows(position, text))
+            named = {"position": position, "id": text.id}
+            table.writerows(named | row for row in to_rows(text))
 
         yield write
 
@@ -89,12 +83,10 @@ def _parquet(path: Path, append: bool) -> Iterator[Write]:
 
 def _to_parquet(rows: Path, path: Path) -> None:
     """Rows as CSV to Parquet, a block at a time."""
-    import pyarrow
     from pyarrow import compute, parquet
     from pyarrow import csv as arrow_csv
 
-    kinds = {int: pyarrow.int64(), str: pyarrow.string(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in FIELDS.items()])
+    schema = arrow_schema(FIELDS)
     part = path.with_name(f"{path.name}.part")
     try:
         with (
@@ -131,30 +123,6 @@ def open_output(path: Path, append: bool) -> AbstractContextManager[Write]:
             f"the suffix of {path}", path.suffix, expected, "name another, the suffix chooses what is written"
         )
     return FORMS[path.suffix](path, append)
-
-
-def to_rows(position: int, text: AnnotatedText) -> Iterator[dict[str, Any]]:
-    """One row for each entity, then one for each relation; only the columns that its kind has."""
-
-    def common(kind: str, label: str, score: float) -> dict[str, Any]:
-        named = {"position": position, "id": text.id, "kind": kind}
-        return {**named, "label": label, "score": _rounded(score)}
-
-    def span(name: str, entity: Entity) -> dict[str, Any]:
-        values = (text.text[entity.start : entity.end], entity.label, entity.start, entity.end)
-        return {f"{name}{column}": value for column, value in zip(SPAN, values, strict=True)}
-
-    for entity in text.extraction.entities:
-        words = text.text[entity.start : entity.end]
-        span_of = {"text": words, "start": entity.start, "end": entity.end}
-        yield common("entity", entity.label, entity.score) | span_of
-    for relation in text.extraction.relations:
-        ends = span("head", relation.head) | span("tail", relation.tail)
-        yield common("relation", relation.label, relation.score) | ends
-
-
-def _rounded(score: float) -> float:
-    return round(score, DIGITS)
 
 
 class Failures:

@@ -4,56 +4,66 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass
+from glob import glob
 from itertools import islice
 from pathlib import Path
 
+from spacy_bispn.batch_inference.annotate import Source
 from spacy_bispn.converters import ConversionError, FilePosition, short_repr
 from spacy_bispn.settings import SettingError, Shown
 
 SUFFIXES = (".txt", ".jsonl")
 
 
-@dataclass(frozen=True)
-class Source:
-    """One text: its position among all, counted from 0, its id, and why it cannot be read, if so."""
-
-    position: int
-    id: str
-    text: str
-    error: str = ""
-
-
 def stream_texts(path: Path, first: int = 0) -> Iterator[Source]:
-    """The texts of a `.txt` or `.jsonl` file, or of a folder, from position `first` on.
+    """The texts of a `.txt` or `.jsonl` file, of the files of a glob, or of a folder, from `first` on.
 
-    Of a file each line is a text, blank ones do not count; a text without an id has its position as its id.
+    Of files each line is a text, blank ones do not count; a text without an id has its position as its id.
     Of a folder each `.txt` file in it and in its subfolders is a text, whose id is its path in the folder
     without the suffix; blank ones do not count. What cannot be read is a Source with an error.
 
-    Raises SettingError for another suffix, and for a folder without `.txt` files.
+    Raises SettingError for no file, another suffix, and a folder without `.txt` files.
     """
     if path.is_dir():
         yield from islice(_stream_folder(path), first, None)
         return
-    if path.suffix not in SUFFIXES:
-        advice = (
-            'write one text a line in a .txt file, or one object with the key "text" a line in a .jsonl file'
+    files = line_files(path)
+    lines = ((file, number, line) for file in files for number, line in _lines(file))
+    for position, (file, number, line) in islice(enumerate(lines), first, None):
+        yield parse_line(FilePosition(file, f"line {number}"), line, position, str(position))
+
+
+def line_files(path: Path) -> list[Path]:
+    """The file, or those of a glob by their paths. Raises SettingError for none or another suffix."""
+    found = [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))
+    files = [file for file in found if file.is_file()]
+    if not files:
+        advice = "correct it; a glob stands in quotes, as 'texts/**/*.jsonl'"
+        raise SettingError(
+            "SOURCE", Shown(f"{path}, where there is no file"), "a file, folder or glob", advice
         )
-        raise SettingError(f"the suffix of {path}", path.suffix, " or ".join(SUFFIXES), advice)
-    for position, (number, line) in islice(enumerate(_lines(path)), first, None):
-        yield _to_source(FilePosition(path, f"line {number}"), line, position)
+    for file in files:
+        if file.suffix not in SUFFIXES:
+            advice = (
+                'write one text a line in a .txt file, or one object with the key "text" a line in a .jsonl '
+                "file; --engine reads .parquet too"
+            )
+            raise SettingError(f"the suffix of {file}", file.suffix, " or ".join(SUFFIXES), advice)
+    return files
 
 
 def count_texts(path: Path) -> int:
-    """How many texts a file or a folder has."""
-    return sum(1 for _ in (_stream_folder(path) if path.is_dir() else _lines(path)))
+    """How many texts a file, the files of a glob, or a folder has."""
+    if path.is_dir():
+        return sum(1 for _ in _stream_folder(path))
+    return sum(1 for file in line_files(path) for _ in _lines(file))
 
 
 def describe(path: Path, total: int) -> str:
     """What was taken for a text, and what for none, in words."""
     if not path.is_dir():
-        return f"{total} texts: the lines of {path} that are not blank"
+        files = "" if path.exists() else f"{len(line_files(path))} files of "
+        return f"{total} texts: the lines of {files}{path} that are not blank"
     names = [file for file in path.rglob("*") if file.is_file()]
     taken = text_files(path)
     return (
@@ -80,7 +90,7 @@ def _stream_folder(folder: Path) -> Iterator[Source]:
         name = file.relative_to(folder).with_suffix("").as_posix()
         content = file.read_bytes().removeprefix(BOM_UTF8)
         if content.strip():
-            yield _decoded(FilePosition(file, "whole file"), content, position, name)
+            yield decode_text(FilePosition(file, "whole file"), content, position, name)
             position += 1
 
 
@@ -93,23 +103,25 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, content.rstrip(b"\r\n")
 
 
-def _decoded(at: FilePosition, content: bytes, position: int, name: str) -> Source:
+def decode_text(at: FilePosition, content: bytes, position: int, name: str) -> Source:
+    """A text with an id, or the error where it is no UTF-8."""
     try:
         return Source(position, name, at.decode(content))
     except ConversionError as error:
         return Source(position, name, "", str(error))
 
 
-def _to_source(at: FilePosition, line: bytes, position: int) -> Source:
-    source = _decoded(at, line, position, str(position))
+def parse_line(at: FilePosition, line: bytes, position: int, name: str) -> Source:
+    """The text of a line of a `.txt` or `.jsonl` file, or why it has none; `name` is its default id."""
+    source = decode_text(at, line.rstrip(b"\r\n"), position, name)
     if at.path.suffix == ".txt" or source.error:
         return source
     try:
         item = at.parse(source.text)
         text = at.get(item, "text", str)
-        name = item.get("id", position)
-        if type(name) not in (str, int):
-            raise at.error(f"'id': {short_repr(name)}", "a string or a whole number", "Change the id.")
+        found = item.get("id", name)
+        if type(found) not in (str, int):
+            raise at.error(f"'id': {short_repr(found)}", "a string or a whole number", "Change the id.")
     except ConversionError as error:
-        return Source(position, str(position), "", str(error))
-    return Source(position, str(name), text)
+        return Source(position, name, "", str(error))
+    return Source(position, str(found), text)

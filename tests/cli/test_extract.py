@@ -17,10 +17,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from typer.testing import CliRunner
 
-from spacy_bispn.cli import app, extract
-from spacy_bispn.cli.extract import annotate
-from spacy_bispn.cli.outputs import FIELDS, Failures, open_output, resume, unfinished
-from spacy_bispn.cli.texts import Source, count_texts, stream_texts
+from spacy_bispn.batch_inference import annotate as batches
+from spacy_bispn.batch_inference.annotate import Source, annotate
+from spacy_bispn.batch_inference.columns import FIELDS
+from spacy_bispn.cli import app
+from spacy_bispn.cli.outputs import Failures, open_output, resume, unfinished
+from spacy_bispn.cli.texts import count_texts, stream_texts
 from spacy_bispn.converters.formats.jsonl import read_jsonl
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
@@ -63,7 +65,7 @@ def nlp(model: Path) -> Language:
 
 @pytest.fixture(autouse=True)
 def loaded_once(model: Path, nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract, "load_model", lambda name: nlp if name == str(model) else spacy.blank("en"))
+    monkeypatch.setattr(batches, "load_model", lambda name: nlp if name == str(model) else spacy.blank("en"))
 
 
 def write(path: Path, texts: list[str]) -> Path:
@@ -389,6 +391,18 @@ def test_parquet_wants_pyarrow(model: Path, tmp_path: Path, monkeypatch: pytest.
 # texts
 
 
+def test_the_files_of_a_glob_are_read_in_their_order(model: Path, tmp_path: Path) -> None:
+    for name, texts in (("a/2.txt", TEXTS[:2]), ("a/b/1.txt", TEXTS[2:5]), ("a/3.md", ["no"])):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, texts)
+    said = " ".join(run(model, tmp_path / "a" / "**" / "*.txt", tmp_path / "out.jsonl").output.split())
+    assert "5 texts: the lines of 2 files of" in said
+    texts = read_jsonl(tmp_path / "out.jsonl").texts
+    assert [(x.id, x.text) for x in texts] == [(str(number), TEXTS[number]) for number in range(5)]
+    said = " ".join(run(model, tmp_path / "*.csv", tmp_path / "new.jsonl", code=1).output.split())
+    assert "where there is no file, expected a file, folder or glob: correct it" in said
+
+
 def test_texts_are_streamed_from_any_position(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_bytes(b"\xef\xbb\xbfone\r\n \n\ntwo \x85 still\nthree")
@@ -416,8 +430,8 @@ def numbered(count: int) -> Iterator[Source]:
 
 
 def test_long_streams_are_cut_into_segments(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract, "SEGMENT", 1)
-    found = [(x.position, str(doc)) for x, doc in extract.annotate(nlp, numbered(7), 2, 1)]
+    monkeypatch.setattr(batches, "SEGMENT", 1)
+    found = [(x.position, str(doc)) for x, doc in annotate(nlp, numbered(7), 2, 1)]
     assert found == [(number, TEXTS[number]) for number in range(7)]
 
 
