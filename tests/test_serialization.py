@@ -161,6 +161,10 @@ def another_family(values: Values, tensors: Tensors) -> None:
     values["network"]["encoder"]["config"]["model_type"] = "gpt2"
 
 
+def an_unknown_family(values: Values, tensors: Tensors) -> None:
+    values["network"]["encoder"]["config"]["model_type"] = "berd"
+
+
 def a_broken_tokenizer(values: Values, tensors: Tensors) -> None:
     values["network"]["encoder"]["tokenizer"] = "{}"
 
@@ -189,7 +193,8 @@ CASES = {
     a_weight_too_few: ["relation_type.bias", *WEIGHTS],
     more_types: ["size mismatch", *WEIGHTS],
     endless_types: WEIGHTS,
-    another_family: ["is a gpt2 model", *WEIGHTS],
+    another_family: ["encoder.model.wte.weight", *WEIGHTS],
+    an_unknown_family: ["berd", *WEIGHTS],
     a_broken_tokenizer: WEIGHTS,
     no_encoder: WEIGHTS,
     no_lengths: WEIGHTS,

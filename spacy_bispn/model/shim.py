@@ -83,13 +83,18 @@ class Precision(Settings):
 
 
 class SkipInit(TorchFunctionMode):
-    """Skips the random initialization of weights that are about to be loaded."""
+    """Skips the random initialization of weights that are about to be loaded; they are 0 until then.
+
+    Left as they are, they could keep torch's `trunc_normal_` waiting for values within its bounds forever.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call every function but those that fill a tensor at random."""
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in RANDOM_INIT:
-            return args[0] if args else kwargs["tensor"]
+            tensor: Tensor = args[0] if args else kwargs["tensor"]
+            tensor.detach().zero_()
+            return tensor
         return func(*args, **kwargs)
 
 

@@ -16,8 +16,9 @@ from torch.nn.functional import one_hot
 from spacy_bispn.model import decoding
 from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, cohere, extract, merge
 from spacy_bispn.model.query_predictions import best_spans
+from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.targets import assign_to_windows, make_targets
-from spacy_bispn.model.windowing import Window, WindowTokenizer
+from spacy_bispn.model.windowing import SpecialPieces, Window, WindowTokenizer
 from spacy_bispn.model.wordpieces import learn_wordpieces
 from spacy_bispn.nn.shapes import Outputs, Spans, SpanTargets, Targets
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
@@ -102,13 +103,14 @@ CASES = [
     marked("nothing related", "nothing/GENE"),
     ("nothing at all", Extraction()),
 ]
+SPECIAL = SpecialPieces((2,), (3,), 0)
 WORDPIECES = learn_wordpieces([text for text, _ in CASES], 300)
 
 
 @pytest.mark.parametrize("coherence", COHERENCE)
 @pytest.mark.parametrize(("text", "gold"), CASES)
 def test_decoding_mirrors_targets(text: str, gold: Extraction, coherence: str) -> None:
-    windows = WindowTokenizer(WORDPIECES, (2, 3, 0), 64, 0).windows([text], [[]])
+    windows = WindowTokenizer(WORDPIECES, SPECIAL, 64, 0).windows([text], [[]])
     assert there_and_back(windows, [gold], coherence) == [tidy(gold)]
 
 
@@ -116,13 +118,13 @@ def test_decoding_mirrors_targets(text: str, gold: Extraction, coherence: str) -
 def test_a_whole_batch_is_mirrored(coherence: str) -> None:
     # texts of all lengths share one batch: padding and null queries must not speak
     texts, gold = ["  ", *(text for text, _ in CASES)], [Extraction(), *(gold for _, gold in CASES)]
-    windows = WindowTokenizer(WORDPIECES, (2, 3, 0), 64, 0).windows(texts, [[]] * len(texts))
+    windows = WindowTokenizer(WORDPIECES, SPECIAL, 64, 0).windows(texts, [[]] * len(texts))
     assert there_and_back(windows, gold, coherence) == [tidy(x) for x in gold]
 
 
 def by_character(texts: Sequence[str], size: int, overlap: int) -> list[Window]:
     tokens = [[(at, at + 1) for at in range(len(text))] for text in texts]
-    return WindowTokenizer(None, (0, 0, 0), size, overlap).windows(texts, tokens)
+    return WindowTokenizer(None, NO_SPECIAL, size, overlap).windows(texts, tokens)
 
 
 def test_several_windows_say_each_thing_once() -> None:
@@ -392,7 +394,7 @@ def test_null_is_no_label() -> None:
 
 
 def test_nothing_points_at_special_pieces() -> None:
-    windows = WindowTokenizer(WORDPIECES, (2, 3, 0), 64, 0).windows(["x"], [[]])
+    windows = WindowTokenizer(WORDPIECES, SPECIAL, 64, 0).windows(["x"], [[]])
     first = Spans(peak(torch.tensor([[0]]), 3), peak(torch.tensor([[0]]), 3), logits(0.01, 0.98, 0.01))
     across = first._replace(end=peak(torch.tensor([[1]]), 3))
     for span in (first, across):

@@ -24,7 +24,7 @@ from spacy.language import Language
 from thinc.api import SGD
 
 from spacy_bispn.model.doc_batch import DocBatch
-from spacy_bispn.model.shim import NetworkShim, Precision
+from spacy_bispn.model.shim import NetworkShim, Precision, SkipInit
 from spacy_bispn.model.windowing import WindowSettings
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.safetensors_io import pack, unpack
@@ -104,6 +104,16 @@ def test_loading_draws_no_random_numbers() -> None:
     after = torch.rand(3)
     assert torch.equal(after, torch.rand(3, generator=torch.Generator().manual_seed(3)))
     assert shim_of(other).to_bytes() == data
+
+
+@pytest.mark.parametrize("bounds", [(-2.0, 2.0), (1.0, 2.0)])
+def test_a_skipped_initialization_ends_whatever_was_in_memory(bounds: tuple[float, float]) -> None:
+    weights = torch.nn.Parameter(torch.full((4, 4), 1e9))
+    with SkipInit():
+        torch.nn.init.trunc_normal_(weights, std=1.0, a=bounds[0], b=bounds[1])
+        torch.nn.init.normal_(weights)
+        torch.nn.init.kaiming_uniform_(weights)
+    assert not weights.any()
 
 
 def test_weights_of_another_config_are_refused() -> None:

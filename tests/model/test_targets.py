@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.targets import (
     CoverageReport,
     WindowGold,
@@ -26,7 +27,7 @@ ALL = 100  # queries enough for every relation
 def windows(*texts: str, size: int = 8, overlap: int = 0) -> list[Window]:
     """Windows whose positions are single characters, white space left out."""
     tokens = [[(at, at + 1) for at in range(len(text))] for text in texts]
-    return WindowTokenizer(None, (0, 0, 0), size, overlap).windows(texts, tokens)
+    return WindowTokenizer(None, NO_SPECIAL, size, overlap).windows(texts, tokens)
 
 
 def targets(*extractions: Extraction, queries: int = ALL) -> Targets:
@@ -144,7 +145,7 @@ def test_unknown_labels_are_counted_and_left_out() -> None:
 
 
 def test_entities_that_end_inside_a_piece_are_counted() -> None:
-    made = WindowTokenizer(None, (0, 0, 0), 8, 0).windows(["insulins"], [[(0, 7), (7, 8)]])
+    made = WindowTokenizer(None, NO_SPECIAL, 8, 0).windows(["insulins"], [[(0, 7), (7, 8)]])
     whole, part = Entity(0, 7, "GENE"), Entity(2, 7, "GENE")
     shares, report = assign_to_windows(made, [Extraction((whole, part))], LABELS)
     assert report == CoverageReport(entities=2, widened_entities=1)

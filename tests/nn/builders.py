@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel
 
 from spacy_bispn.model.architectures import NetworkSettings, build_network
 from spacy_bispn.model.encoders import Encoder
+from spacy_bispn.model.windowing import SpecialPieces
 from spacy_bispn.nn.heads import mask_positions
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.network import Network
@@ -103,7 +104,9 @@ def random_bert(width: int = 16, layers: int = 2) -> BertModel:
 
 def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Network:
     """A tiny network in evaluation mode: the component's defaults, small sizes, then `settings`."""
-    source = Encoder(random_bert(), Tokenizer(WordPiece()), (1, 2, 0)) if encoder else None
+    bert = random_bert()
+    special = SpecialPieces((1,), (2,), 0)
+    source = Encoder(bert, Tokenizer(WordPiece()), special, bert.config) if encoder else None
     layer = settings.pop("query_layer", 0 if encoder else -1)
     network = NetworkSettings(**{**TINY, **settings})
     types = (ENTITY_TYPES, RELATION_TYPES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import folders  # noqa: F401, which makes the scripts modules
+import folders  # which makes the scripts modules
 import pytest
 import srsly
 from pipelines import demo_texts, initialize, make_nlp, tiny
@@ -28,6 +28,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as after two trainings, with pipelines that predict a lot, seldom right, and test texts."""
     folder = tmp_path_factory.mktemp("project")
+    (folder / "configs").symlink_to(folders.PROJECT / "configs")
     small = {"entity_queries": 6, "relation_queries": 4}
     texts = [
         text for text in demo_texts(12)

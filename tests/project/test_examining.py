@@ -21,7 +21,6 @@ import srsly
 import subsets
 import trade
 import typer
-from folders import PROJECT
 from pipelines import make_text
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -150,7 +149,6 @@ def test_fewer_queries_and_bits_are_timed_beside_the_model_as_it_is(trained: str
 
 def test_a_network_of_some_size_is_timed(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(models)
-    (models / "configs").symlink_to(PROJECT / "configs")
     monkeypatch.setattr(size, "STEPS", 1)
     texts = models / "test.spacy"
     size.main("demo", texts, texts, width=24, layers=1, rounds=1)
@@ -161,7 +159,6 @@ def test_a_network_of_some_size_is_timed(models: Path, monkeypatch: pytest.Monke
 
 def test_encoders_of_several_shapes_are_timed(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(models)
-    (models / "configs").symlink_to(PROJECT / "configs")
     small = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 6, "intermediate_size": 24}
     monkeypatch.setattr(shapes, "SHAPES", {name: {**one, **small} for name, one in shapes.SHAPES.items()})
     shapes.main("demo", models / "test.spacy", limit=8, rounds=1, shapes=",".join(shapes.SHAPES))

@@ -105,6 +105,8 @@ def test_figures_are_only_in_tables_that_are_filled(name: str) -> None:
 def test_strict_and_published_scores_share_no_table(name: str) -> None:
     published = {column for columns in PUBLISHED.values() for column in columns}
     for _, block, inside, _ in BLOCK.findall((DOCS / name).read_text("utf8")):
+        if not inside.strip():
+            continue  # never run
         header = inside.strip().splitlines()[0].strip("| ").split(" | ")
         columns = {re.sub("^(test|development): ", "", column) for column in header}
         assert not (columns & published and columns & STRICT_COLUMNS.keys()), block
@@ -147,6 +149,7 @@ def put_everything(corpus: str) -> None:
     for kind, figures in {
         "decoding": {"settings": {"one": STRICT}}, "long": {"readings": {"one": STRICT}},
         "subsets": {"minima": {"0": {"texts": 1, **STRICT}}}, "attention": {"models": {"one": seen}},
+        "shapes": {"shapes": {"one": {"floor": spread, "all": {**spread, "of_floor": SUMMARY}}}},
         "cases": {"texts": [{"text": "A.", "found": {"one": {"entities": [], "relations": []}}}]},
     }.items():  # fmt: skip
         put(f"metrics/{corpus}_{kind}.json", {**figures, "run": NEW})
