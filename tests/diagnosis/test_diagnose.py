@@ -14,12 +14,13 @@ from spacy_bispn.diagnosis.corpus_checks import Finding, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.near_duplicates import near_duplicates
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings, Spread
+from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.windowing import WindowTokenizer
 from spacy_bispn.records import Entity, Extraction, Relation
 
 ENOUGH = CorpusSettings(entity_queries=64, relation_queries=64, window=64, overlap=16, longest_span=32)
-NONE = (0, 0, 0)
-WORDS = Constraints(lambda window, overlap: WindowTokenizer(None, NONE, window, overlap), longest=512)
+
+WORDS = Constraints(lambda window, overlap: WindowTokenizer(None, NO_SPECIAL, window, overlap), longest=512)
 
 
 def sample(
@@ -193,7 +194,7 @@ def test_gold_inside_a_wordpiece_and_inside_a_token() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "Ca2": 1, "ATP": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     pieces = Constraints(
-        lambda window, overlap: WindowTokenizer(tokenizer, NONE, window, overlap), longest=512
+        lambda window, overlap: WindowTokenizer(tokenizer, NO_SPECIAL, window, overlap), longest=512
     )
     text = sample("Ca2 ATP", [("Ca", "P"), ("ATP", "P")], [(0, 1, "R")])
     diagnosis = look([text], constraints=pieces)
