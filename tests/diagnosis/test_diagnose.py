@@ -15,7 +15,7 @@ from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.near_duplicates import near_duplicates
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings, Spread
 from spacy_bispn.model.shim import NO_SPECIAL
-from spacy_bispn.model.windowing import WindowTokenizer
+from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
 from spacy_bispn.records import Entity, Extraction, Relation
 
 ENOUGH = CorpusSettings(entity_queries=64, relation_queries=64, window=64, overlap=16, longest_span=32)
@@ -193,8 +193,9 @@ def test_more_labels_on_a_span_or_pair_than_a_proposal_holds() -> None:
 def test_gold_inside_a_wordpiece_and_inside_a_token() -> None:
     tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0, "Ca2": 1, "ATP": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = SpecialPieces((0,), (0,), 0)
     pieces = Constraints(
-        lambda window, overlap: WindowTokenizer(tokenizer, NO_SPECIAL, window, overlap), longest=512
+        lambda window, overlap: WindowTokenizer(tokenizer, special, window, overlap), longest=512
     )
     text = sample("Ca2 ATP", [("Ca", "P"), ("ATP", "P")], [(0, 1, "R")])
     diagnosis = look([text], constraints=pieces)
