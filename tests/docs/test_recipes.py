@@ -20,7 +20,10 @@ EDIT = re.compile(
     r"```\w+\n(?P<code>.*?)```\n",
     re.S,
 )
-COPIED = ("spacy_bispn", "tests", "docs", "project/configs", "pyproject.toml", "README.md", "CHANGELOG.md")
+COPIED = (
+    "spacy_bispn", "tests", "docs", "project/configs", "pyproject.toml", "README.md", "CHANGELOG.md",
+    "constraints.txt", "constraints-newest.txt", "constraints-oldest.txt",
+)  # fmt: skip
 
 # What must work behind each recipe; everything runs in the copy.
 LOADS = """
