@@ -258,10 +258,11 @@ def loading_options(config: Any) -> dict[str, Any]:
 def encoder_part(whole: PreTrainedModel) -> tuple[str, nn.Module]:
     """What reads the pieces in a model, and how the names of its weights start there.
 
-    That is the model itself unless it has an encoder that is a model: then it has a decoder, too.
+    That is the model itself unless it has an encoder that is a model of pieces: then it has a decoder, too.
     """
     inner = getattr(whole, "encoder", None)
-    return ("encoder.", inner) if isinstance(inner, PreTrainedModel) else ("", whole)
+    reads = isinstance(inner, PreTrainedModel) and "input_ids" in inspect.signature(inner.forward).parameters
+    return ("encoder.", inner) if reads else ("", whole)
 
 
 def make_model(config: Any) -> nn.Module:
