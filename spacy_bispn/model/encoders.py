@@ -261,8 +261,9 @@ def encoder_part(whole: PreTrainedModel) -> tuple[str, nn.Module]:
     That is the model itself unless it has an encoder that is a model of pieces: then it has a decoder, too.
     """
     inner = getattr(whole, "encoder", None)
-    reads = isinstance(inner, PreTrainedModel) and "input_ids" in inspect.signature(inner.forward).parameters
-    return ("encoder.", inner) if reads else ("", whole)
+    if isinstance(inner, PreTrainedModel) and "input_ids" in inspect.signature(inner.forward).parameters:
+        return "encoder.", inner
+    return "", whole
 
 
 def make_model(config: Any) -> nn.Module:
