@@ -24,7 +24,7 @@ from versions import version_rows
 
 from spacy_bispn.converters.registry import format_rows
 from spacy_bispn.evaluation.conventions import convention_rows
-from spacy_bispn.settings import Settings, default_of, settings_of
+from spacy_bispn.settings import Settings, default_of, is_retired, settings_of
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -69,6 +69,8 @@ def settings_table(name: str) -> Rows:
     paper = paper_blocks().get(name, {})
     rows = []
     for each in chain.from_iterable(map(settings_of, groups_of(registered()[name]))):
+        if is_retired(each):
+            continue
         default = default_of(each)
         there = paper.get(each.name, default)
         rows.append(
@@ -86,6 +88,16 @@ def settings_table(name: str) -> Rows:
     return rows
 
 
+def retired_rows() -> Rows:
+    """The settings that filled configs have, and that nothing reads."""
+    return [
+        {"function": f"`{name}`", "setting": f"`{each.name}`", "value": code(default_of(each))}
+        for name, function in registered().items()
+        for each in chain.from_iterable(map(settings_of, groups_of(function)))
+        if is_retired(each)
+    ]
+
+
 def code(value: Any) -> str:
     """A value as a config file has it."""
     return f"`{json.dumps(value)}`"
@@ -94,6 +106,7 @@ def code(value: Any) -> str:
 TABLES: dict[str, Callable[[], Iterable[Mapping[str, str]]]] = {
     "formats": format_rows,
     "conventions": convention_rows,
+    "retired": retired_rows,
     "rooms": room_rows,
     "versions": version_rows,
 }

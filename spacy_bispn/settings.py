@@ -123,6 +123,20 @@ def setting(values: Values, meaning: str, *, default: Any = MISSING, advice: str
     return field(default=default, metadata=metadata)
 
 
+def retired(value: Any) -> Any:
+    """A field of a setting that once had other values, for the configs of older models that still name it.
+
+    This is the only value that is left, and no code reads it.
+    """
+    values = Values(choices=(value,))
+    return field(default=value, metadata={"values": values, "meaning": "", "advice": "remove it"})
+
+
+def is_retired(each: Field[Any]) -> bool:
+    """Whether a setting is only there for configs that still name it."""
+    return not each.metadata["meaning"]
+
+
 class Settings:
     """The base of all groups of settings: each value is checked when a group is made. Raises SettingError."""
 

@@ -47,9 +47,8 @@ def listening(tok2vec: dict[str, Any], **settings: Any) -> dict[str, Any]:
     model = {
         "@architectures": "spacy-bispn.BiSPNListener.v1", "tok2vec": tok2vec, "entity_queries": 30,
         "relation_queries": 25, "queries": "proposed", "proposal_floor": 0.01, "entity_layers": 1,
-        "relation_layers": 1, "pointer": "biaffine", "predictors": "shared", "inside_pointer": False,
-        "linking": "biaffine",
-        "split": "after", "views": True, "positional_queries": False, "window": 256, "overlap": 64,
+        "relation_layers": 1, "pointer": "biaffine", "predictors": "shared",
+        "window": 256, "overlap": 64,
         "mixed_precision": True,
     }  # fmt: skip
     return {**DECODING, **settings, "model": {**model, **NETWORK}}

@@ -41,7 +41,7 @@ TEXTS = {
 def nlp(request: pytest.FixtureRequest) -> Language:
     """Hardly trained, and without thresholds: says as much as it can."""
     cut = {"window": 128, "overlap": 32}
-    learned = {"queries": "learned", "positional_queries": False, "entity_queries": 12, "relation_queries": 8}
+    learned = {"queries": "learned", "entity_queries": 12, "relation_queries": 8}
     configs = {
         "pieces": tiny(cut, **ZERO),
         "tokens": listening(CNN, **ZERO),

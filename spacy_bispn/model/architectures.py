@@ -18,14 +18,13 @@ from spacy_bispn.nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder
 from spacy_bispn.nn.heads import SpanHead, classifier
 from spacy_bispn.nn.network import Network
-from spacy_bispn.nn.pairs import SCORERS
+from spacy_bispn.nn.pairs import SCORERS, Biaffine
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
 from spacy_bispn.nn.shapes import Outputs
-from spacy_bispn.settings import SHARE, SWITCH, SettingError, Settings, Values, distribute, setting, takes
+from spacy_bispn.settings import SHARE, SettingError, Settings, Values, distribute, retired, setting, takes
 
 # The most of every count is beyond any use; what exceeds it would exhaust the memory.
 QUERIES, BLOCKS, LAYERS = (Values(least=a, most=b, whole=True) for a, b in ((1, 4096), (1, 64), (0, 64)))
-PAIR_SCORERS = Values(choices=tuple(SCORERS))
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class NetworkSettings(Settings):
     )
     dropout: float = setting(SHARE, "Dropout of the decoders. The encoder has its own.", default=0.1)
     pointer: str = setting(
-        PAIR_SCORERS,
+        Values(choices=tuple(SCORERS)),
         'How a query scores the positions where its span may start and end. `"additive"` is the paper\'s, a '
         "perceptron over the sum of two projections, which costs more.",
         default="biaffine",
@@ -91,32 +90,11 @@ class NetworkSettings(Settings):
         "entities and one for heads and tails, with MLPs as classifiers.",
         default="shared",
     )
-    inside_pointer: bool = setting(
-        SWITCH,
-        "A third pointer, at all parts of an entity. Learns only if the objective's `inside` is above 0.",
-        default=False,
-    )
-    linking: str = setting(
-        PAIR_SCORERS,
-        "How entity queries and relation queries are scored against each other in training.",
-        default="biaffine",
-    )
-    split: str = setting(
-        Values(choices=("after", "before")),
-        "Whether a relation query becomes three (relation, head, tail) after the shared decoder, as in the "
-        "paper, or before it, which costs more.",
-        default="after",
-    )
-    views: bool = setting(
-        SWITCH,
-        "Separate views of the tokens for the entity and the relation decoder, as in the paper.",
-        default=True,
-    )
-    positional_queries: bool = setting(
-        SWITCH,
-        'Learned positions, averaged with the content of queries. Needs `queries = "learned"`.',
-        default=False,
-    )
+    inside_pointer: bool = retired(False)
+    linking: str = retired("biaffine")
+    split: str = retired("after")
+    views: bool = retired(True)
+    positional_queries: bool = retired(False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,13 +104,6 @@ class NetworkSettings(Settings):
                 self.supervised_layers,
                 f"at most shared_layers ({self.shared_layers})",
                 "lower it in the model's config",
-            )
-        if self.positional_queries and self.queries != "learned":
-            raise SettingError(
-                "positional_queries",
-                True,
-                'learned queries, but queries is "proposed"',
-                'set queries = "learned" or positional_queries = false',
             )
 
 
@@ -220,27 +191,26 @@ def build_network(
     limits = (network.entity_queries, network.relation_queries)
 
     def decoder(layers: int) -> SetDecoder:
-        return SetDecoder([QueryBlock(*block) for _ in range(layers)], width, network.views)
+        return SetDecoder([QueryBlock(*block) for _ in range(layers)], width)
 
     def span_head() -> SpanHead:
-        return SpanHead(width, entity_types, network.pointer, network.inside_pointer, seeded, separate)
+        return SpanHead(width, entity_types, network.pointer, seeded, separate)
 
     return Network(
         encoder=token_encoder,
         project=project,
         queries=ProposedQueries(*limits, width, width // 2, network.proposal_floor)
         if seeded
-        else LearnedQueries(*limits, width, network.positional_queries),
+        else LearnedQueries(*limits, width),
         shared=[SharedBlock(*block) for _ in range(network.shared_layers)],
         entity_decoder=decoder(network.entity_layers),
         relation_decoder=decoder(network.relation_layers),
         split=Split(width),
-        split_before=network.split == "before",
         spans=span_head(),
         arguments=span_head() if separate else None,
         relation_type=classifier(width, relation_types + 1, separate),
         has_relation=classifier(width, 1, separate),
-        link=SCORERS[network.linking](width, width, width),
+        link=Biaffine(width, width, width),
         supervised_layers=network.supervised_layers,
     )
 

@@ -1,4 +1,4 @@
-"""Which query answers for which gold item: gold is repeated where that is asked for, then matched."""
+"""Which query answers for which gold item."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from spacy_bispn.nn.shapes import NULL, Outputs, Proposals, Spans, SpanTargets, 
 class Assignment:
     """What losses are made from: outputs, gold, and which query answers for which gold item.
 
-    gold: repeated for each supervised layer, and then up to the numbers asked for.
-    originals: how many gold entities each text has without these copies. Shape: (B,) long.
+    gold: repeated for each supervised layer.
     surplus: how many gold items of a layer found no query.
     """
 
     out: Outputs
     proposals: Proposals | None
     gold: Targets
-    originals: Tensor
     entity: Match
     relation: Match
     surplus: int
@@ -37,9 +35,8 @@ class Assignment:
 
     @cached_property
     def entity_gold(self) -> Tensor:
-        """Each entity query's gold entity, by its first copy, -1 where none. Shape: (B, Qe) long."""
-        first_copy = self.entity.gold % self.originals[self.entity.text].clamp(min=1)
-        return _gold_of_queries(self.out.entity_mask, self.entity._replace(gold=first_copy))
+        """Each entity query's gold entity, -1 where none. Shape: (B, Qe) long."""
+        return _gold_of_queries(self.out.entity_mask, self.entity)
 
     @cached_property
     def relation_gold(self) -> Tensor:
@@ -62,21 +59,16 @@ class Assignment:
         return same & (self.entity_gold >= 0)[:, :, None]
 
 
-def assign(
-    out: Outputs, proposals: Proposals | None, targets: Targets, entity_targets: int, relation_targets: int
-) -> Assignment:
+def assign(out: Outputs, proposals: Proposals | None, targets: Targets) -> Assignment:
     """Match what every supervised layer predicts with the gold of its text.
 
     out: a batch of (layers * B) texts, as the network has them in training; targets: of B texts.
-    entity_targets, relation_targets: gold is repeated until it fills so many queries, 0 repeats none.
     """
     layers = len(out.relation) // len(targets.relation)
     gold: Targets = repeated(targets, layers)
-    originals = (gold.entity.type != NULL).sum(1)
-    gold = fill(gold, entity_targets, relation_targets, (out.entity_mask.sum(1), out.relation_mask.sum(1)))
     entity, relation = match(*_matching_problem(out, gold))
     surplus = (entity.surplus + relation.surplus) // layers  # each layer has as many queries as the others
-    return Assignment(out, proposals, gold, originals, entity, relation, surplus)
+    return Assignment(out, proposals, gold, entity, relation, surplus)
 
 
 def _matching_problem(out: Outputs, gold: Targets) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -87,46 +79,6 @@ def _matching_problem(out: Outputs, gold: Targets) -> tuple[list[Tensor], list[T
             losses.relation_cost(out.relation, out.head, out.tail, gold.relation, gold.head, gold.tail),
         ]
     return costs, [out.entity_mask, out.relation_mask], [gold.entity.type != NULL, gold.relation != NULL]
-
-
-def fill(
-    targets: Targets, entities: int, relations: int, queries: tuple[Tensor, Tensor] | None = None
-) -> Targets:
-    """Repeat the gold items of each text in turn until there are so many; 0 changes nothing.
-
-    `queries` holds each text's numbers of entity and relation queries, (B,) each: copies stop there.
-    `head_entity` and `tail_entity` keep pointing at the first copy of an entity.
-    """
-    entity = _turns(targets.entity.type, entities, queries and queries[0])
-    relation = _turns(targets.relation, relations, queries and queries[1])
-    return Targets(
-        entity=_take_spans(targets.entity, *entity),
-        head=_take_spans(targets.head, *relation),
-        tail=_take_spans(targets.tail, *relation),
-        relation=_take(targets.relation, *relation, NULL),
-        head_entity=_take(targets.head_entity, *relation, -1),
-        tail_entity=_take(targets.tail_entity, *relation, -1),
-    )
-
-
-def _turns(types: Tensor, total: int, queries: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The gold item of each column after repetition, and whether there is one. Shape: (B, N') each."""
-    size = types.shape[1]
-    count = (types != NULL).sum(1, keepdim=True)
-    column = torch.arange(max(size, total) if size else 0, device=types.device).expand(len(types), -1)
-    wanted = count.clamp(min=total)
-    if queries is not None:
-        wanted = count.maximum(queries[:, None].clamp(max=total))
-    return column % count.clamp(min=1), (column < wanted) & (count > 0)
-
-
-def _take(values: Tensor, index: Tensor, used: Tensor, empty: int) -> Tensor:
-    """values[b, index[b, n]] where used, else `empty`. Shape: (B, N), (B, N'), (B, N') -> (B, N')."""
-    return values.gather(1, index).masked_fill(~used, empty)
-
-
-def _take_spans(spans: SpanTargets, index: Tensor, used: Tensor) -> SpanTargets:
-    return SpanTargets(*(_take(x, index, used, e) for x, e in zip(spans, (-1, -1, NULL), strict=True)))
 
 
 def _gold_of_queries(mask: Tensor, found: Match) -> Tensor:

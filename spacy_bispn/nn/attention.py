@@ -127,9 +127,9 @@ class Attention(nn.Module):
         out: Tensor = self.output(rows.pack(mixed))
         return out
 
-    def within(self, states: Tensor, content: Tensor, rows: PackedRows) -> Tensor:
-        """Queries attend to each other by `states`, to values of `content`. Shape: (R, d) each -> (R, d)."""
-        parts = (self.query(states), self.key(states), self.value(content))
+    def within(self, states: Tensor, rows: PackedRows) -> Tensor:
+        """Queries attend to each other. Shape: (R, d) -> (R, d)."""
+        parts = (self.query(states), self.key(states), self.value(states))
         query, key, value = (rows.pad(part) for part in parts)
         mixed = attend(query, key, value, rows.bias, self.heads)
         out: Tensor = self.output(rows.pack(mixed))
@@ -159,8 +159,3 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__(nn.Linear(width, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, width))
-
-
-def averaged(states: Tensor, position: Tensor | None) -> Tensor:
-    """Content averaged with a positional embedding, where there is one. Shape: (R, d) -> (R, d)."""
-    return states if position is None else (states + position) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, PackedRows, averaged
+from spacy_bispn.nn.attention import Attention, FeedForward, OneWayAttention, PackedRows
 from spacy_bispn.nn.dropout import Dropout
 
 
@@ -29,22 +29,14 @@ class SharedBlock(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self,
-        tokens: Tensor,
-        token_rows: PackedRows,
-        queries: Tensor,
-        rows: PackedRows,
-        position: Tensor | None,
+        self, tokens: Tensor, token_rows: PackedRows, queries: Tensor, rows: PackedRows
     ) -> tuple[Tensor, Tensor]:
-        """Shape: tokens (T, d), queries and position (R, d) -> tokens, queries."""
+        """Shape: tokens (T, d), queries (R, d) -> tokens, queries."""
         states = torch.cat([tokens, queries])
-        placed = states if position is None else torch.cat([tokens, averaged(queries, position)])
-        states = states + self.dropout(self.one_way(self.one_way_norm(placed), token_rows, rows))
+        states = states + self.dropout(self.one_way(self.one_way_norm(states), token_rows, rows))
         states = states + self.dropout(self.feed(self.feed_norm(states)))
         tokens, queries = states.split([len(tokens), len(queries)])
-        content = self.among_norm(queries)
-        attended = self.among.within(averaged(content, position), content, rows)
-        queries = queries + self.dropout(attended)
+        queries = queries + self.dropout(self.among.within(self.among_norm(queries), rows))
         queries = queries + self.dropout(self.query_feed(self.query_feed_norm(queries)))
         return tokens, queries
 
@@ -67,8 +59,7 @@ class QueryBlock(nn.Module):
     def forward(self, queries: Tensor, rows: PackedRows, view: Tensor, token_rows: PackedRows) -> Tensor:
         """Shape: queries (R, d), view (T, d) -> (R, d)."""
         queries = queries + self.dropout(self.cross.over(self.cross_norm(queries), rows, view, token_rows))
-        normed = self.among_norm(queries)
-        queries = queries + self.dropout(self.among.within(normed, normed, rows))
+        queries = queries + self.dropout(self.among.within(self.among_norm(queries), rows))
         fed: Tensor = queries + self.dropout(self.feed(self.feed_norm(queries)))
         return fed
 
@@ -78,9 +69,9 @@ class SetDecoder(nn.Module):
     it; without blocks, only the norm.
     """
 
-    def __init__(self, blocks: list[QueryBlock], width: int, view: bool) -> None:
+    def __init__(self, blocks: list[QueryBlock], width: int) -> None:
         super().__init__()
-        self.view = nn.Linear(width, width) if view else nn.Identity()
+        self.view = nn.Linear(width, width)
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
 

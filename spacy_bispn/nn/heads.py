@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from spacy_bispn.nn.pairs import SCORERS
 from spacy_bispn.nn.shapes import Spans
 
-START, END, INSIDE = range(3)
+START, END = range(2)
 
 
 class SpanHead(nn.Module):
@@ -17,12 +17,9 @@ class SpanHead(nn.Module):
     mlp: whether the type's classifier is an MLP, or one linear layer.
     """
 
-    def __init__(
-        self, width: int, entity_types: int, pointer: str, inside: bool, seeded: bool, mlp: bool
-    ) -> None:
+    def __init__(self, width: int, entity_types: int, pointer: str, seeded: bool, mlp: bool) -> None:
         super().__init__()
-        self.inside = inside
-        self.pointer = SCORERS[pointer](width, width, width, channels=3 if inside else 2)
+        self.pointer = SCORERS[pointer](width, width, width, channels=2)
         self.entity_type = classifier(width, entity_types + 1, mlp)
         self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
 
@@ -40,7 +37,6 @@ class SpanHead(nn.Module):
             start=mask_positions(start, pointable),
             end=mask_positions(end, pointable),
             type=self.entity_type(queries).float(),
-            inside=mask_positions(scores[:, INSIDE], pointable) if self.inside else None,
         )
 
 

@@ -41,59 +41,27 @@ def _probability(logits: Tensor, index: Tensor) -> Tensor:
     return logits.softmax(-1).gather(-1, wanted)
 
 
-def type_loss(
-    logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: Tensor | float
-) -> Tensor:
+def type_loss(logits: Tensor, mask: Tensor, match: Match, gold: Tensor, null_weight: float) -> Tensor:
     """Cross-entropy of the type of every query, null where it is unmatched: a part of the losses of entities
     (eq 14), of heads and tails (eq 15) and of relations (eq 16).
 
-    Shape: logits (B, Q, C), mask (B, Q), gold (B, N), null_weight a number or () -> ().
+    Shape: logits (B, Q, C), mask (B, Q), gold (B, N) -> ().
     """
     target = torch.full_like(mask, NULL, dtype=torch.long)
     target[match.text, match.query] = gold[match.text, match.gold]
     each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none").view_as(target)
-    weight = torch.where(target == NULL, torch.as_tensor(null_weight).to(each), 1.0)
-    return (each * weight * mask).sum()
+    return (each * torch.where(target == NULL, null_weight, 1.0) * mask).sum()
 
 
-def boundary_loss(spans: Spans, match: Match, gold: SpanTargets, kind: str) -> Tensor:
-    """Starts and ends of matched queries: a part of the losses of entities (eq 14) and of heads and tails
-    (eq 15).
+def boundary_loss(spans: Spans, match: Match, gold: SpanTargets) -> Tensor:
+    """Cross-entropy of starts and ends of matched queries: a part of the losses of entities (eq 14) and of
+    heads and tails (eq 15).
 
-    `kind` is "cross_entropy" (the paper), "binary" (each position by itself) or "both" (their sum).
     Shape: spans (B, Q, ...), gold (B, N) -> ().
     """
-    terms: list[Tensor] = []
-    for logits, index in ((spans.start, gold.start), (spans.end, gold.end)):
-        chosen = logits[match.text, match.query]
-        target = index[match.text, match.gold]
-        if kind != "binary":
-            terms.append(F.cross_entropy(chosen, target, reduction="sum"))
-        if kind != "cross_entropy":
-            terms.append(binary(chosen, F.one_hot(target, chosen.shape[-1]).to(chosen)))
-    return reduce(add, terms)
-
-
-def inside_loss(logits: Tensor, match: Match, gold: SpanTargets) -> Tensor:
-    """A third pointer, at every part of the entity: 1 at its ends, 0.5 between them.
-
-    Shape: logits (B, Q, P) -> (). Not in the paper; the released code's extra.
-    """
-    chosen = logits[match.text, match.query]
-    start = gold.start[match.text, match.gold][:, None]
-    end = gold.end[match.text, match.gold][:, None]
-    position = torch.arange(logits.shape[-1], device=logits.device)[None]
-    target = ((position >= start) & (position <= end)).to(chosen) / 2
-    target = target + ((position == start) | (position == end)).to(chosen) / 2
-    return binary(chosen, target)
-
-
-def binary(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy, summed; positions that cannot be pointed at give 0. Any shape -> ()."""
-    possible = logits > torch.finfo(logits.dtype).min / 2
-    logits = torch.where(possible, logits, -50.0)
-    each = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return (each * possible).sum()
+    query, found = (match.text, match.query), (match.text, match.gold)
+    both = ((spans.start, gold.start), (spans.end, gold.end))
+    return reduce(add, (F.cross_entropy(x[query], at[found], reduction="sum") for x, at in both))
 
 
 def distributions(spans: Spans) -> Tensor:
@@ -116,27 +84,26 @@ def divergence(left: Tensor, right: Tensor) -> Tensor:
 
 
 def relation_to_entity_loss(
-    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor, reverse: bool
+    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor
 ) -> Tensor:
     """From relations to entities (eq 18): each head and each tail lies close to some entity, its reference,
     by D_KL(entity || head or tail). The gradient reaches both.
 
-    `reverse` swaps the arguments of the divergence. Shape: `distributions` of entities (B, Qe, X), of
-    heads and tails (B, 2 Qr, X), their masks (B, Qe) and (B, 2 Qr) -> ().
+    Shape: `distributions` of entities (B, Qe, X), of heads and tails (B, 2 Qr, X), their masks (B, Qe) and
+    (B, 2 Qr) -> ().
     """
-    return _closest(_between(entity, arguments, reverse), entity_mask, argument_mask)
+    return _closest(divergence(entity, arguments), entity_mask, argument_mask)
 
 
 def entity_to_relation_loss(
-    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor,
-    related: Tensor, reverse: bool,
-) -> Tensor:  # fmt: skip
-    """From entities to relations (eq 21): an entity with a relation lies close to some head or tail.
+    entity: Tensor, arguments: Tensor, entity_mask: Tensor, argument_mask: Tensor, related: Tensor
+) -> Tensor:
+    """From entities to relations (eq 21): an entity with a relation lies close to some head or tail, by
+    D_KL(head or tail || entity).
 
     Shape: as above, `related`, a weight of each entity, (B, Qe) -> ().
     """
-    distance = _between(entity, arguments, not reverse).transpose(1, 2)
-    return _closest(distance, argument_mask, related * entity_mask)
+    return _closest(divergence(arguments, entity), argument_mask, related * entity_mask)
 
 
 def related_entities(has_relation: Tensor, hard: bool) -> Tensor:
@@ -148,13 +115,6 @@ def related_entities(has_relation: Tensor, hard: bool) -> Tensor:
     """
     logits = has_relation.detach()
     return (logits >= 0).to(logits) if hard else logits.sigmoid()
-
-
-def _between(entity: Tensor, arguments: Tensor, reverse: bool) -> Tensor:
-    """Shape: (B, Qe, 2 Qr): D_KL(entity || argument), or with `reverse` D_KL(argument || entity)."""
-    if reverse:
-        return divergence(arguments, entity).transpose(1, 2)
-    return divergence(entity, arguments)
 
 
 def _closest(distance: Tensor, candidates: Tensor, weight: Tensor) -> Tensor:

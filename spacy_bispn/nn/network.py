@@ -35,7 +35,6 @@ class Network(nn.Module):
 
     encoder: reads piece ids, or None where another component delivers vectors; `project` then
         brings them to the network's width.
-    split_before: relation queries become three before the shared decoder instead of after it.
     spans, arguments: predict entities, and heads and tails; without `arguments`, `spans` predicts all.
     supervised_layers: how many of the last shared blocks deliver outputs to learn from.
     """
@@ -50,7 +49,6 @@ class Network(nn.Module):
         entity_decoder: SetDecoder,
         relation_decoder: SetDecoder,
         split: Split,
-        split_before: bool,
         spans: SpanHead,
         arguments: SpanHead | None,
         relation_type: nn.Module,
@@ -66,7 +64,6 @@ class Network(nn.Module):
         self.entity_decoder = entity_decoder
         self.relation_decoder = relation_decoder
         self.split = split
-        self.split_before = split_before
         self.spans = spans
         self.arguments = arguments
         self.relation_type = relation_type
@@ -142,27 +139,16 @@ class Network(nn.Module):
         """3.2.2: tokens and queries (B, Q, d) behind the shared blocks. The blocks that deliver outputs are
         concatenated along the batch, the last one at its end.
         """
-        relation, relation_mask = queries.relation, queries.relation_mask
-        position: Tensor | None = self.queries.position
-        if self.split_before:
-            relation, relation_mask = self.split(relation), relation_mask.repeat(1, 3)
-        states = torch.cat([queries.entity, relation], dim=1)
-        rows = PackedRows.of(torch.cat([queries.entity_mask, relation_mask], dim=1))
-        if position is not None:
-            position = rows.pack(self._spread(position, queries).expand_as(states))
-        token_states, states = tokens.states, rows.pack(states)
+        rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
+        token_states = tokens.states
+        states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
         behind = []
         for block in self.shared:
-            token_states, states = block(token_states, tokens.rows, states, rows, position)
+            token_states, states = block(token_states, tokens.rows, states, rows)
             behind.append((token_states, states))
         token_states, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
         token_rows, rows = (x.repeated(self.delivering) for x in (tokens.rows, rows))
         return TokenPass(token_states, token_rows, {}, {}), rows.pad(states)
-
-    def _spread(self, position: Tensor, queries: Queries) -> Tensor:
-        """A split relation query's three parts share its position. Shape: (Q, d) -> (Q', d)."""
-        entity, relation = position.split([queries.entity.shape[1], queries.relation.shape[1]])
-        return torch.cat([entity, relation.repeat(3 if self.split_before else 1, 1)])
 
     def decode(self, tokens: TokenPass, states: Tensor, queries: Queries) -> Decoded:
         """The entity decoder over its view (eq 2-3), and behind the split into heads and tails (eq 10) the
@@ -170,16 +156,16 @@ class Network(nn.Module):
         """
         entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
         shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
-        triple = shared_relation if self.split_before else self.split(shared_relation)
         entity_rows = PackedRows.of(queries.entity_mask)
         triple_rows = PackedRows.of(queries.relation_mask.repeat(1, 3))
         entity, entity_view = self.entity_decoder(shared_entity, entity_rows, tokens.states, tokens.rows)
-        triple, relation_view = self.relation_decoder(triple, triple_rows, tokens.states, tokens.rows)
+        triple, relation_view = self.relation_decoder(
+            self.split(shared_relation), triple_rows, tokens.states, tokens.rows
+        )
         relation, head, tail = triple.split(relation_count, dim=1)
         return Decoded(
-            entity, relation, head, tail, entity_view, relation_view,
-            shared_entity, shared_relation[:, :relation_count],
-        )  # fmt: skip
+            entity, relation, head, tail, entity_view, relation_view, shared_entity, shared_relation
+        )
 
     def point(self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True) -> Outputs:
         """Pointers (eq 4-5) and types (eq 6) of entities, heads and tails, types of relations (eq 13),

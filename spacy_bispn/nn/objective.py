@@ -15,16 +15,11 @@ from torch import Tensor
 
 from spacy_bispn.nn import losses
 from spacy_bispn.nn.assignment import Assignment, assign
-from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.shapes import Outputs, Proposals, Targets
-from spacy_bispn.settings import SWITCH, SettingError, Settings, Values, setting, settings_of
+from spacy_bispn.settings import Settings, Values, retired, setting, settings_of
 
-BALANCED = "balanced"
-BOUNDARY = ("cross_entropy", "binary", "both")
-CONSISTENT = ("all", "matched")
 HEAVIEST = 1_000_000  # a heavier loss would leave the range of its numbers
 WEIGHT = Values(least=0, most=HEAVIEST)
-TARGETS = Values(least=0, most=4096, whole=True)  # at most as many as a model may have queries
 
 
 class Losses(NamedTuple):
@@ -56,26 +51,10 @@ class Objective(Settings):
         "ACE05 and Text2DT.",
         default=1e-4,
     )
-    null_weight: float | str = setting(
-        Values(least=0, most=HEAVIEST, choices=(BALANCED,)),
-        'Weight of "nothing here" in the losses of types. Lower finds more. `"balanced"`: matched over '
-        "unmatched queries of each batch, at most 1.",
+    null_weight: float = setting(
+        Values(least=0, most=HEAVIEST),  # no weight of a loss
+        'Weight of "nothing here" in the losses of types. Lower finds more.',
         default=1.0,
-    )
-    boundary: str = setting(Values(choices=BOUNDARY), "The loss of starts and ends.", default="cross_entropy")
-    inside: float = setting(
-        WEIGHT,
-        "Weight of the third pointer; above 0 the model needs `inside_pointer = true`.",
-        default=0.0,
-    )
-    entity_targets: int = setting(
-        TARGETS, "Gold entities are repeated until they fill so many queries; 0 repeats none.", default=0
-    )
-    relation_targets: int = setting(TARGETS, "The same for relations.", default=0)
-    consistent_queries: str = setting(
-        Values(choices=CONSISTENT),
-        "Which queries take part in consistency: all, as in the paper, or those that answer for gold.",
-        default="all",
     )
     related_entities: str = setting(
         Values(choices=("soft", "hard")),
@@ -95,23 +74,25 @@ class Objective(Settings):
         "the paper, their mean, beside which `beta` weighs less.",
         default="sum",
     )
-    reverse_consistency: bool = setting(
-        SWITCH, "Exchange the arguments of the divergences of consistency.", default=False
-    )
     proposals: float = setting(
         WEIGHT,
         "Weight of the loss of proposed spans and pairs; 0 leaves it out. Without effect on learned queries, "
         "which the paper has.",
         default=1.0,
     )
+    boundary: str = retired("cross_entropy")
+    inside: float = retired(0.0)
+    entity_targets: int = retired(0)
+    relation_targets: int = retired(0)
+    consistent_queries: str = retired("all")
+    reverse_consistency: bool = retired(False)
 
     def __call__(self, out: Outputs, proposals: Proposals | None, targets: Targets) -> Losses:
         """Match and weigh the outputs of every supervised layer for the texts that `targets` are of.
 
         out: a batch of (layers * B) texts, as the network has them in training; targets: of B texts.
-        Raises SettingError where a loss has a weight and the network nothing to make it from.
         """
-        assigned = assign(out, proposals, targets, self.entity_targets, self.relation_targets)
+        assigned = assign(out, proposals, targets)
         weights = {name: weight for name, weight in self.weights.items() if weight}
         computed = {name: LOSSES[name].compute(self, assigned) for name in weights}
         parts = {name: value for name, value in computed.items() if value is not None}
@@ -129,13 +110,6 @@ class Objective(Settings):
     def at_full_weight(self) -> "Objective":
         """The same losses with a weight of 1 each, so that none is hidden by the others; 0 stays 0."""
         return _FullWeights(**asdict(self))
-
-    def weight_of_null(self, mask: Tensor, found: Match) -> Tensor | float:
-        """Weight of the class null among the queries in `mask`. Shape: mask (B, Q) -> a number or ()."""
-        if not isinstance(self.null_weight, str):
-            return float(self.null_weight)
-        unmatched = (mask.sum() - len(found.query)).clamp(min=1)
-        return (len(found.query) / unmatched).clamp(max=1.0)
 
 
 class _FullWeights(Objective):
@@ -187,25 +161,21 @@ def loss(*, weight: str | float) -> Callable[[Compute], Compute]:
 @loss(weight=1.0)
 def entity_type(objective: Objective, assigned: Assignment) -> Tensor:
     """Labels of the entity queries (eq 14)."""
-    out, found = assigned.out, assigned.entity
-    null_weight = objective.weight_of_null(out.entity_mask, found)
-    return losses.type_loss(out.entity.type, out.entity_mask, found, assigned.gold.entity.type, null_weight)
+    out, gold = assigned.out, assigned.gold.entity.type
+    return losses.type_loss(out.entity.type, out.entity_mask, assigned.entity, gold, objective.null_weight)
 
 
 @loss(weight=1.0)
 def entity_boundary(objective: Objective, assigned: Assignment) -> Tensor:
     """Starts and ends of the entity queries (eq 14)."""
-    return losses.boundary_loss(
-        assigned.out.entity, assigned.entity, assigned.gold.entity, objective.boundary
-    )
+    return losses.boundary_loss(assigned.out.entity, assigned.entity, assigned.gold.entity)
 
 
 @loss(weight=1.0)
 def relation_type(objective: Objective, assigned: Assignment) -> Tensor:
     """Labels of the relation queries (eq 16)."""
-    out, found = assigned.out, assigned.relation
-    null_weight = objective.weight_of_null(out.relation_mask, found)
-    return losses.type_loss(out.relation, out.relation_mask, found, assigned.gold.relation, null_weight)
+    out, gold = assigned.out, assigned.gold.relation
+    return losses.type_loss(out.relation, out.relation_mask, assigned.relation, gold, objective.null_weight)
 
 
 @loss(weight=1.0)
@@ -213,7 +183,7 @@ def argument_type(objective: Objective, assigned: Assignment) -> Tensor:
     """Labels of heads and tails (eq 15)."""
     mask, found = assigned.out.relation_mask, assigned.relation
     # an unmatched query that was proposed still has two real entities as its ends: they are not null
-    null = objective.weight_of_null(mask, found) if objective.argument_queries == "all" else 0.0
+    null = objective.null_weight if objective.argument_queries == "all" else 0.0
     return reduce(
         add, (losses.type_loss(x.type, mask, found, gold.type, null) for x, gold in assigned.arguments)
     )
@@ -222,23 +192,8 @@ def argument_type(objective: Objective, assigned: Assignment) -> Tensor:
 @loss(weight=1.0)
 def argument_boundary(objective: Objective, assigned: Assignment) -> Tensor:
     """Starts and ends of heads and tails (eq 15)."""
-    found, kind = assigned.relation, objective.boundary
-    return reduce(add, (losses.boundary_loss(x, found, gold, kind) for x, gold in assigned.arguments))
-
-
-@loss(weight="inside")
-def inside(objective: Objective, assigned: Assignment) -> Tensor:
-    """The third pointer of entities, heads and tails."""
-    terms = []
-    pairs = [(assigned.entity, (assigned.out.entity, assigned.gold.entity))]
-    for found, (spans, gold) in [*pairs, *((assigned.relation, x) for x in assigned.arguments)]:
-        if spans.inside is None:
-            raise SettingError(
-                "inside", objective.inside, "0 for a network without a third pointer",
-                "set the model's inside_pointer = true, or the objective's inside = 0",
-            )  # fmt: skip
-        terms.append(losses.inside_loss(spans.inside, found, gold))
-    return reduce(add, terms)
+    found = assigned.relation
+    return reduce(add, (losses.boundary_loss(x, found, gold) for x, gold in assigned.arguments))
 
 
 @loss(weight="alpha")
@@ -247,18 +202,14 @@ def consistency(objective: Objective, assigned: Assignment) -> Tensor | None:
     out = assigned.out
     if out.has_relation is None:
         return None
-    entity_mask, relation_mask = out.entity_mask, out.relation_mask
-    if objective.consistent_queries == "matched":
-        entity_mask = entity_mask & (assigned.entity_gold >= 0)
-        relation_mask = relation_mask & (assigned.relation_gold >= 0)
     entities = losses.distributions(out.entity)
     arguments = torch.cat([losses.distributions(side) for side in (out.head, out.tail)], dim=1)
-    masks, reverse = (entity_mask, relation_mask.repeat(1, 2)), objective.reverse_consistency
+    masks = out.entity_mask, out.relation_mask.repeat(1, 2)
     related = losses.related_entities(out.has_relation, objective.related_entities == "hard")
     has_relation, mean = assigned.related(), objective.reduction == "mean"
     return (
-        losses.relation_to_entity_loss(entities, arguments, *masks, reverse)
-        + losses.entity_to_relation_loss(entities, arguments, *masks, related, reverse)
+        losses.relation_to_entity_loss(entities, arguments, *masks)
+        + losses.entity_to_relation_loss(entities, arguments, *masks, related)
         + losses.has_relation_loss(out.has_relation, out.entity_mask, has_relation, mean)
     )
 

@@ -21,16 +21,12 @@ PRIOR = 0.002  # a candidate's probability before any training; below any useful
 class LearnedQueries(nn.Module):
     """The paper's queries: a fixed set of learned vectors, the same for every text, which join its tokens in
     the encoder (eq 1).
-
-    With `positional`, a second set serves as positions in the decoder's attention.
     """
 
-    def __init__(self, entity_queries: int, relation_queries: int, width: int, positional: bool) -> None:
+    def __init__(self, entity_queries: int, relation_queries: int, width: int) -> None:
         super().__init__()
         self.entity = nn.Parameter(torch.randn(entity_queries, width) * 0.5)
         self.relation = nn.Parameter(torch.randn(relation_queries, width) * 0.5)
-        total = entity_queries + relation_queries
-        self.position = nn.Parameter(torch.randn(total, width) * 0.5) if positional else None
 
     def forward(
         self, tokens: Tensor, pointable: Tensor, gold: Targets | None
@@ -47,8 +43,6 @@ class ProposedQueries(nn.Module):
     relation queries. A text gets as many queries as it has candidates above `floor`, at most the
     limits; in training its gold spans and pairs are always among them.
     """
-
-    position = None
 
     def __init__(
         self, entity_queries: int, relation_queries: int, width: int, hidden: int, floor: float

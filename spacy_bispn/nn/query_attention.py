@@ -21,8 +21,7 @@ def bipartite_attention(network: Network, inputs: Inputs) -> tuple[Outputs, Tens
 
     That is the attention among the queries of the last shared block, as a mean over its heads and over the
     two directions. It is computed once more from the block's projections; hooks capture them, so that
-    prediction itself has nothing to do for it. Where relation queries are split before the block, attention
-    to the three parts is added up, and attention from them averaged.
+    prediction itself has nothing to do for it.
 
     Shape: inputs (1, P) -> outputs (1, Q, ...), weights (Qe, Qr).
     Raises ValueError for a batch of several texts.
@@ -33,16 +32,13 @@ def bipartite_attention(network: Network, inputs: Inputs) -> tuple[Outputs, Tens
     with capture_outputs(queries=network.queries, query=among.query, key=among.key) as captured:
         outputs = network.forward_pruned(inputs, 0.0, 0.0)
     queries: Queries = captured["queries"][0]
-    entities, relations = int(queries.entity_mask.sum()), int(queries.relation_mask.sum())
-    parts = (3 if network.split_before else 1, relations)
-    mask = torch.cat([queries.entity_mask, queries.relation_mask.repeat(1, parts[0])], dim=1)
+    entities = int(queries.entity_mask.sum())
+    mask = torch.cat([queries.entity_mask, queries.relation_mask], dim=1)
     rows = PackedRows.of(mask)
     query, key = (rows.pad(captured[name]) for name in ("query", "key"))
     weights = attention_weights(query, key, attention_bias(mask), among.heads).mean(1)[0]
     weights = weights[mask[0]][:, mask[0]]
-    to_relations = weights[:entities, entities:].unflatten(1, parts).sum(1)
-    to_entities = weights[entities:, :entities].unflatten(0, parts).mean(0)
-    return outputs, (to_relations + to_entities.T) / 2
+    return outputs, (weights[:entities, entities:] + weights[entities:, :entities].T) / 2
 
 
 @contextmanager

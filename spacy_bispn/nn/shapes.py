@@ -88,12 +88,11 @@ class Proposals(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Logits of one kind of query. Shape: start, end, inside (B, Q, P); type (B, Q, E + 1)."""
+    """Logits of one kind of query. Shape: start, end (B, Q, P); type (B, Q, E + 1)."""
 
     start: Tensor
     end: Tensor
     type: Tensor
-    inside: Tensor | None = None
 
 
 class Outputs(NamedTuple):

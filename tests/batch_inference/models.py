@@ -9,7 +9,7 @@ from pipelines import initialize, make_nlp, make_text, pipe_of, tiny
 
 TEXTS = [f"Tem{number} binds Dal{number * 7}, twice." for number in range(24)]
 LONG = "x" * 1_000_001  # more than `nlp.max_length`: fails
-LEARNED = {"queries": "learned", "positional_queries": False, "entity_queries": 6, "relation_queries": 4}
+LEARNED = {"queries": "learned", "entity_queries": 6, "relation_queries": 4}
 ZERO = {"type_threshold": 0.0, "relation_threshold": 0.0, "boundary_threshold": 0.0}
 
 

@@ -20,9 +20,10 @@ from spacy_bispn.component import BiSPN
 from spacy_bispn.component_settings import SCORE_WEIGHTS
 from spacy_bispn.evaluation.scorer import score
 from spacy_bispn.evaluation.scoring import score_extractions
-from spacy_bispn.settings import defaults, settings_of
+from spacy_bispn.settings import defaults, is_retired, settings_of
 
 PAGE = DOCS / "configuration.md"
+RETIRED = tables(PAGE)["Retired settings"]
 TABLES = {quoted(heading)[0]: rows for heading, rows in tables(PAGE).items() if quoted(heading)}
 LISTENER = "spacy-bispn.BiSPNListener.v1"
 PAPER = REPOSITORY / "project" / "configs" / "paper_biorelex.cfg"
@@ -60,9 +61,13 @@ def test_every_registered_function_has_a_section_and_its_table() -> None:
     assert GROUPS.keys() - marked == {LISTENER}
     for name in GROUPS.keys() - {LISTENER}:
         shown = {quoted(row["setting"])[0]: row for row in TABLES[name]}
-        assert [*shown] == [each.name for group in GROUPS[name] for each in settings_of(group)]
+        each = [each for group in GROUPS[name] for each in settings_of(group)]
+        assert [*shown] == [x.name for x in each if not is_retired(x)]
+        gone = (row for row in RETIRED if quoted(row["function"]) == [name])
+        retired = {quoted(row["setting"])[0]: row["value"] for row in gone}
+        assert [*retired] == [x.name for x in each if is_retired(x)]
         for setting, default in defaults(*GROUPS[name]).items():
-            assert read(shown[setting]["default"]) == default
+            assert read(retired.get(setting) or shown[setting]["default"]) == default
 
 
 def test_the_setting_of_initialization() -> None:

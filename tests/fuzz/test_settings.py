@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import spacy
 from groups import default_block
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from pipelines import CNN, ENCODER, demo_texts, initialize, listening, make_nlp, tiny
 from spacy.util import registry
@@ -87,7 +87,6 @@ def built_or_refused(block: str, name: str, value: Any) -> None:
 
 @cases("values")
 @given(st.sampled_from(SETTINGS), VALUES)
-@example(("listener", "positional_queries"), True)
 def test_a_setting_is_built_or_refused(setting: tuple[str, str], value: Any) -> None:
     built_or_refused(*setting, value)
 

@@ -47,11 +47,6 @@ def test_settings_of_the_model(setting: str, value: Any, words: list[str]) -> No
     refused(listener, *words)
 
 
-def test_positions_need_learned_queries() -> None:
-    settings = {"positional_queries": True, "queries": "proposed"}
-    refused(tiny(settings), "positional_queries is True", 'queries is "proposed"', 'set queries = "learned"')
-
-
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
@@ -82,7 +77,7 @@ def test_a_symmetric_label_that_is_named_twice_counts_once(caplog: pytest.LogCap
     ("setting", "value", "words"),
     [
         ("alpha", -1.0, ["alpha is -1", "a number (0 to 1000000)", "0.0001"]),
-        ("null_weight", "light", ["null_weight is 'light'", "balanced"]),
+        ("null_weight", -1.0, ["null_weight is -1", "a number (0 to 1000000)"]),
     ],
 )
 def test_settings_of_the_objective(setting: str, value: Any, words: list[str]) -> None:

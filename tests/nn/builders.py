@@ -61,14 +61,9 @@ def make_match(*found: tuple[int, int, int]) -> Match:
 
 def random_spans(queries: int, pointable: Tensor, types: int = ENTITY_TYPES) -> Spans:
     batch, positions = pointable.shape
-    start, end, inside = (torch.randn(batch, queries, positions, dtype=torch.double) for _ in range(3))
+    start, end = (torch.randn(batch, queries, positions, dtype=torch.double) for _ in range(2))
     kind = torch.randn(batch, queries, types + 1, dtype=torch.double)
-    return Spans(
-        mask_positions(start, pointable),
-        mask_positions(end, pointable),
-        kind,
-        mask_positions(inside, pointable),
-    )
+    return Spans(mask_positions(start, pointable), mask_positions(end, pointable), kind)
 
 
 def random_outputs(entity_mask: Tensor, relation_mask: Tensor, pointable: Tensor) -> Outputs:

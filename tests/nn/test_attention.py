@@ -16,7 +16,6 @@ from spacy_bispn.nn.attention import (
     attend,
     attention_bias,
     attention_weights,
-    averaged,
     by_head,
     fused_linear,
 )
@@ -133,7 +132,7 @@ def test_queries_attend_to_tokens_and_to_each_other() -> None:
     module = Attention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     packed = ROWS.pack(queries)
-    over, among = module.over(packed, ROWS, TOKENS.pack(tokens), TOKENS), module.within(packed, packed, ROWS)
+    over, among = module.over(packed, ROWS, TOKENS.pack(tokens), TOKENS), module.within(packed, ROWS)
     assert torch.allclose(over, project(module, queries, tokens, MASK)[QUERIES], atol=1e-6)
     assert torch.allclose(among, project(module, queries, queries, QUERIES)[QUERIES], atol=1e-6)
 
@@ -170,9 +169,3 @@ def test_one_way_attention_is_attention_under_a_mask_of_two_halves() -> None:
 
 def test_feed_forward_keeps_the_width() -> None:
     assert FeedForward(6, 10, 0.0)(torch.randn(2, 3, 6)).shape == (2, 3, 6)
-
-
-def test_content_is_averaged_with_a_position_where_there_is_one() -> None:
-    states = torch.tensor([[[1.0, 2.0]]])
-    assert averaged(states, None) is states
-    assert averaged(states, torch.tensor([[[3.0, 0.0]]])).tolist() == [[[2.0, 1.0]]]

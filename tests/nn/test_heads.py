@@ -28,20 +28,18 @@ def test_one_hot_is_one_at_each_querys_index() -> None:
 
 
 @pytest.mark.parametrize("pointer", ["biaffine", "additive"])
-@pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("mlp", [False, True])
-def test_a_span_head_points_and_names(pointer: str, inside: bool, mlp: bool) -> None:
-    module = SpanHead(6, 3, pointer, inside, seeded=False, mlp=mlp)
+def test_a_span_head_points_and_names(pointer: str, mlp: bool) -> None:
+    module = SpanHead(6, 3, pointer, seeded=False, mlp=mlp)
     found = module(torch.randn(2, 5, 6), torch.randn(2, 4, 6), POINTABLE, None)
     assert found.start.shape == found.end.shape == (2, 5, 4) and found.type.shape == (2, 5, 4)
-    assert (found.inside is not None) == inside
-    for logits in (found.start, found.end, *([found.inside] if inside else [])):
+    for logits in (found.start, found.end):
         assert not logits.softmax(-1)[~POINTABLE[:, None].expand_as(logits)].any()
     assert not torch.allclose(found.start, found.end)
 
 
 def test_a_seeded_query_starts_from_its_proposal() -> None:
-    module = SpanHead(6, 3, "biaffine", False, seeded=True, mlp=False)
+    module = SpanHead(6, 3, "biaffine", seeded=True, mlp=False)
     queries, tokens = torch.randn(2, 2, 6), torch.randn(2, 4, 6)
     seed = torch.tensor([[[1, 2], [2, 2]], [[1, 1], [1, 1]]])
     without, found = (module(queries, tokens, POINTABLE, x) for x in (None, seed))

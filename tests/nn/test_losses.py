@@ -91,10 +91,6 @@ def cross_entropy_of_yes_or_no(logit: float, target: float) -> float:
     return -(target * math.log(yes) + (1 - target) * math.log(1 - yes))
 
 
-def is_blank(logit: float) -> bool:
-    return logit < -1e30
-
-
 def kl(left: Spans, right: Spans, i: tuple[int, int], j: tuple[int, int]) -> float:
     """D_KL of the start, end and type distributions at two places, each a text and a query."""
     total = 0.0
@@ -123,45 +119,25 @@ def slow_types(logits: Tensor, mask: Tensor, found: Match, gold: Tensor) -> floa
     return total
 
 
-def slow_boundary(spans: Spans, found: Match, gold: SpanTargets, kind: str) -> float:
+def slow_boundary(spans: Spans, found: Match, gold: SpanTargets) -> float:
     total = 0.0
     for text, query, item in pairs_of(found):
         for logits, place in ((spans.start, gold.start), (spans.end, gold.end)):
-            target = int(place[text, item])
-            if kind in ("cross_entropy", "both"):
-                total -= log_softmax(logits[text, query])[target]
-            if kind in ("binary", "both"):
-                for position, logit in enumerate(logits[text, query].tolist()):
-                    if not is_blank(logit):
-                        total += cross_entropy_of_yes_or_no(logit, float(position == target))
+            total -= log_softmax(logits[text, query])[int(place[text, item])]
     return total
 
 
-def slow_inside(logits: Tensor, found: Match, gold: SpanTargets) -> float:
-    total = 0.0
-    for text, query, item in pairs_of(found):
-        start, end = int(gold.start[text, item]), int(gold.end[text, item])
-        for position, logit in enumerate(logits[text, query].tolist()):
-            target = 1.0 if position in (start, end) else 0.5 if start < position < end else 0.0
-            total += 0.0 if is_blank(logit) else cross_entropy_of_yes_or_no(logit, target)
-    return total
-
-
-def slow_relation_to_entity(out: Outputs, reverse: bool) -> float:
+def slow_relation_to_entity(out: Outputs) -> float:
     total = 0.0
     for text in range(len(out.entity_mask)):
         entities = present(out.entity_mask, text)
         for query in present(out.relation_mask, text) if entities else ():
             for argument in (out.head, out.tail):
-                here, there = (text, query), [(text, j) for j in entities]
-                total += min(
-                    kl(argument, out.entity, here, j) if reverse else kl(out.entity, argument, j, here)
-                    for j in there
-                )
+                total += min(kl(out.entity, argument, (text, j), (text, query)) for j in entities)
     return total
 
 
-def slow_entity_to_relation(out: Outputs, reverse: bool, hard: bool) -> float:
+def slow_entity_to_relation(out: Outputs, hard: bool) -> float:
     assert out.has_relation is not None
     total = 0.0
     for text in range(len(out.entity_mask)):
@@ -169,9 +145,7 @@ def slow_entity_to_relation(out: Outputs, reverse: bool, hard: bool) -> float:
         for query in present(out.entity_mask, text) if relations else ():
             here, there = (text, query), [(text, j) for j in relations]
             closest = min(
-                kl(out.entity, argument, here, j) if reverse else kl(argument, out.entity, j, here)
-                for argument in (out.head, out.tail)
-                for j in there
+                kl(argument, out.entity, j, here) for argument in (out.head, out.tail) for j in there
             )
             share = 1 / (1 + math.exp(-float(out.has_relation[text, query])))
             total += closest * (float(share >= 0.5) if hard else share)
@@ -223,42 +197,31 @@ Fast, Slow = Callable[[Case], Tensor], Callable[[Case], float]
 LOSSES: dict[str, tuple[Fast, Slow]] = {
     "entity types (eq 14)": (
         lambda c: losses.type_loss(
-            c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type, torch.tensor(NULL_WEIGHT)
+            c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type, NULL_WEIGHT
         ),
         lambda c: slow_types(c.out.entity.type, c.out.entity_mask, c.entity, c.gold.entity.type),
     ),
     "relation types (eq 16)": (
         lambda c: losses.type_loss(
-            c.out.relation, c.out.relation_mask, c.relation, c.gold.relation, torch.tensor(NULL_WEIGHT)
+            c.out.relation, c.out.relation_mask, c.relation, c.gold.relation, NULL_WEIGHT
         ),
         lambda c: slow_types(c.out.relation, c.out.relation_mask, c.relation, c.gold.relation),
     ),
-    **{
-        f"boundaries of heads and tails, {kind} (eq 15)": (
-            lambda c, kind=kind: losses.boundary_loss(c.out.tail, c.relation, c.gold.tail, kind),
-            lambda c, kind=kind: slow_boundary(c.out.tail, c.relation, c.gold.tail, kind),
-        )
-        for kind in ("cross_entropy", "binary", "both")
-    },
-    "inside": (
-        lambda c: losses.inside_loss(c.out.entity.inside, c.entity, c.gold.entity),
-        lambda c: slow_inside(c.out.entity.inside, c.entity, c.gold.entity),
+    "boundaries of heads and tails (eq 15)": (
+        lambda c: losses.boundary_loss(c.out.tail, c.relation, c.gold.tail),
+        lambda c: slow_boundary(c.out.tail, c.relation, c.gold.tail),
+    ),
+    "relation to entity (eq 18)": (
+        lambda c: losses.relation_to_entity_loss(*compared(c.out)),
+        lambda c: slow_relation_to_entity(c.out),
     ),
     **{
-        f"relation to entity, reverse={reverse} (eq 18)": (
-            lambda c, reverse=reverse: losses.relation_to_entity_loss(*compared(c.out), reverse),
-            lambda c, reverse=reverse: slow_relation_to_entity(c.out, reverse),
-        )
-        for reverse in (False, True)
-    },
-    **{
-        f"entity to relation, reverse={reverse}, hard={hard} (eq 21)": (
-            lambda c, reverse=reverse, hard=hard: losses.entity_to_relation_loss(
-                *compared(c.out), losses.related_entities(c.out.has_relation, hard), reverse
+        f"entity to relation, hard={hard} (eq 21)": (
+            lambda c, hard=hard: losses.entity_to_relation_loss(
+                *compared(c.out), losses.related_entities(c.out.has_relation, hard)
             ),
-            lambda c, reverse=reverse, hard=hard: slow_entity_to_relation(c.out, reverse, hard),
+            lambda c, hard=hard: slow_entity_to_relation(c.out, hard),
         )
-        for reverse in (False, True)
         for hard in (False, True)
     },
     **{
@@ -308,10 +271,10 @@ def test_gradients_are_those_of_finite_differences(name: str, case: Case) -> Non
         leaves.append(out.has_relation)
 
     def loss(*x: Tensor) -> Tensor:
-        spans = {"entity": Spans(*x[0:4]), "head": Spans(*x[4:8]), "tail": Spans(*x[8:12])}
-        moved = out._replace(**spans, relation=x[12], link=x[13])
-        moved = moved._replace(has_relation=x[15]) if len(x) > 15 else moved
-        return LOSSES[name][0](case._replace(out=moved, candidates=case.candidates._replace(logits=x[14])))
+        spans = {"entity": Spans(*x[0:3]), "head": Spans(*x[3:6]), "tail": Spans(*x[6:9])}
+        moved = out._replace(**spans, relation=x[9], link=x[10])
+        moved = moved._replace(has_relation=x[12]) if len(x) > 12 else moved
+        return LOSSES[name][0](case._replace(out=moved, candidates=case.candidates._replace(logits=x[11])))
 
     assert torch.autograd.gradcheck(loss, [x.clone().requires_grad_() for x in leaves], fast_mode=True)
 
@@ -322,9 +285,9 @@ def padded(case: Case) -> Case:
     lowest = torch.finfo(torch.double).min
 
     def pad_spans(spans: Spans) -> Spans:
-        start, end, kind, inside = (pad(x, (0, 0, 0, 2), value=7.0) for x in spans)
-        start, end, inside = (pad(x, (0, 3), value=lowest) for x in (start, end, inside))
-        return Spans(start, end, kind, inside)
+        start, end, kind = (pad(x, (0, 0, 0, 2), value=7.0) for x in spans)
+        start, end = (pad(x, (0, 3), value=lowest) for x in (start, end))
+        return Spans(start, end, kind)
 
     def pad_gold(spans: SpanTargets) -> SpanTargets:
         return SpanTargets(*(pad(x, (0, 2), value=v) for x, v in zip(spans, (-1, -1, NULL), strict=True)))
@@ -455,7 +418,7 @@ def test_an_entity_cannot_talk_itself_out_of_the_consistency_loss(hard: bool) ->
     has_relation = out.has_relation.clone().requires_grad_()
     entity = Spans(*(x.clone().requires_grad_() for x in out.entity))
     related = losses.related_entities(has_relation, hard)
-    losses.entity_to_relation_loss(*compared(out._replace(entity=entity)), related, False).backward()
+    losses.entity_to_relation_loss(*compared(out._replace(entity=entity)), related).backward()
     assert has_relation.grad is None and entity.type.grad is not None and entity.type.grad.any()
 
 

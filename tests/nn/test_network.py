@@ -16,12 +16,9 @@ from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Queries, Spans
 
 LENGTHS = (9, 3, 6)  # the special pieces at both ends included
 NETWORKS: dict[str, dict[str, Any]] = {
-    "learned": {"queries": "learned", "split": "after"},
-    "learned, split before": {"queries": "learned", "split": "before", "inside_pointer": True},
-    "learned, with positions": {"queries": "learned", "split": "before", "positional_queries": True},
-    "proposed": {"queries": "proposed", "split": "after"},
-    "proposed, split before": {"queries": "proposed", "split": "before"},
-    "additive": {"queries": "proposed", "pointer": "additive", "linking": "additive", "views": False},
+    "learned": {"queries": "learned"},
+    "proposed": {"queries": "proposed"},
+    "additive": {"queries": "proposed", "pointer": "additive"},
     "separate predictors": {"queries": "proposed", "predictors": "separate"},
     "paper": {"queries": "learned", "pointer": "additive", "predictors": "separate"},
     "behind the encoder": {"queries": "proposed", "query_layer": -1},
@@ -62,9 +59,8 @@ def said(out: Outputs, text: int, length: int) -> dict[str, Tensor]:
     kinds = ("entity", out.entity, entity), ("head", out.head, relation), ("tail", out.tail, relation)
     for name, spans, mask in kinds:
         found[f"{name}_type"] = spans.type[text][mask]
-        for side in ("start", "end", "inside"):
-            if (logits := getattr(spans, side)) is not None:
-                found[f"{name}_{side}"] = logits[text][mask][:, 1 : length - 1]
+        for side in ("start", "end"):
+            found[f"{name}_{side}"] = getattr(spans, side)[text][mask][:, 1 : length - 1]
     if out.link is not None:
         found["link"] = out.link[text][entity][:, relation]
         found["has_relation"] = out.has_relation[text][entity]
@@ -215,13 +211,10 @@ def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
     with torch.no_grad():
         network.queries.entity.copy_(network.queries.entity[entity])
         network.queries.relation.copy_(network.queries.relation[relation])
-        if network.queries.position is not None:
-            order = torch.cat([entity, relation + len(entity)])
-            network.queries.position.copy_(network.queries.position[order])
     after, _ = network(inputs)
 
     def permuted(spans: Spans, order: Tensor) -> Spans:
-        return Spans(*(x if x is None else x[:, order] for x in spans))
+        return Spans(*(x[:, order] for x in spans))
 
     expected = before._replace(
         entity=permuted(before.entity, entity),
@@ -237,9 +230,8 @@ def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
     assert not torch.allclose(before.relation, after.relation, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["learned", "learned, split before"])
-def test_links_are_scored_between_states_of_the_shared_decoder(name: str) -> None:
-    network = make(name)
+def test_links_are_scored_between_states_of_the_shared_decoder() -> None:
+    network = make("learned")
     states: list[Tensor] = []
     network.shared[-1].register_forward_hook(lambda module, given, out: states.append(given[3].pad(out[1])))
     out, _ = network(inputs_of(network))
@@ -265,17 +257,8 @@ def test_no_query_changes_a_token(name: str) -> None:
 
 
 PAPER = {
-    "queries": "learned", "query_layer": 0, "pointer": "additive", "linking": "biaffine", "split": "after",
-    "views": True, "positional_queries": False, "inside_pointer": False, "predictors": "separate",
+    "queries": "learned", "query_layer": 0, "pointer": "additive", "predictors": "separate",
 }  # fmt: skip
-RELEASED = PAPER | {
-    "linking": "additive", "split": "before", "views": False, "positional_queries": True,
-    "inside_pointer": True, "supervised_layers": 2,
-}  # fmt: skip
-RELEASED_OBJECTIVE = Objective(
-    null_weight="balanced", boundary="both", inside=1.0, entity_targets=4, relation_targets=3,
-    consistent_queries="matched", reverse_consistency=True,
-)  # fmt: skip
 # A softmax over keys or positions does not change when the same number is added to all of them.
 WITHOUT_EFFECT = ("key.bias", "pointer.right.bias", "pointer.bias")
 
@@ -284,12 +267,11 @@ WITHOUT_EFFECT = ("key.bias", "pointer.right.bias", "pointer.bias")
     ("settings", "objective"),
     [
         (PAPER, Objective(related_entities="hard", argument_queries="all", reduction="mean")),
-        (RELEASED, RELEASED_OBJECTIVE),
         ({}, Objective()),
         ({"query_layer": 0}, Objective()),
         ({"encoder": False}, Objective()),
     ],
-    ids=["paper", "released code", "default", "default, from layer 0", "default, over vectors"],
+    ids=["paper", "default", "default, from layer 0", "default, over vectors"],
 )
 def test_every_parameter_learns_from_one_update(settings: dict[str, Any], objective: Objective) -> None:
     torch.manual_seed(12)

@@ -1,4 +1,4 @@
-"""The objective: which losses there are, what weighs them, and who answers for repeated gold."""
+"""The objective: which losses there are, what weighs them, and what they teach."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from builders import ENTITY_TYPES, make_targets, random_outputs, sure_spans
+from builders import make_targets, random_outputs, sure_spans
 from spacy.util import registry
 from thinc.config import ConfigValidationError
 from torch import Tensor
 
-from spacy_bispn.nn.assignment import Assignment, fill
+from spacy_bispn.nn.assignment import Assignment
 from spacy_bispn.nn.objective import LOSSES, WEIGHT, Loss, Losses, Objective, loss
-from spacy_bispn.nn.shapes import NULL, Candidates, Outputs, Proposals, Spans, Targets
+from spacy_bispn.nn.shapes import NULL, Candidates, Outputs, Proposals, Targets
 from spacy_bispn.settings import SettingError, default_of, settings_of
 
 TWO_ENTITIES = [(0, 0, 1), (2, 3, 2)]
@@ -74,18 +74,12 @@ def relation_takers(objective: Objective, out: Outputs, gold: Targets) -> list[i
     [
         ("alpha", -1.0, "a number (0 to 1000000)"),
         ("beta", float("nan"), "a number (0 to 1000000)"),
-        ("inside", -0.5, "a number (0 to 1000000)"),
-        ("entity_targets", -3, "a whole number (0 to 4096)"),
-        ("relation_targets", 1.5, "a whole number (0 to 4096)"),
         ("proposals", -0.1, "a number (0 to 1000000)"),
-        ("null_weight", -1.0, 'a number (0 to 1000000) or "balanced"'),
-        ("null_weight", "even", 'a number (0 to 1000000) or "balanced"'),
-        ("boundary", "hinge", 'one of "cross_entropy", "binary", "both"'),
-        ("consistent_queries", "some", 'one of "all", "matched"'),
+        ("null_weight", -1.0, "a number (0 to 1000000)"),
+        ("null_weight", "even", "a number (0 to 1000000)"),
         ("related_entities", "most", 'one of "soft", "hard"'),
         ("argument_queries", "some", 'one of "matched", "all"'),
         ("reduction", "average", 'one of "sum", "mean"'),
-        ("reverse_consistency", "no", "one of true, false"),
     ],
 )
 def test_an_impossible_setting_is_named_with_its_value_and_a_way_out(
@@ -97,7 +91,7 @@ def test_an_impossible_setting_is_named_with_its_value_and_a_way_out(
 
 
 def test_zero_is_a_weight() -> None:
-    Objective(alpha=0, beta=0, null_weight=0, inside=0, proposals=0)
+    Objective(alpha=0, beta=0, null_weight=0, proposals=0)
 
 
 def test_spacy_fills_in_what_a_config_leaves_out() -> None:
@@ -106,51 +100,9 @@ def test_spacy_fills_in_what_a_config_leaves_out() -> None:
     defaults = {each.name: default_of(each) for each in settings_of(Objective)}
     assert filled == {"@misc": "spacy-bispn.Objective.v1", **defaults, "beta": 0.5}
     assert registry.resolve(block, validate=True)["objective"] == Objective(beta=0.5)
-    wrong = {"objective": {"@misc": "spacy-bispn.Objective.v1", "reverse_consistency": "perhaps"}}
-    with pytest.raises(ConfigValidationError, match="reverse_consistency"):
+    wrong = {"objective": {"@misc": "spacy-bispn.Objective.v1", "beta": "perhaps"}}
+    with pytest.raises(ConfigValidationError, match="beta"):
         registry.resolve(wrong, validate=True)
-
-
-# Repetition of gold
-
-
-def test_gold_is_repeated_in_turn_until_the_number_is_reached() -> None:
-    filled = fill(some_targets(), entities=5, relations=3)
-    assert filled.entity.start.tolist() == [[0, 2, 0, 2, 0], [1, 1, 1, 1, 1]]
-    assert filled.entity.end.tolist() == [[0, 3, 0, 3, 0], [1, 1, 1, 1, 1]]
-    assert filled.entity.type.tolist() == [[1, 2, 1, 2, 1], [3, 3, 3, 3, 3]]
-    assert filled.relation.tolist() == [[2, 1, 2], [NULL] * 3]
-    assert filled.head.start.tolist() == [[0, 2, 0], [-1] * 3]
-    assert filled.tail.end.tolist() == [[3, 0, 3], [-1] * 3]
-
-
-def test_repeated_relations_keep_pointing_at_the_first_copy_of_an_entity() -> None:
-    filled = fill(some_targets(), entities=6, relations=4)
-    assert filled.head_entity.tolist() == [[0, 1, 0, 1], [-1] * 4]
-    assert filled.tail_entity.tolist() == [[1, 0, 1, 0], [-1] * 4]
-
-
-@pytest.mark.parametrize("total", [0, 1, 2])
-def test_filling_up_to_what_is_there_changes_nothing(total: int) -> None:
-    gold = make_targets([TWO_ENTITIES, TWO_ENTITIES], [[(0, 1, 2), (1, 0, 1)], [(1, 1, 1), (0, 0, 2)]])
-    assert_same(fill(gold, total, total), gold)
-
-
-def test_zero_leaves_the_padding_of_shorter_texts() -> None:
-    assert_same(fill(some_targets(), 0, 0), some_targets())
-
-
-def test_a_text_without_gold_stays_without() -> None:
-    nothing = make_targets([[], []], [[], []])
-    assert_same(fill(nothing, 4, 4), nothing)
-    filled = fill(make_targets([TWO_ENTITIES, []], [[(0, 1, 1)], []]), 3, 2)
-    assert filled.entity.type.tolist() == [[1, 2, 1], [NULL] * 3]
-    assert filled.relation.tolist() == [[1, 1], [NULL] * 2]
-
-
-def assert_same(one: Targets, other: Targets) -> None:
-    left, right = ([*x.entity, *x.head, *x.tail, *x[3:]] for x in (one, other))
-    assert [x.tolist() for x in left] == [x.tolist() for x in right]
 
 
 # Links
@@ -162,23 +114,10 @@ def test_an_entity_query_is_linked_to_the_relations_its_entity_is_an_end_of() ->
     assert link_targets(Objective(), out, gold).tolist() == [[1, 0], [1, 0], [0, 1]]
 
 
-def test_every_copy_of_a_repeated_entity_is_linked_as_its_original() -> None:
-    once = answering([*TWO_ENTITIES, (4, 4, 3)], [(0, 1, 2), (1, 2, 1)])
-    twice = answering(
-        [*TWO_ENTITIES, (4, 4, 3), *TWO_ENTITIES, (4, 4, 3)], [(0, 1, 2), (1, 2, 1), (0, 1, 2), (1, 2, 1)]
-    )
-    gold = make_targets([[*TWO_ENTITIES, (4, 4, 3)]], [[(0, 1, 2), (1, 2, 1)]])
-    repeated = Objective(entity_targets=6, relation_targets=4)
-    expected = link_targets(Objective(), once, gold)
-    assert expected.tolist() == [[1, 0], [1, 1], [0, 1]]
-    assert torch.equal(link_targets(repeated, twice, gold), expected.repeat(2, 2))
-
-
-def test_a_copy_counts_as_taking_part_in_a_relation() -> None:
-    out = answering([*TWO_ENTITIES, (4, 4, 3), *TWO_ENTITIES, (4, 4, 3)], [(1, 0, 2)])
+def test_an_entity_of_a_relation_takes_part_in_one() -> None:
+    out = answering([*TWO_ENTITIES, (4, 4, 3), (4, 4, NULL)], [(1, 0, 2)])
     gold = make_targets([[*TWO_ENTITIES, (4, 4, 3)]], [[(1, 0, 2)]])
-    assert relation_takers(Objective(), out, gold) == [1, 1, 0, 0, 0, 0]
-    assert relation_takers(Objective(entity_targets=6), out, gold) == [1, 1, 0, 1, 1, 0]
+    assert relation_takers(Objective(), out, gold) == [1, 1, 0, 0]
 
 
 def test_unmatched_queries_are_linked_to_nothing() -> None:
@@ -194,11 +133,11 @@ def test_unmatched_queries_are_linked_to_nothing() -> None:
 
 
 def test_the_total_is_the_weighted_sum_of_its_parts() -> None:
-    result = Objective(alpha=0.5, beta=0.25, inside=2.0)(some_outputs(), None, some_targets())
-    weights = {"consistency": 0.5, "linking": 0.25, "inside": 2.0}
+    result = Objective(alpha=0.5, beta=0.25)(some_outputs(), None, some_targets())
+    weights = {"consistency": 0.5, "linking": 0.25}
     assert set(result.parts) >= {
         "entity_type", "entity_boundary", "relation_type", "argument_type", "argument_boundary",
-        "consistency", "linking", "inside",
+        "consistency", "linking",
     }  # fmt: skip
     other = {name: weight for name, weight in Objective().weights.items() if name not in weights}
     expected = sum(float(value) * {**other, **weights}[name] for name, value in result.parts.items())
@@ -248,11 +187,11 @@ def test_a_loss_in_the_table_is_weighted_and_added(
 def test_a_loss_without_a_weight_is_an_error_where_it_is_defined(table: dict[str, Loss]) -> None:
     with pytest.raises(TypeError, match="weight"):
         loss()  # type: ignore[call-arg]
-    for weight in ("gamma", "boundary", 0.0, None):
+    for weight in ("gamma", "reduction", 0.0, None):
         with pytest.raises(ValueError) as error:
             loss(weight=weight)(one_each)  # type: ignore[arg-type]
         assert f"the loss one_each has the weight {weight!r}, expected one of " in str(error.value)
-        assert "alpha, beta, inside, proposals or a number above 0: add a setting" in str(error.value)
+        assert "alpha, beta, proposals or a number above 0: add a setting" in str(error.value)
     loss(weight="alpha")(one_each)
     with pytest.raises(ValueError, match="the loss one_each is there already, expected another name: rename"):
         loss(weight="alpha")(one_each)
@@ -266,10 +205,10 @@ def test_every_weight_of_the_table_can_be_seen_and_every_weight_setting_has_a_lo
 
 def test_full_weight_raises_all_weights_but_those_that_are_zero(table: dict[str, Loss]) -> None:
     loss(weight=1e-6)(one_each)
-    small = Objective(alpha=1e-4, beta=0.0, inside=0.25, proposals=3.0, boundary="both")
+    small = Objective(alpha=1e-4, beta=0.0, proposals=3.0, reduction="mean")
     full = small.at_full_weight()
     assert full.weights == {name: float(name != "linking") for name in table}
-    assert isinstance(full, Objective) and (full.boundary, full.null_weight) == ("both", 1.0)
+    assert isinstance(full, Objective) and (full.reduction, full.null_weight) == ("mean", 1.0)
     result = full(some_outputs(), None, some_targets())
     assert result.total.item() == pytest.approx(sum(float(value) for value in result.parts.values()))
 
@@ -302,21 +241,6 @@ def test_the_null_weight_scales_unmatched_queries_only() -> None:
     assert types(1.0) > types(0.5)
 
 
-def test_a_balanced_null_weight_is_matched_over_unmatched_queries() -> None:
-    """3 of 8 entity queries and 2 of 6 relation queries find gold."""
-    found, gold = some_outputs(), some_targets()
-    balanced = Objective(null_weight="balanced")(found, None, gold).parts
-    entities, relations = (Objective(null_weight=w)(found, None, gold).parts for w in (3 / 5, 2 / 4))
-    assert balanced["entity_type"].item() == pytest.approx(entities["entity_type"].item())
-    assert balanced["relation_type"].item() == pytest.approx(relations["relation_type"].item())
-
-
-def test_a_balanced_null_weight_never_exceeds_one() -> None:
-    found, gold = some_outputs(entities=2, relations=2), some_targets()
-    balanced, one = (Objective(null_weight=w)(found, None, gold) for w in ("balanced", 1.0))
-    assert balanced.parts["entity_type"] == one.parts["entity_type"]
-
-
 @pytest.mark.parametrize(
     ("queries", "null_weight", "taught"),
     # as many as there are gold relations, or relation queries
@@ -333,19 +257,6 @@ def test_which_relation_queries_teach_a_type_to_their_ends(
     assert kind.grad.any(-1).sum(1).tolist() == taught
 
 
-def test_only_matched_queries_need_be_consistent_if_so_chosen() -> None:
-    out = answering([*TWO_ENTITIES, (4, 4, NULL)], [(0, 1, 2), (2, 0, NULL)])
-    stray = out._replace(head=Spans(*(x[:, [0, 0]] for x in out.head[:3])))
-    gold = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
-
-    def consistency(objective: Objective, found: Outputs) -> float:
-        return objective(found, None, gold).parts["consistency"].item()
-
-    matched = Objective(consistent_queries="matched")
-    assert consistency(matched, stray) == pytest.approx(consistency(matched, out))
-    assert abs(consistency(Objective(), stray) - consistency(Objective(), out)) > 1
-
-
 def test_certain_and_right_outputs_cost_next_to_nothing() -> None:
     out = answering(TWO_ENTITIES, [(0, 1, 2)])
     right = make_targets([TWO_ENTITIES], [[(0, 1, 2)]])
@@ -358,7 +269,7 @@ def test_certain_and_right_outputs_cost_next_to_nothing() -> None:
 @pytest.mark.parametrize("settings", [{}, IN_PAPER], ids=["default", "paper"])
 def test_a_batch_costs_as_much_as_its_texts(settings: dict[str, str]) -> None:
     out, gold = some_outputs(), some_targets()
-    objective = Objective(entity_targets=3, null_weight=0.2, alpha=1.0, beta=1.0, **settings)
+    objective = Objective(null_weight=0.2, alpha=1.0, beta=1.0, **settings)
 
     def text(number: int, record: tuple) -> tuple:
         cut = [text(number, x) if isinstance(x, tuple) else x[number : number + 1] for x in record]
@@ -372,8 +283,7 @@ def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
     out = some_outputs()
     kind = out.entity.type.clone().requires_grad_()
     nothing = make_targets([[], []], [[], []])
-    objective = Objective(entity_targets=3, relation_targets=2, inside=1.0, **IN_PAPER)
-    result = objective(out._replace(entity=out.entity._replace(type=kind)), None, nothing)
+    result = Objective(**IN_PAPER)(out._replace(entity=out.entity._replace(type=kind)), None, nothing)
     result.total.backward()
     assert result.total.isfinite() and kind.grad.isfinite().all() and kind.grad.any()
     assert result.surplus == 0
@@ -393,12 +303,11 @@ def scaled(record: tuple, scale: float, leaves: list[Tensor]) -> tuple:
     return type(record)(*map(one, record))
 
 
-@pytest.mark.parametrize("boundary", ["cross_entropy", "binary", "both"])
 @pytest.mark.parametrize("scale", [1e-30, 1e4, 1e30])
-def test_extreme_logits_have_a_finite_loss_and_gradient(scale: float, boundary: str) -> None:
+def test_extreme_logits_have_a_finite_loss_and_gradient(scale: float) -> None:
     leaves: list[Tensor] = []
     out = scaled(some_outputs(), scale, leaves)
-    objective = Objective(alpha=1.0, beta=1.0, inside=1.0, boundary=boundary, null_weight="balanced")
+    objective = Objective(alpha=1.0, beta=1.0)
     for gold in (some_targets(), make_targets([[], []], [[], []])):
         total = objective(out, None, gold).total
         total.backward()
@@ -417,26 +326,3 @@ def test_gold_without_a_query_is_counted() -> None:
     assert surplus(Objective(), 4, 3).surplus == 0
     assert surplus(Objective(), 1, 3).surplus == 1  # two entities, one query
     assert surplus(Objective(), 1, 1).surplus == 2
-
-
-def test_copies_of_gold_are_no_surplus() -> None:
-    assert surplus(Objective(entity_targets=9, relation_targets=9), 4, 3).surplus == 0
-
-
-def test_copies_never_take_the_query_of_another_gold_item() -> None:
-    """Three queries all say the first entity; the second one is taught all the same."""
-    out = answering([TWO_ENTITIES[0]] * 3, [(0, 1, 1)])
-    kind = torch.zeros(1, 3, ENTITY_TYPES + 1, requires_grad=True)
-    gold = make_targets([TWO_ENTITIES], [[(0, 1, 1)]])
-    objective = Objective(alpha=0.0, beta=0.0, entity_targets=6)
-    objective(out._replace(entity=out.entity._replace(type=kind)), None, gold).total.backward()
-    taught = kind.grad[0].argmin(-1).tolist()
-    assert sorted(taught) == [1, 1, 2]
-
-
-def test_a_weight_for_a_pointer_that_is_not_there_is_an_error() -> None:
-    out = some_outputs()
-    without = out._replace(entity=out.entity._replace(inside=None))
-    expected = r"inside is 2.0, expected 0 for a network without a third pointer: set .*inside_pointer = true"
-    with pytest.raises(SettingError, match=expected):
-        Objective(inside=2.0)(without, None, some_targets())

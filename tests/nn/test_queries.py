@@ -48,9 +48,8 @@ NOTHING_PROPOSED = 0.999  # a floor that no candidate of a fresh module reaches
 # Learned
 
 
-@pytest.mark.parametrize("positional", [False, True])
-def test_learned_queries_are_the_same_for_every_text(positional: bool) -> None:
-    module = LearnedQueries(4, 3, WIDTH, positional)
+def test_learned_queries_are_the_same_for_every_text() -> None:
+    module = LearnedQueries(4, 3, WIDTH)
     queries, proposals = module(tokens(), POINTABLE, None)
     assert queries.entity.shape == (2, 4, WIDTH) and queries.relation.shape == (2, 3, WIDTH)
     assert torch.equal(queries.entity[0], queries.entity[1])
@@ -58,7 +57,6 @@ def test_learned_queries_are_the_same_for_every_text(positional: bool) -> None:
     assert queries.entity_mask.all() and queries.relation_mask.all()
     assert queries.entity_mask.dtype == queries.relation_mask.dtype == torch.bool
     assert proposals is None and queries.entity_seed is queries.head_seed is queries.tail_seed is None
-    assert module.position.shape == (7, WIDTH) if positional else module.position is None
 
 
 # Proposed

@@ -18,7 +18,6 @@ from spacy_bispn.nn.query_attention import bipartite_attention
 NETWORKS: dict[str, dict[str, Any]] = {
     "learned": {"queries": "learned"},
     "proposed": {"queries": "proposed", "proposal_floor": 0.001},
-    "split before": {"queries": "learned", "split": "before", "positional_queries": True},
     "behind the encoder": {"queries": "proposed", "proposal_floor": 0.001, "query_layer": -1},
     "over vectors": {"queries": "learned", "encoder": False},
 }
@@ -32,14 +31,14 @@ def network(name: str) -> Network:
     return make_network(**NETWORKS[name])
 
 
-def look(network: Network) -> tuple[Any, Tensor, list[tuple[Tensor, ...]]]:
+def look(network: Network) -> tuple[Any, Tensor, list[tuple[Tensor, Tensor]]]:
     """The map of a text, and what the last block's attention among queries was given and gave."""
     among = network.shared[-1].among
     calls = []
 
-    def within(where: Tensor, value: Tensor, rows: PackedRows) -> Tensor:
-        result = Attention.within(among, where, value, rows)
-        calls.append((where, value, result))
+    def within(states: Tensor, rows: PackedRows) -> Tensor:
+        result = Attention.within(among, states, rows)
+        calls.append((states, result))
         return result
 
     among.within = within
@@ -65,19 +64,18 @@ def slow_probabilities(among: Attention, where: Tensor) -> list[list[list[float]
 @each_network
 @torch.inference_mode()
 def test_the_map_is_the_mean_over_heads_and_directions(network: Network) -> None:
-    _, weights, [(where, value, result)] = look(network)
-    among, parts = network.shared[-1].among, 3 if network.split_before else 1
-    heads = slow_probabilities(among, where)
-    assert weights.shape == (ENTITIES, RELATIONS) and len(where) == ENTITIES + parts * RELATIONS
+    _, weights, [(states, result)] = look(network)
+    among = network.shared[-1].among
+    heads = slow_probabilities(among, states)
+    assert weights.shape == (ENTITIES, RELATIONS) and len(states) == ENTITIES + RELATIONS
     for entity in range(ENTITIES):
         for relation in range(RELATIONS):
-            places = [ENTITIES + part * RELATIONS + relation for part in range(parts)]
-            there = sum(head[entity][place] for head in heads for place in places)
-            back = sum(head[place][entity] for head in heads for place in places) / parts
+            there = sum(head[entity][ENTITIES + relation] for head in heads)
+            back = sum(head[ENTITIES + relation][entity] for head in heads)
             expected = (there + back) / 2 / len(heads)
             assert float(weights[entity, relation]) == pytest.approx(expected, abs=1e-6)
     # these weights, and no others, give what the block went on with
-    values = among.value(value).unflatten(-1, (among.heads, -1)).transpose(0, 1)
+    values = among.value(states).unflatten(-1, (among.heads, -1)).transpose(0, 1)
     mixed = (torch.tensor(heads) @ values).transpose(0, 1).flatten(1)
     assert torch.allclose(among.output(mixed), result, atol=1e-5)
 
