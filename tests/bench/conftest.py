@@ -19,7 +19,7 @@ def nlp() -> Language:
 
 @pytest.fixture(scope="module")
 def proposing() -> Language:
-    """With a third pointer, so that no loss is without anything to learn from."""
-    nlp = make_nlp(tiny({"inside_pointer": True}))
+    """With proposals, so that no loss is without anything to learn from."""
+    nlp = make_nlp(tiny())
     initialize(nlp, demo_texts(16))
     return nlp
