@@ -84,20 +84,11 @@ def test_steps_teach_what_texts_one_by_one_teach_and_change_nothing(
     assert {module.p for module in dropout} == {0.2}
 
 
-def test_balanced_weights_of_a_batch_are_no_difference(
-    proposing: Language, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bispn_of(proposing), "objective", Objective(null_weight="balanced"))
-    check_steps(proposing, docs_of(proposing))
-
-
 def test_the_paper_s_form_teaches_what_its_texts_teach() -> None:
     paper = {"queries": "learned", "query_layer": 0, "pointer": "additive", "predictors": "separate"}
-    nlp = make_nlp(tiny({**paper, "inside_pointer": True, "shared_layers": 2}))
+    nlp = make_nlp(tiny({**paper, "shared_layers": 2}))
     initialize(nlp, demo_texts(16))
-    bispn_of(nlp).objective = Objective(
-        inside=1.0, related_entities="hard", argument_queries="all", reduction="mean"
-    )
+    bispn_of(nlp).objective = Objective(related_entities="hard", argument_queries="all", reduction="mean")
     check_steps(nlp, docs_of(nlp))
 
 
