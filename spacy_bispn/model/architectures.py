@@ -172,8 +172,12 @@ def build_network(
     *,
     network: NetworkSettings,
     query_layer: int,
+    given_types: bool,
 ) -> Network:
-    """The network, once its encoder and its labels are known. Raises SettingError if widths do not fit."""
+    """The network, once its encoder and its labels are known. Raises SettingError if widths do not fit.
+
+    given_types: whether the types of given entities join their queries.
+    """
     token_encoder: TokenEncoder | None = None
     project: nn.Module = nn.Identity()
     heads = network.heads
@@ -199,7 +203,9 @@ def build_network(
     return Network(
         encoder=token_encoder,
         project=project,
-        queries=ProposedQueries(*limits, width, width // 2, network.proposal_floor)
+        queries=ProposedQueries(
+            *limits, width, width // 2, network.proposal_floor, (entity_types + 1) * given_types
+        )
         if seeded
         else LearnedQueries(*limits, width),
         shared=[SharedBlock(*block) for _ in range(network.shared_layers)],

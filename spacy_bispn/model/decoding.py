@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,12 +76,20 @@ class Decoding(Settings):
     )
 
 
+Given = Mapping[tuple[int, int, int], Entity]  # by start, end and type
+
+
 def extract(
-    outputs: Outputs, windows: Sequence[Window], labels: Labels, decoding: Decoding
+    outputs: Outputs,
+    windows: Sequence[Window],
+    labels: Labels,
+    decoding: Decoding,
+    given: Sequence[Given] | None = None,
 ) -> list[Extraction]:
     """What each window predicts, in characters of its text; relations may still lack their entities.
 
     outputs: of `DocBatch.outputs`, whose masks leave out the queries below their thresholds.
+    given: the entities of each window that were given; they are not among those predicted.
     """
     if not labels.entity or not outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]:
         return [Extraction()] * len(windows)
@@ -91,58 +99,66 @@ def extract(
     by_window: list[list[Any]] = [[] for _ in outputs.entity_mask]
     for query in chain.from_iterable(to_rows(tables)):
         by_window[int(query.window)].append(query)
-    return [_decode(x, window, labels, decoding) for x, window in zip(by_window, windows, strict=True)]
+    known: Sequence[Given] = given or [{}] * len(windows)
+    each = zip(by_window, windows, known, strict=True)
+    return [_decode(queries, Reading(window, there, labels, decoding)) for queries, window, there in each]
 
 
-def _decode(
-    queries: Sequence[EntityQuery[float] | RelationQuery[float]],
-    window: Window,
-    labels: Labels,
-    decoding: Decoding,
-) -> Extraction:
+@dataclass(frozen=True)
+class Reading:
+    """How the queries of a window are read."""
+
+    window: Window
+    given: Given
+    labels: Labels
+    decoding: Decoding
+
+
+def _decode(queries: Sequence[EntityQuery[float] | RelationQuery[float]], reading: Reading) -> Extraction:
     """What the queries of one window predict."""
     entities: list[Entity] = []
     relations: list[Relation[Entity]] = []
     for query in queries:
         if isinstance(query, EntityQuery):
-            entities += _decode_entity(query, window, labels, decoding)
+            entities += _decode_entity(query, reading)
         else:
-            relations += _decode_relation(query, window, labels, decoding)
+            relations += _decode_relation(query, reading)
     return Extraction(tuple(entities), tuple(relations))
 
 
-def _decode_entity(
-    query: EntityQuery[float], window: Window, labels: Labels, decoding: Decoding
-) -> Iterator[Entity]:
+def _decode_entity(query: EntityQuery[float], reading: Reading) -> Iterator[Entity]:
     """The entity, if its probabilities reach their thresholds."""
-    entity = _to_entity(query.span, window, labels, decoding)
-    if entity is not None and query.span.label_probability >= (decoding.type_threshold or 0.0):
+    entity = _to_entity(query.span, reading)
+    if entity is not None and query.span.label_probability >= (reading.decoding.type_threshold or 0.0):
         yield entity
 
 
-def _decode_relation(
-    query: RelationQuery[float], window: Window, labels: Labels, decoding: Decoding
-) -> Iterator[Relation[Entity]]:
+def _decode_relation(query: RelationQuery[float], reading: Reading) -> Iterator[Relation[Entity]]:
     """The relation, if its probabilities reach their thresholds; those of its ends' labels need not.
 
     Without a threshold an end of which null is the likeliest label is no entity, as for entity queries.
     """
-    if query.label < 0 or query.label_probability < (decoding.relation_threshold or 0.0):
+    if query.label < 0 or query.label_probability < (reading.decoding.relation_threshold or 0.0):
         return
-    head, tail = (_to_entity(end, window, labels, decoding) for end in (query.head, query.tail))
+    head, tail = (_to_entity(end, reading) for end in (query.head, query.tail))
     if head is not None and tail is not None:
-        yield Relation(head, tail, labels.relation[int(query.label)], min(query.label_probability, 1.0))
+        label = reading.labels.relation[int(query.label)]
+        yield Relation(head, tail, label, min(query.label_probability, 1.0))
 
 
-def _to_entity(span: BestSpan[float], window: Window, labels: Labels, decoding: Decoding) -> Entity | None:
+def _to_entity(span: BestSpan[float], reading: Reading) -> Entity | None:
     """A span in characters, None where it has no label, or its ends are improbable or have no characters."""
-    if span.label < 0 or min(span.start_probability, span.end_probability) < decoding.boundary_threshold:
+    if span.given:
+        return reading.given[int(span.start), int(span.end), int(span.label) + 1]
+    least = reading.decoding.boundary_threshold
+    if span.label < 0 or min(span.start_probability, span.end_probability) < least:
         return None
+    window = reading.window
     first, last = int(window.start[int(span.start)]), int(window.end[int(span.end)])
     if first < 0 or last <= first:
         return None
     score = span.label_probability * (span.start_probability * span.end_probability) ** 0.5
-    return Entity(first, last, labels.entity[int(span.label)], min(score, 1.0))
+    return Entity(first, last, reading.labels.entity[int(span.label)], min(score, 1.0))
 
 
 def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: int) -> list[Extraction]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from spacy_bispn.nn.shapes import NULL, Outputs, Spans
+from spacy_bispn.nn.shapes import NULL, PROPOSED, Outputs, Spans, map_tensors
 
 if TYPE_CHECKING:
     from spacy_bispn.model.decoding import Decoding
@@ -20,7 +20,8 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 class BestSpan(NamedTuple, Generic[Number]):
     """The best span of a query and its best label. Positions are inclusive. Labels count from 0.
 
-    The label is -1 where there is no threshold and null is the likeliest. Shape: each (...,), or a number.
+    The label is -1 where there is no threshold and null is the likeliest. `given` is 1 where the span and its
+    label, or -1, were given. Shape: each (...,), or a number.
     """
 
     start: Number
@@ -29,6 +30,7 @@ class BestSpan(NamedTuple, Generic[Number]):
     end_probability: Number
     label: Number
     label_probability: Number
+    given: Number
 
 
 class EntityQuery(NamedTuple, Generic[Number]):
@@ -60,14 +62,29 @@ def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
     score = best_start + end if decoding.span_score == "sum" else best_start * end
     last = score.argmax(-1, keepdim=True)
     label, probability = _best_label(spans.type, decoding.type_threshold)
-    return BestSpan(
+    found = BestSpan(
         start=first.gather(-1, last)[..., 0],
         end=last[..., 0],
         start_probability=best_start.gather(-1, last)[..., 0],
         end_probability=end.gather(-1, last)[..., 0],
         label=label,
         label_probability=probability,
+        given=torch.zeros_like(label),
     )
+    if spans.seed is None:
+        return found
+    start, end, kind = spans.seed.unbind(-1)
+    there = kind != PROPOSED
+    known = (
+        start,
+        end,
+        torch.ones_like(probability),
+        torch.ones_like(probability),
+        kind - 1,
+        probability,
+        there,
+    )
+    return BestSpan(*(torch.where(there, new, old) for new, old in zip(known, found, strict=True)))
 
 
 def _best_starts(start: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
@@ -107,8 +124,9 @@ def relation_queries(outputs: Outputs, decoding: Decoding) -> RelationQuery[Tens
 
 
 def _masked(spans: Spans, mask: Tensor) -> Spans:
-    """The logits of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
-    return Spans(spans.start[mask], spans.end[mask], spans.type[mask])
+    """What is of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
+    masked: Spans = map_tensors(lambda tensor: tensor[mask], spans)
+    return masked
 
 
 def to_rows(tables: Sequence[Record]) -> list[list[Record]]:

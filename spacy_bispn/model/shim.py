@@ -39,7 +39,7 @@ PRECISIONS = ("full", "bf16", "int8")
 RANDOM_INIT = {"normal_", "uniform_", "kaiming_uniform_"}
 # not cuDNN, which newer GPUs prefer: it plans a kernel for every new shape, and here every batch has its own
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-Build = Callable[["Encoder | None", int, int, int], Network]
+Build = Callable[..., Network]
 
 # a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
 if hasattr(os, "register_at_fork"):  # Windows does not fork
@@ -113,6 +113,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.network: Network | None = None
         self.quantized: Network | None = None  # made from the network when it is first needed
         self.encoder: Encoder | None = None
+        self.given_types = False  # whether the types of given entities join their queries
         self.sizes: tuple[int, ...] = (0, 0, 0)
         self.training_lengths: WindowLengths | None = None
         self.epoch = 0.0
@@ -125,7 +126,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.sizes = (width, entity_types, relation_types)
         self.training_lengths = None
         self.epoch, self.last_step, self.grown = 0.0, 0.0, False
-        self.network, self.quantized = self.build(encoder, *self.sizes).to(get_torch_default_device()), None
+        network = self.build(encoder, *self.sizes, given_types=self.given_types)
+        self.network, self.quantized = network.to(get_torch_default_device()), None
 
     def grow(self, entity_types: int, relation_types: int) -> None:
         """Make room for more labels; weights are kept. Raises ValueError where there is no network yet."""
@@ -277,7 +279,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
                 return State(None, None, sizes, float(values["epoch"]), lengths)
             with SkipInit():
                 encoder = rebuild(values["encoder"]) if values["encoder"] else None
-                network = self.build(encoder, *sizes)
+                network = self.build(encoder, *sizes, given_types=self.given_types)
             network.load_state_dict(tensors)
         except Exception as error:  # whatever damage may cause
             raise ValueError(

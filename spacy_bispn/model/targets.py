@@ -64,8 +64,7 @@ def assign_to_windows(
         report.relations += len(relations)
         distinct = set(entities)
         known.append(Extraction(entities, tuple(x for x in relations if {x.head, x.tail} <= distinct)))
-    gold = [_Gold(extraction) for extraction in known]
-    shares = [gold[window.text].share(window) for window in windows]
+    shares = share_out(windows, known)
     seen_entities: set[tuple[int, Entity]] = set()
     widened: set[tuple[int, Entity]] = set()
     seen_relations: set[tuple[int, Relation[Entity]]] = set()
@@ -80,6 +79,12 @@ def assign_to_windows(
     report.unplaced_relations = report.relations - len(seen_relations)
     report.widened_entities = len(widened)
     return shares, report
+
+
+def share_out(windows: Sequence[Window], extractions: Sequence[Extraction]) -> list[WindowGold]:
+    """What lies in each window."""
+    gold = [_Gold(extraction) for extraction in extractions]
+    return [gold[window.text].share(window) for window in windows]
 
 
 def _known(items: Iterable[Item], labels: set[str], report: CoverageReport) -> Iterator[Item]:
@@ -126,8 +131,7 @@ def make_targets(
     A symmetric relation is trained in both directions as far as `relation_queries` suffices: the
     direction that is stored always comes first.
     """
-    entity_type = {label: index for index, label in enumerate(labels.entity, start=NULL + 1)}
-    relation_type = {label: index for index, label in enumerate(labels.relation, start=NULL + 1)}
+    entity_type, relation_type = type_numbers(labels.entity), type_numbers(labels.relation)
     entities, heads, tails, links = [], [], [], []
     for share in shares:
         index = {entity: number for number, (entity, _) in enumerate(share.entities)}
@@ -137,9 +141,14 @@ def make_targets(
         heads.append([spans[index[x.head]] for x in both])
         tails.append([spans[index[x.tail]] for x in both])
         links.append([(relation_type[x.label], index[x.head], index[x.tail]) for x in both])
-    entity, head, tail = (SpanTargets(*_pad(x, (-1, -1, NULL), device)) for x in (entities, heads, tails))
-    relation, head_entity, tail_entity = _pad(links, (NULL, -1, -1), device)
+    entity, head, tail = (SpanTargets(*pad(x, (-1, -1, NULL), device)) for x in (entities, heads, tails))
+    relation, head_entity, tail_entity = pad(links, (NULL, -1, -1), device)
     return Targets(entity, head, tail, relation, head_entity, tail_entity)
+
+
+def type_numbers(labels: Sequence[str]) -> dict[str, int]:
+    """The class of each label."""
+    return {label: index for index, label in enumerate(labels, start=NULL + 1)}
 
 
 def with_inverses(
@@ -155,9 +164,10 @@ def with_inverses(
     return [*relations, *inverses[: max(limit - len(relations), 0)]]
 
 
-def _pad(
+def pad(
     rows: Sequence[Sequence[tuple[int, ...]]], empty: tuple[int, ...], device: torch.device
 ) -> list[torch.Tensor]:
+    """Rows of tuples as columns, filled up with `empty`. Shape: each (B, N) long."""
     most = max((len(row) for row in rows), default=0)
     full = [[*row, *[empty] * (most - len(row))] for row in rows]
     table = torch.tensor(full, dtype=torch.long).view(len(rows), most, len(empty))

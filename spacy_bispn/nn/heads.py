@@ -24,7 +24,7 @@ class SpanHead(nn.Module):
         self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
 
     def forward(self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None) -> Spans:
-        """Shape: queries (B, Q, d), tokens (B, P, d), pointable (B, P), seed (B, Q, 2) or None.
+        """Shape: queries (B, Q, d), tokens (B, P, d), pointable (B, P), seed (B, Q, 3) or None.
 
         A seeded query starts from its proposal: the pointers learn what to correct.
         """
@@ -50,21 +50,26 @@ def classifier(width: int, classes: int, mlp: bool) -> nn.Module:
 
 
 def widened(layer: nn.Module, classes: int) -> nn.Module:
-    """A classifier with more classes. New rows are 0, so that a new type is never the likeliest untaught.
+    """A classifier with more classes, or an embedding of more. New rows are 0, so that a new type is never
+    the likeliest untaught.
 
-    Shape: (..., width) -> (..., classes).
+    Shape: (..., width) -> (..., classes), or (...,) -> (..., width).
     """
     if isinstance(layer, nn.Sequential):
         *others, last = layer.children()
         return nn.Sequential(*others, widened(last, classes))
-    if not isinstance(layer, nn.Linear) or classes == layer.out_features:
+    grown: nn.Module
+    if isinstance(layer, nn.Linear):
+        grown = nn.Linear(layer.in_features, classes)
+    elif isinstance(layer, nn.Embedding):
+        grown = nn.Embedding(classes, layer.embedding_dim)
+    else:
         return layer
-    grown = nn.Linear(layer.in_features, classes).to(layer.weight)
     with torch.no_grad():
-        for new, old in ((grown.weight, layer.weight), (grown.bias, layer.bias)):
+        for new, old in zip(grown.parameters(), layer.parameters(), strict=True):
             new.zero_()
             new[: len(old)] = old
-    return grown
+    return grown.to(layer.weight)
 
 
 def one_hot(index: Tensor, like: Tensor) -> Tensor:

@@ -16,14 +16,24 @@ from torch import Tensor
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.shapes import NULL, Candidates, Spans, SpanTargets
 
+OWN = 100.0  # more than all probabilities of a relation and its ends together
+
 
 def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
-    """Minus the probabilities of the gold type, start and end.
+    """Minus the probabilities of the gold type, start and end. A given entity is always its own query's.
 
     Shape: spans (B, Q, ...), gold (B, N) -> (B, Q, N).
     """
     start, end = _probability(spans.start, gold.start), _probability(spans.end, gold.end)
-    return -_probability(spans.type, gold.type) - start - end
+    cost = -_probability(spans.type, gold.type) - start - end
+    if spans.seed is not None:
+        cost = cost - OWN * seeded_by(spans.seed, gold)
+    return cost
+
+
+def seeded_by(seed: Tensor, gold: SpanTargets) -> Tensor:
+    """Which queries were made from which given entities. Shape: seed (B, Q, 3), gold (B, N) -> (B, Q, N)."""
+    return (seed[:, :, None] == torch.stack(gold, dim=-1)[:, None]).all(-1)
 
 
 def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,

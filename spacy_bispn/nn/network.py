@@ -12,7 +12,7 @@ from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, TokenPass
 from spacy_bispn.nn.heads import SpanHead, widened
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
-from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
+from spacy_bispn.nn.shapes import NULL, PROPOSED, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
 
 
 class Decoded(NamedTuple):
@@ -89,7 +89,11 @@ class Network(nn.Module):
         tokens, queries, _ = self.encode(inputs)
         tokens, states = self.share(tokens, queries)
         decoded = self.decode(tokens, states, queries)
-        entity = likely(self.spans.entity_type(decoded.entity), queries.entity_mask, entity_threshold)
+        # what was given need not be found
+        found = queries.entity_mask
+        if queries.has_given and queries.entity_seed is not None:
+            found = found & (queries.entity_seed[..., 2] == PROPOSED)
+        entity = likely(self.spans.entity_type(decoded.entity), found, entity_threshold)
         relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
         decoded, queries = prune(decoded, queries, *entity, *relation)
         return self.point(decoded, queries, inputs.pointable, links=False)
@@ -102,6 +106,7 @@ class Network(nn.Module):
         for head in {self.spans, self.argument_head}:
             head.entity_type = widened(head.entity_type, entity_types + 1)
         self.relation_type = widened(self.relation_type, relation_types + 1)
+        self.queries.grow(entity_types + 1)
 
     @property
     def argument_head(self) -> SpanHead:
@@ -113,7 +118,7 @@ class Network(nn.Module):
         queries may be made from the text.
         """
         tokens = self._tokens(inputs)
-        queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs.pointable, inputs.gold)
+        queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs)
         if isinstance(self.encoder, OneWayEncoder) and self.encoder.query_layer < self.encoder.depth:
             rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
             states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
@@ -178,6 +183,8 @@ class Network(nn.Module):
             for both in ((decoded.head, decoded.tail), (queries.head_seed, queries.tail_seed))
         )
         arguments = self.argument_head(states, decoded.relation_view, pointable, seeds)
+        if queries.has_given:
+            entity, arguments = entity._replace(seed=queries.entity_seed), arguments._replace(seed=seeds)
         count = decoded.head.shape[1]
         head = map_tensors(lambda part: part[:, :count], arguments)
         tail = map_tensors(lambda part: part[:, count:], arguments)

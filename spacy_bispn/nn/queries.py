@@ -10,8 +10,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from spacy_bispn.nn.heads import widened
 from spacy_bispn.nn.pairs import Biaffine
-from spacy_bispn.nn.shapes import Candidates, Proposals, Queries, SpanTargets, Targets
+from spacy_bispn.nn.shapes import NULL, PROPOSED, Candidates, Inputs, Proposals, Queries, SpanTargets, Targets
 
 COPIES = 2  # a span may carry two types and a pair two relations: each candidate exists twice
 WIDTHS = 32  # wider spans share the last width embedding
@@ -28,25 +29,30 @@ class LearnedQueries(nn.Module):
         self.entity = nn.Parameter(torch.randn(entity_queries, width) * 0.5)
         self.relation = nn.Parameter(torch.randn(relation_queries, width) * 0.5)
 
-    def forward(
-        self, tokens: Tensor, pointable: Tensor, gold: Targets | None
-    ) -> tuple[Queries, Proposals | None]:
-        """Shape: tokens (B, P, d), pointable (B, P) -> queries for B texts, no proposals."""
+    def forward(self, tokens: Tensor, inputs: Inputs) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d) -> queries for B texts, no proposals."""
         batch = len(tokens)
         entity, relation = (x.expand(batch, -1, -1) for x in (self.entity, self.relation))
         masks = (x.new_ones(x.shape[:2], dtype=torch.bool) for x in (entity, relation))
         return Queries(entity, relation, *masks), None
 
+    def grow(self, entity_classes: int) -> None:
+        """Nothing here depends on the types."""
+
 
 class ProposedQueries(nn.Module):
     """Two-stage selection: the likeliest spans seed entity queries, the likeliest pairs of them
     relation queries. A text gets as many queries as it has candidates above `floor`, at most the
-    limits; in training its gold spans and pairs are always among them.
+    limits; in training its gold spans and pairs are always among them. Given entities become queries
+    before all others, however many there are.
+
+    given_classes: of given entities, null included, if their types are to join their queries; else 0.
     """
 
     def __init__(
-        self, entity_queries: int, relation_queries: int, width: int, hidden: int, floor: float
-    ) -> None:
+        self, entity_queries: int, relation_queries: int, width: int, hidden: int, floor: float,
+        given_classes: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.entity_limit = entity_queries
         self.relation_limit = relation_queries
@@ -60,6 +66,7 @@ class ProposedQueries(nn.Module):
         self.end_score = nn.Linear(hidden, COPIES, bias=False)
         self.width = nn.Embedding(WIDTHS, width)
         self.span_copy = nn.Embedding(COPIES, width)
+        self.given_type = nn.Embedding(given_classes, width) if given_classes else None
         self.span_seed = nn.Linear(3 * width, width)
         self.span_norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
@@ -71,17 +78,13 @@ class ProposedQueries(nn.Module):
         self.pair_seed = nn.Linear(3 * width, width)
         self.pair_norm = nn.LayerNorm(width)
 
-    def forward(
-        self, tokens: Tensor, pointable: Tensor, gold: Targets | None
-    ) -> tuple[Queries, Proposals | None]:
-        """Shape: tokens (B, P, d), pointable (B, P) -> queries, and in training the proposals."""
-        span_logits, span_valid = self._score_spans(tokens, pointable)
-        span_gold = None if gold is None else count_spans(gold.entity, span_logits)
-        chosen, entity_mask = choose(span_logits, span_valid, span_gold, self.floor, self.entity_limit)
-        copy, start, end = unravel(chosen, tokens.shape[1])
+    def forward(self, tokens: Tensor, inputs: Inputs) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d) -> queries, and in training the proposals."""
+        gold = inputs.gold
+        copy, entity_seed, entity_mask, spans = self._choose_spans(tokens, inputs)
+        start, end, given = entity_seed.unbind(-1)
         sums = running_sum(tokens)
-        entity = self._span_states(tokens, sums, copy, start, end)
-        entity_seed = torch.stack([start, end], dim=-1)
+        entity = self._span_states(tokens, sums, copy, start, end, given)
 
         side = entity.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]
@@ -90,7 +93,8 @@ class ProposedQueries(nn.Module):
         pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
         pair_logits = pair_logits + self.pair_bias[:, None, None] + between.movedim(-1, 1)
         # A span that was chosen twice, for two types, would seed each of its pairs twice or four times. Its
-        # first copy stands for it; where only the second one was chosen, that one does.
+        # first copy stands for it; where only the second one was chosen, that one does. A given entity
+        # stands for itself.
         same = (entity_seed[:, :, None] == entity_seed[:, None]).all(-1)
         has_first = (same & (entity_mask & (copy == 0))[:, None]).any(-1)
         first = entity_mask & ((copy == 0) | ~has_first)
@@ -105,13 +109,40 @@ class ProposedQueries(nn.Module):
 
         queries = Queries(
             entity, relation, entity_mask, relation_mask,
-            entity_seed, rows(entity_seed, head), rows(entity_seed, tail),
+            entity_seed, rows(entity_seed, head), rows(entity_seed, tail), inputs.given is not None,
         )  # fmt: skip
-        if span_gold is None or pair_gold is None:
+        if spans is None or pair_gold is None:
             return queries, None
-        return queries, Proposals(
-            Candidates(span_logits, span_gold, span_valid), Candidates(pair_logits, pair_gold, pair_valid)
-        )
+        return queries, Proposals(spans, Candidates(pair_logits, pair_gold, pair_valid))
+
+    def grow(self, entity_classes: int) -> None:
+        """Make room for more types of given entities; those of the others are kept."""
+        if self.given_type is not None:
+            self.given_type = widened(self.given_type, entity_classes)
+
+    def _choose_spans(
+        self, tokens: Tensor, inputs: Inputs
+    ) -> tuple[Tensor, Tensor, Tensor, Candidates | None]:
+        """Given entities, then the likeliest other spans: their copies, seeds and mask, and in training the
+        candidates. Shape: (B, Qe), (B, Qe, 3), (B, Qe).
+        """
+        given = inputs.given
+        pointable = inputs.pointable if inputs.propose else inputs.pointable[:, :0]
+        logits, valid = self._score_spans(tokens[:, : pointable.shape[1]], pointable)
+        if given is not None and inputs.propose:
+            valid = valid & ~count_spans(given, logits)[:, :1]
+        taught = None
+        if inputs.gold is not None:
+            taught = count_spans(inputs.gold.entity, logits) & valid if inputs.propose else valid
+        chosen, mask = choose(logits, valid, taught, self.floor, self.entity_limit)
+        copy, start, end = unravel(chosen, max(pointable.shape[1], 1))
+        seed = torch.stack([start, end, torch.full_like(start, PROPOSED)], dim=-1)
+        if given is not None:
+            there = torch.stack(given, dim=-1)
+            copy = torch.cat([torch.zeros_like(there[..., 0]), copy], dim=1)
+            seed = torch.cat([there.clamp(min=0), seed], dim=1)
+            mask = torch.cat([given.start >= 0, mask], dim=1)
+        return copy, seed, mask, None if taught is None else Candidates(logits, taught, valid)
 
     def _score_spans(self, tokens: Tensor, pointable: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of all spans, and which are possible. Shape: (B, P, d), (B, P) -> (B, C, P, P) each."""
@@ -125,11 +156,19 @@ class ProposedQueries(nn.Module):
         valid = pointable[:, :, None] & pointable[:, None, :] & (distance >= 0)
         return logits, valid[:, None].expand_as(logits)
 
-    def _span_states(self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        """Queries of spans: ends, mean, width and copy. Shape: copy, start, end (B, Q) -> (B, Q, d)."""
+    def _span_states(
+        self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor, given: Tensor
+    ) -> Tensor:
+        """Queries of spans: ends, mean, width, copy and the type that was given.
+
+        Shape: copy, start, end, given (B, Q) -> (B, Q, d).
+        """
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
+        if self.given_type is not None:
+            known = self.given_type(given.clamp(min=NULL))
+            extra = extra + known.masked_fill((given == PROPOSED)[..., None], 0.0)
         states: Tensor = self.span_norm(self.span_seed(parts) + extra)
         return states
 
@@ -205,9 +244,13 @@ def count_spans(gold: SpanTargets, like: Tensor) -> Tensor:
 
 
 def count_pairs(gold: Targets, seed: Tensor, valid: Tensor) -> Tensor:
-    """Gold of the pair scores, likewise. Shape: seed (B, K, 2), valid (B, C, K, K) -> (B, C, K, K) bool."""
+    """Gold of the pair scores, likewise; the type of what was given counts.
+
+    Shape: seed (B, K, 3), valid (B, C, K, K) -> (B, C, K, K) bool.
+    """
+    any_type = torch.tensor([False, False, True], device=seed.device) & (seed[..., 2:] == PROPOSED)
     at_head, at_tail = (
-        (seed[:, :, None, 0] == span.start[:, None]) & (seed[:, :, None, 1] == span.end[:, None])
+        ((seed[:, :, None] == torch.stack(span, dim=-1)[:, None]) | any_type[:, :, None]).all(-1)
         for span in (gold.head, gold.tail)
     )
     counts = at_head.float() @ at_tail.float().transpose(1, 2)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+PROPOSED = -1  # in place of the type of a seed that was not given
 NULL = 0  # class "nothing here" of every type distribution; labels are counted from 1
 
 
@@ -42,7 +43,9 @@ class Inputs(NamedTuple):
     """What the network reads: either piece ids or the token vectors of another component.
 
     Shape: ids (B, P) long, vectors (B, P, width) float; mask and pointable (B, P) bool. `pointable`
-    leaves out the special pieces. `gold` is set in training, where it may steer the proposals.
+    leaves out the special pieces. `gold` is set in training, where it may steer the proposals. `given` are
+    entities that are known beforehand, with type NULL where the network does not know their label; others
+    are found beside them if `propose` says so.
     """
 
     ids: Tensor | None
@@ -50,12 +53,15 @@ class Inputs(NamedTuple):
     mask: Tensor
     pointable: Tensor
     gold: Targets | None = None
+    given: SpanTargets | None = None
+    propose: bool = True
 
 
 class Queries(NamedTuple):
-    """Queries before the decoders. Seeds are inclusive (start, end) positions the text proposed.
+    """Queries before the decoders. Seeds are the inclusive positions (start, end) of spans that the text
+    proposed, or that were given, and the type that was given, `PROPOSED` where none was.
 
-    Shape: entity (B, Qe, d), relation (B, Qr, d), masks (B, Q) bool, seeds (B, Q, 2) long or None.
+    Shape: entity (B, Qe, d), relation (B, Qr, d), masks (B, Q) bool, seeds (B, Q, 3) long or None.
     """
 
     entity: Tensor
@@ -65,6 +71,7 @@ class Queries(NamedTuple):
     entity_seed: Tensor | None = None
     head_seed: Tensor | None = None
     tail_seed: Tensor | None = None
+    has_given: bool = False
 
 
 class Candidates(NamedTuple):
@@ -88,11 +95,15 @@ class Proposals(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Logits of one kind of query. Shape: start, end (B, Q, P); type (B, Q, E + 1)."""
+    """Logits of one kind of query, and its seed if entities were given.
+
+    Shape: start, end (B, Q, P), type (B, Q, E + 1), seed (B, Q, 3) long.
+    """
 
     start: Tensor
     end: Tensor
     type: Tensor
+    seed: Tensor | None = None
 
 
 class Outputs(NamedTuple):
@@ -115,13 +126,13 @@ class Outputs(NamedTuple):
 def map_tensors(function: Callable[..., Tensor], *records: Any) -> Any:
     """Apply a function to the corresponding tensors of some records of one kind.
 
-    Returns such a record. A tensor is a record of itself, and None stays None.
+    Returns such a record. A tensor is a record of itself; what is neither, such as None, stays as it is.
     """
     first = records[0]
-    if first is None:
-        return None
     if isinstance(first, Tensor):
         return function(*records)
+    if not isinstance(first, tuple):
+        return first
     return type(first)(*(map_tensors(function, *parts) for parts in zip(*records, strict=True)))
 
 

@@ -102,10 +102,10 @@ def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Netw
     bert = random_bert()
     special = SpecialPieces((1,), (2,), 0)
     source = Encoder(bert, Tokenizer(WordPiece()), special, bert.config) if encoder else None
-    layer = settings.pop("query_layer", 0 if encoder else -1)
+    layer, given = settings.pop("query_layer", 0 if encoder else -1), settings.pop("given_types", False)
     network = NetworkSettings(**{**TINY, **settings})
     types = (ENTITY_TYPES, RELATION_TYPES)
-    return build_network(source, width, *types, network=network, query_layer=layer).eval()
+    return build_network(source, width, *types, network=network, query_layer=layer, given_types=given).eval()
 
 
 def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:

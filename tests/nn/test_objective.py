@@ -272,8 +272,10 @@ def test_a_batch_costs_as_much_as_its_texts(settings: dict[str, str]) -> None:
     objective = Objective(null_weight=0.2, alpha=1.0, beta=1.0, **settings)
 
     def text(number: int, record: tuple) -> tuple:
-        cut = [text(number, x) if isinstance(x, tuple) else x[number : number + 1] for x in record]
-        return type(record)(*cut)
+        def cut(x: Any) -> Any:
+            return text(number, x) if isinstance(x, tuple) else x if x is None else x[number : number + 1]
+
+        return type(record)(*map(cut, record))
 
     alone = [objective(text(number, out), None, text(number, gold)).total.item() for number in (0, 1)]
     assert objective(out, None, gold).total.item() == pytest.approx(sum(alone))
@@ -292,10 +294,10 @@ def test_a_batch_without_gold_has_a_finite_loss_and_gradient() -> None:
 def scaled(record: tuple, scale: float, leaves: list[Tensor]) -> tuple:
     """The same outputs in single precision, their logits multiplied; those with a gradient are collected."""
 
-    def one(value: tuple | Tensor) -> tuple | Tensor:
+    def one(value: tuple | Tensor | None) -> tuple | Tensor | None:
         if isinstance(value, tuple):
             return scaled(value, scale, leaves)
-        if not value.is_floating_point():
+        if value is None or not value.is_floating_point():
             return value
         leaves.append((value * scale).float().requires_grad_())
         return leaves[-1]

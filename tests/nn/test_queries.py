@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from builders import make_targets
@@ -10,7 +12,7 @@ from torch.nn.functional import pad
 
 from spacy_bispn.nn.losses import proposal_loss
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
-from spacy_bispn.nn.shapes import Queries, Targets
+from spacy_bispn.nn.shapes import PROPOSED, Inputs, Queries, SpanTargets, Targets
 
 WIDTH = 8
 POINTABLE = torch.tensor([[0, 1, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0]]).bool()
@@ -20,26 +22,32 @@ def tokens() -> Tensor:
     return torch.randn(*POINTABLE.shape, WIDTH, generator=torch.Generator().manual_seed(5))
 
 
-def proposer(entities: int = 9, relations: int = 9, floor: float = 0.01) -> ProposedQueries:
+def inputs(gold: Targets | None = None, **given: Any) -> Inputs:
+    return Inputs(None, None, POINTABLE, POINTABLE, gold, **given)
+
+
+def proposer(
+    entities: int = 9, relations: int = 9, floor: float = 0.01, given_classes: int = 0
+) -> ProposedQueries:
     torch.manual_seed(6)
-    return ProposedQueries(entities, relations, WIDTH, 6, floor)
+    return ProposedQueries(entities, relations, WIDTH, 6, floor, given_classes)
 
 
-def propose(module: ProposedQueries, gold: Targets | None = None) -> Queries:
-    queries, _ = module(tokens(), POINTABLE, gold)
+def propose(module: ProposedQueries, gold: Targets | None = None, **given: Any) -> Queries:
+    queries, _ = module(tokens(), inputs(gold, **given))
     return queries
 
 
 def spans(queries: Queries, text: int) -> list[tuple[int, int]]:
     """The spans behind a text's entity queries."""
-    return [tuple(seed) for seed in queries.entity_seed[text][queries.entity_mask[text]].tolist()]
+    return [tuple(seed[:2]) for seed in queries.entity_seed[text][queries.entity_mask[text]].tolist()]
 
 
 def pairs(queries: Queries, text: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """The pairs of spans behind a text's relation queries."""
     there = queries.relation_mask[text]
     ends = (queries.head_seed[text][there].tolist(), queries.tail_seed[text][there].tolist())
-    return [(tuple(head), tuple(tail)) for head, tail in zip(*ends, strict=True)]
+    return [(tuple(head[:2]), tuple(tail[:2])) for head, tail in zip(*ends, strict=True)]
 
 
 NOTHING_PROPOSED = 0.999  # a floor that no candidate of a fresh module reaches
@@ -50,7 +58,7 @@ NOTHING_PROPOSED = 0.999  # a floor that no candidate of a fresh module reaches
 
 def test_learned_queries_are_the_same_for_every_text() -> None:
     module = LearnedQueries(4, 3, WIDTH)
-    queries, proposals = module(tokens(), POINTABLE, None)
+    queries, proposals = module(tokens(), inputs(None))
     assert queries.entity.shape == (2, 4, WIDTH) and queries.relation.shape == (2, 3, WIDTH)
     assert torch.equal(queries.entity[0], queries.entity[1])
     assert queries.entity_mask.shape == (2, 4) and queries.relation_mask.shape == (2, 3)
@@ -92,7 +100,7 @@ def test_proposals_are_pointable_spans_that_end_where_they_start_or_later() -> N
 
 def test_a_text_gets_its_likeliest_spans() -> None:
     module = proposer(entities=3, floor=1e-9)
-    _, found = module(tokens(), POINTABLE, make_targets([[], []], [[], []]))
+    _, found = module(tokens(), inputs(make_targets([[], []], [[], []])))
     scores = found.spans.logits.masked_fill(~found.spans.valid, -torch.inf)
     best = scores.flatten(1).topk(3).values
     queries = propose(module)
@@ -142,7 +150,7 @@ def test_a_span_chosen_for_its_second_place_only_takes_part_in_pairs() -> None:
 
 def test_queries_and_scores_are_what_a_loop_over_spans_and_pairs_gives() -> None:
     module, states = proposer(entities=40, relations=300, floor=1e-9), tokens()
-    queries, found = module(states, POINTABLE, make_targets([[], []], [[], []]))
+    queries, found = module(states, inputs(make_targets([[], []], [[], []])))
 
     def mean(text: int, first: int, last: int) -> Tensor:
         inside = states[text, first:last]
@@ -199,8 +207,8 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(floor: float, training
     together = propose(module, make_targets(entities, relations) if training else None)
     for text in (0, 1):
         gold = make_targets(entities[text : text + 1], relations[text : text + 1]) if training else None
-        longer = pad(tokens()[text : text + 1], (0, 0, 0, 3)), pad(POINTABLE[text : text + 1], (0, 3))
-        alone, _ = module(*longer, gold)
+        mask = pad(POINTABLE[text : text + 1], (0, 3))
+        alone, _ = module(pad(tokens()[text : text + 1], (0, 0, 0, 3)), Inputs(None, None, mask, mask, gold))
         assert spans(alone, 0) == spans(together, text) and pairs(alone, 0) == pairs(together, text)
         for kind in ("entity", "relation"):
             one, many = (
@@ -212,27 +220,86 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(floor: float, training
 
 def test_proposals_carry_their_gold_in_training_and_are_absent_at_prediction() -> None:
     gold = make_targets([[(1, 1, 1), (2, 4, 2), (2, 4, 3)], []], [[(0, 0, 1)], []])
-    queries, proposals = proposer()(tokens(), POINTABLE, gold)
+    queries, proposals = proposer()(tokens(), inputs(gold))
     assert proposals.spans.gold.nonzero().tolist() == [[0, 0, 1, 1], [0, 0, 2, 4], [0, 1, 2, 4]]
     assert (proposals.spans.valid | ~proposals.spans.gold).all()
     [(text, copy, head, tail)] = proposals.pairs.gold.nonzero().tolist()
     assert (text, copy) == (0, 0) and head == tail
-    assert queries.entity_seed[0, head].tolist() == [1, 1]
-    _, nothing = proposer()(tokens(), POINTABLE, None)
+    assert queries.entity_seed[0, head].tolist() == [1, 1, PROPOSED]
+    _, nothing = proposer()(tokens(), inputs())
     assert nothing is None
 
 
 def test_a_fresh_module_deems_every_candidate_unlikely() -> None:
     gold = make_targets([[], []], [[], []])
-    _, found = proposer()(tokens(), POINTABLE, gold)
+    _, found = proposer()(tokens(), inputs(gold))
     assert found.spans.logits.sigmoid()[found.spans.valid].mean() < 0.05
 
 
 def test_gold_teaches_the_scores_to_rise() -> None:
     module = proposer()
     gold = make_targets([[(1, 1, 1)], []], [[(0, 0, 1)], []])
-    _, found = module(tokens(), POINTABLE, gold)
+    _, found = module(tokens(), inputs(gold))
     logits = found.spans.logits.detach().requires_grad_()
     proposal_loss(found.spans._replace(logits=logits)).backward()
     assert logits.grad[0, 0, 1, 1] < -0.5 and logits.grad[0, 0, 1, 2] > 0
     assert not logits.grad[~found.spans.valid].any()
+
+
+# Given
+
+
+def given(*texts: list[tuple[int, int, int]]) -> SpanTargets:
+    """Given entities of each text, as (start, end, type)."""
+    return make_targets(list(texts), [[] for _ in texts]).entity
+
+
+def seeds(queries: Queries, text: int) -> list[list[int]]:
+    return queries.entity_seed[text][queries.entity_mask[text]].tolist()
+
+
+def test_given_entities_are_the_queries_in_their_order_however_many_and_unlikely() -> None:
+    module = proposer(entities=2, floor=NOTHING_PROPOSED)
+    nested = [(2, 4, 2), (1, 1, 1), (2, 3, 2), (2, 4, 1), (1, 4, 0)]
+    queries = propose(module, given=given(nested, []), propose=False)
+    assert seeds(queries, 0) == [list(span) for span in nested] and seeds(queries, 1) == []
+    assert queries.has_given and not propose(module).has_given
+
+
+def test_others_are_proposed_beside_what_was_given_but_not_the_same_spans() -> None:
+    module = proposer(entities=40, floor=1e-9)
+    queries = propose(module, given=given([(2, 4, 2)], [(1, 2, 1), (1, 2, 3)]))
+    assert seeds(queries, 0)[0] == [2, 4, 2] and seeds(queries, 1)[:2] == [[1, 2, 1], [1, 2, 3]]
+    assert [2, 4, PROPOSED] not in seeds(queries, 0) and [1, 2, PROPOSED] not in seeds(queries, 1)
+    assert {tuple(x[:2]) for x in seeds(queries, 1)} == {(1, 1), (1, 2), (2, 2)}
+
+
+def test_pairs_of_given_entities_are_told_apart_by_type() -> None:
+    entities = [(2, 4, 2), (2, 4, 1), (1, 1, 1)]
+    gold = make_targets([entities, []], [[(0, 2, 1), (2, 1, 2)], []])
+    module = proposer(floor=NOTHING_PROPOSED, given_classes=4)
+    queries, found = module(tokens(), inputs(gold, given=given(entities, []), propose=False))
+    assert found.pairs.gold.nonzero().tolist() == [[0, 0, 0, 2], [0, 0, 2, 1]]
+    assert queries.head_seed[0].tolist() == [[2, 4, 2], [1, 1, 1]]
+    assert queries.tail_seed[0].tolist() == [[1, 1, 1], [2, 4, 1]]
+    assert found.spans.logits.numel() == 0 and proposal_loss(found.spans) == 0
+
+
+def test_a_network_may_know_the_types_of_what_was_given() -> None:
+    plain, typed = proposer(), proposer(given_classes=4)
+    typed.load_state_dict(plain.state_dict(), strict=False)
+    both = given([(2, 4, 2), (2, 4, 1)], [])
+    one, other = (propose(x, given=both, propose=False).entity[0] for x in (plain, typed))
+    assert torch.equal(one[0], one[1]) and not torch.allclose(other[0], other[1])
+    # what was proposed has no type
+    assert torch.allclose(
+        propose(typed, given=both).entity[1, 2:], propose(plain, given=both).entity[1, 2:], atol=1e-6
+    )
+
+
+def test_new_types_of_given_entities_have_room() -> None:
+    module = proposer(given_classes=3)
+    before = propose(module, given=given([(2, 4, 2)], []), propose=False).entity[0]
+    module.grow(5)
+    assert torch.equal(propose(module, given=given([(2, 4, 2)], []), propose=False).entity[0], before)
+    assert propose(module, given=given([(2, 4, 4)], []), propose=False).entity.isfinite().all()
