@@ -96,7 +96,8 @@ def check(cfg: dict[str, Any], configured: dict[str, Any]) -> tuple[dict[str, An
             "a setting that this version knows",
             "install the version of spacy-bispn that has it, or remove it from the component's cfg",
         )
-    cfg, configured = {**decoding, "observed_triples": None, **cfg}, {**decoding, **configured}
+    cfg, configured = {**decoding, **cfg}, {**decoding, **configured}
+    cfg.setdefault("observed_triples", None)  # earlier versions did not collect them
     for values in (cfg, configured):
         Decoding(**{name: values[name] for name in decoding})
     for kind in LABEL_LISTS:

@@ -124,8 +124,7 @@ def extract(
         tables.append((open_relation_queries if is_open else relation_queries)(outputs, decoding))
     by_window: list[list[Any]] = [[] for _ in outputs.entity_mask]
     for query in chain.from_iterable(to_rows(tables)):
-        first = query.first if isinstance(query, OpenRelationQuery) else query
-        by_window[int(first.window)].append(query)
+        by_window[int(query.window)].append(query)
     return [_decode(x, window, labels, decoding) for x, window in zip(by_window, windows, strict=True)]
 
 
@@ -141,12 +140,11 @@ def _decode(
     for query in queries:
         if isinstance(query, EntityQuery):
             entities += _decode_entity(query, window, labels, decoding)
-        elif isinstance(query, OpenRelationQuery):
-            for x in _decode_relation(query.first, window, labels, decoding):
-                ends = (x.head, x.tail)
-                relations.append(OpenRelation(*ends, x.label, x.score, ends=ends, query=query))
-        else:
+        elif isinstance(query, RelationQuery):
             relations += _decode_relation(query, window, labels, decoding)
+        else:
+            first = _decode_relation(query.first, window, labels, decoding)
+            relations += (OpenRelation.of(relation, query) for relation in first)
     return Extraction(tuple(entities), tuple(relations))
 
 

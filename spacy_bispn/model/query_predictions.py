@@ -60,6 +60,11 @@ class OpenRelationQuery(NamedTuple):
     head: Any
     tail: Any
 
+    @property
+    def window(self) -> Any:
+        """Its index in the batch."""
+        return self.first.window
+
 
 def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
     """The score of a span (eq 7), the best span (eq 8) up to `longest_span`, and the best label (eq 9).
@@ -140,7 +145,10 @@ def to_rows(tables: Sequence[Record]) -> list[list[Record]]:
     columns = [column for table in tables for column in _columns(table)]
     # positions are exact in 32 bits up to 2^24
     flat = torch.cat([x.float().flatten() for x in columns]).cpu().split([x.numel() for x in columns])
-    numbers = (part.view(column.shape).tolist() for part, column in zip(flat, columns, strict=True))
+    numbers = (
+        (part if column.dim() == 1 else part.view(column.shape)).tolist()
+        for part, column in zip(flat, columns, strict=True)
+    )
     return [_fill(table, numbers) for table in tables]
 
 

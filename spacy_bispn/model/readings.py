@@ -24,6 +24,12 @@ class OpenRelation(Relation[Entity]):
     ends: tuple[Entity, Entity] = field(kw_only=True)
     query: OpenRelationQuery = field(kw_only=True)
 
+    @classmethod
+    def of(cls, first: Relation[Entity], query: OpenRelationQuery) -> OpenRelation:
+        """What a query says first, with the rest."""
+        ends = (first.head, first.tail)
+        return cls(*ends, first.label, first.score, ends=ends, query=query)
+
 
 class End(NamedTuple):
     """One meaning of a relation's end.
