@@ -31,7 +31,7 @@ def get_relations(doc: Doc) -> tuple[Relation[Span], ...]:
     entity even where its tokens were merged into larger ones.
     """
     check_extension()
-    entities, rows, _ = find(doc)
+    entities, rows, *_ = find(doc)
     ends = {place: span_at(doc, place, entities.get(place, Stored())) for row in rows for place in row[:2]}
     return tuple(Relation(ends[head], ends[tail], label, score) for head, tail, label, score in rows)
 
@@ -89,13 +89,13 @@ def read(doc: Doc) -> Extraction:
     belong to it; what is nothing else is no entity. Raises ValueError for an entity without a label.
     """
     check_extension()
-    found, rows, joined = find(doc)
+    found, rows, *counts = find(doc)
     entities = {place: Entity(*place, entity.score) for place, entity in found.items()}
     relations = (
         Relation(entities.get(head) or Entity(*head), entities.get(tail) or Entity(*tail), label, score)
         for head, tail, label, score in rows
     )
-    return Extraction(tuple(entities.values()), tuple(relations), joined)
+    return Extraction(tuple(entities.values()), tuple(relations), *counts)
 
 
 def write(doc: Doc, extraction: Extraction) -> int:
@@ -131,7 +131,7 @@ def write(doc: Doc, extraction: Extraction) -> int:
     found = {where: Stored(best[where]) for where in sorted(best)}
     spans = [span_at(doc, *item) for item in found.items()]
     doc.set_ents(flat(spans, [entity.score for entity in found.values()], others))
-    put(doc, found, [(*key, score) for key, score in rows.items()], extraction.joined)
+    put(doc, found, [(*key, score) for key, score in rows.items()], (extraction.joined, extraction.forbidden))
     return widened
 
 

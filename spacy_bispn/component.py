@@ -17,17 +17,21 @@ from spacy_bispn import annotations
 from spacy_bispn.component_settings import ComponentSettings
 from spacy_bispn.files import save
 from spacy_bispn.model.decoding import Decoding, cohere, extract, merge
-from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.doc_batch import DocBatch, clear_gradients
 from spacy_bispn.model.gold_checks import (
     check_annotated,
-    check_labels,
+    check_kind,
+    check_schema,
     collect_labels,
     count_surplus,
     distinct_labels,
     gold_of,
+    grown_lists,
+    labels_to_learn,
     report_losses,
 )
 from spacy_bispn.model.left_out import LeftOut
+from spacy_bispn.model.schema import Schema, known_relations, observed_triples
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.targets import WindowGold, assign_to_windows, make_targets
 from spacy_bispn.model.windowing import WindowLengths, with_gold
@@ -35,9 +39,6 @@ from spacy_bispn.nn.objective import Objective
 from spacy_bispn.records import Extraction, Labels
 from spacy_bispn.serialization import FILE, load_model, pack_component, unpack_component
 from spacy_bispn.settings import SettingError
-
-# Padded pieces at once: what a processor keeps near, and on a GPU what is worth its start.
-BATCH_PIECES = {"cpu": 1024, "cuda": 8192}
 
 
 class BiSPN(TrainablePipe):  # type: ignore[misc]
@@ -80,6 +81,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             "relation_labels": [],
             "symmetric_labels": distinct_labels("symmetric_labels", settings.symmetric_labels),
             "train_texts": 0,
+            "observed_triples": [],  # None for a loaded model of an earlier version
         }
 
     @property
@@ -90,8 +92,12 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     @property
     def label_sets(self) -> Labels:
         """Entity, relation and symmetric labels."""
-        kinds = ("entity_labels", "relation_labels", "symmetric_labels")
-        return Labels(*(tuple(self.cfg[kind]) for kind in kinds))
+        return Labels.of(self.cfg)
+
+    @property
+    def schema(self) -> Schema | None:
+        """What relations `cfg` permits now, None if all. Raises SettingError, see `Schema.of`."""
+        return Schema.of(self.cfg)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,11 +108,6 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     def label_data(self) -> dict[str, list[str]]:
         """What `spacy init labels` writes and `initialize(labels=...)` reads."""
         return {"entity": self.cfg["entity_labels"], "relation": self.cfg["relation_labels"]}
-
-    @property
-    def pieces_at_once(self) -> int:
-        """Padded pieces that the network reads at once: `batch_pieces`, or what suits the device."""
-        return self.batch_pieces or BATCH_PIECES.get(self.shim.device.type, BATCH_PIECES["cpu"])
 
     @property
     def shim(self) -> NetworkShim:
@@ -122,20 +123,19 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     ) -> None:
         """Collect labels, build the model, and hold the training data against the number of queries.
 
-        Raises ValueError if no text says anything about relations, if a symmetric label is unknown, or
-        if a window has more gold than queries, unless `surplus_gold` is "skip".
+        Raises ValueError if no text says anything about relations, if a symmetric label or one of the schema
+        is unknown, if the schema forbids all relations, or if a window has more gold than queries, unless
+        `surplus_gold` is "skip".
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
         docs = [example.reference for example in get_examples()]
         check_annotated(self.name, docs)
         gold = [annotations.read(doc) for doc in docs]
         self.grows = labels is None
-        labels = collect_labels(gold) if labels is None else check_labels(labels)
+        labels = labels_to_learn(gold, labels, self.cfg["symmetric_labels"])
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
-        unknown = sorted(set(self.cfg["symmetric_labels"]) - set(labels["relation"]))
-        if unknown:
-            expected = f"relation labels of the training data ({', '.join(labels['relation'])})"
-            raise SettingError("symmetric_labels", unknown, expected, "correct the component's config")
+        self.cfg["observed_triples"] = observed_triples([], gold, self.label_sets)
+        check_schema(self.name, self.schema, gold)
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
         windows = self.shim.windows(docs, is_train=True)
@@ -151,14 +151,15 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """Extractions of some Docs, in their order. Windows are batched by length."""
         docs = list(docs)
         reading = DocBatch(self.model, docs, is_train=False)
-        decoding, labels = self.decoding, self.label_sets
+        decoding, labels, schema = self.decoding, self.label_sets, self.schema
         found = [Extraction()] * len(reading.windows)
-        for batch in reading.batches(self.pieces_at_once):
+        for batch in reading.batches(self.batch_pieces):
             outputs = reading.outputs(batch, decoding.type_threshold, decoding.relation_threshold)
             windows = [reading.windows[index] for index in batch]
-            for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
+            extractions = extract(outputs, windows, labels, decoding, schema)
+            for index, extraction in zip(batch, extractions, strict=True):
                 found[index] = extraction
-        return [cohere(x, labels, decoding) for x in merge(reading.windows, found, len(docs))]
+        return [cohere(x, labels, decoding, schema) for x in merge(reading.windows, found, len(docs))]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. Docs that raise go to the pipeline's error handler, one by one."""
@@ -197,11 +198,13 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         Raises ValueError for what is not in order; the component is then as it was.
         """
         saved = unpack_component(data)
+        changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
+        cfg = {**saved.cfg, **changed}
+        Schema.of(cfg)  # raises for labels that the saved model does not have
         load_model(self.model, saved)
         if saved.vocab is not None and "vocab" not in exclude:
             self.vocab.from_bytes(saved.vocab, exclude=list(exclude))
-        changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
-        self.cfg = {**saved.cfg, **changed}
+        self.cfg = cfg
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -225,7 +228,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         `drop` reaches a thinc sublayer; the dropout of encoder and decoders is set in the config.
         New labels are added, with a warning, unless labels were given to `initialize`. What is left out is
         counted in `losses`, by the reasons of left_out.py, and logged once an epoch: `<name>_unplaced`,
-        `<name>_surplus`, `<name>_unannotated`, and `<name>_skipped` unless `bad_loss` makes it a ValueError.
+        `<name>_surplus`, `<name>_unannotated`, `<name>_forbidden`, and `<name>_skipped` unless `bad_loss`
+        makes it a ValueError.
         Raises ValueError where a reference has another text.
         """
         losses = {} if losses is None else losses
@@ -238,10 +242,15 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         gold, known = gold_of(examples)
         if self.grows:
             self._add_labels(collect_labels(gold))
+        self.cfg["observed_triples"] = observed_triples(self.cfg["observed_triples"], gold, self.label_sets)
+        if (schema := self.schema) is not None:
+            self.left_out.count(
+                losses, "forbidden", schema.forbidden(known_relations(gold, schema.labels)).total()
+            )
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
         self.left_out.count(losses, "unplaced", report.lost)
         self.left_out.count(losses, "unannotated", known.count(False))
-        for batch in reading.batches(self.pieces_at_once):
+        for batch in reading.batches(self.batch_pieces):
             annotated = [index for index in batch if known[reading.windows[index].text]]
             if annotated:
                 self._learn(reading, shares, annotated, losses)
@@ -259,25 +268,18 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """
         if label in self.labels and not kind:
             return 0
-        if kind not in ("entity", "relation"):
-            advice = f'call add_label({label!r}, kind="relation"), or give the label in the training data'
-            raise SettingError("the kind of the label", kind, '"entity" or "relation"', advice)
-        distinct_labels(f"the {kind} label", [label])
+        check_kind(label, kind)
         return self._add_labels({"entity": [], "relation": [], kind: [label]})
 
     def _add_labels(self, labels: Mapping[str, Sequence[str]]) -> int:
         """Make room for the labels that are new; returns how many these are."""
-        known = {kind: self.cfg[f"{kind}_labels"] for kind in ("entity", "relation")}
-        new = {kind: [x for x in labels[kind] if x not in names] for kind, names in known.items()}
-        if any(new.values()):
-            self.shim.grow(*(len(known[kind]) + len(new[kind]) for kind in known))
-            for kind, added in new.items():
-                self.cfg[f"{kind}_labels"] = [*known[kind], *added]
-            util.logger.warning(
-                "[%s] new labels, learnt from now on: %s. Go on with examples of the others, too, or they "
-                "are forgotten.", self.name, ", ".join([*new["entity"], *new["relation"]]),
-            )  # fmt: skip
-        return sum(map(len, new.values()))
+        before = len(self.labels)
+        lists = grown_lists(self.name, self.label_data, labels)
+        sizes = len(lists["entity"]), len(lists["relation"])
+        if sum(sizes) > before:
+            self.shim.grow(*sizes)
+            self.cfg.update({f"{kind}_labels": names for kind, names in lists.items()})
+        return sum(sizes) - before
 
     def _learn(
         self, reading: DocBatch, shares: Sequence[WindowGold], batch: Sequence[int], losses: dict[str, float]
@@ -308,11 +310,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             self.model.finish_update(sgd)
         except FloatingPointError as error:
             self._stop_or_skip(str(error))
-            self.shim.require().zero_grad()
-            for node in self.model.walk():  # shims come first: a sublayer has not learnt from this either
-                for name in node.param_names:
-                    if node.has_grad(name):
-                        node.set_grad(name, node.ops.alloc_f(node.get_grad(name).shape))
+            clear_gradients(self.model)
 
     def _stop_or_skip(self, trouble: str) -> None:
         if self.bad_loss == "stop":

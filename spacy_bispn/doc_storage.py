@@ -9,9 +9,9 @@ characters, labels and `kb_id_` also `Doc.from_docs`, JSON and `Example.to_dict`
 
 Attributes of the second group (of the first, where nothing is known about relations) hold what spans cannot:
 `ents`, what `doc.ents` was, so that later changes of it count as corrections; `scores` of the relations by
-number; `entities` with their scores; `joined`, see `Found`. The first group's attribute `relations`, rows of
-[head, tail, label, score] with positions in the group, is read only without a second group, as in files of
-earlier versions.
+number; `entities` with their scores; `joined` and `forbidden`, see `Found`. The first group's attribute
+`relations`, rows of [head, tail, label, score] with positions in the group, is read only without a second
+group, as in files of earlier versions.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from spacy_bispn.span_group import CharSpan, CharSpanGroup, Member, members
 
 KEY = "bispn"
 RELATIONS = "bispn-relations"
+COUNTS = ("joined", "forbidden")
 
 PAIRED = re.compile(r"(\d+) (free )?(head|tail) (.+)", re.DOTALL)
 
@@ -48,11 +49,13 @@ class Found(NamedTuple):
 
     joined: of predictions, how many relations joined entities before any was changed, and how many there
         were.
+    forbidden: of predictions under a schema, how many relations it changed, and how many it dropped.
     """
 
     entities: dict[Place, Stored]
     relations: list[Row]
     joined: tuple[int, int] | None = None
+    forbidden: tuple[int, int] | None = None
 
 
 def find(doc: Doc) -> Found:
@@ -78,19 +81,21 @@ def find(doc: Doc) -> Found:
         ends = moved.get(head, head), moved.get(tail, tail)
         if all(end in entities or end in free for end in ends):
             best[*ends, label] = max(score, best.get((*ends, label), 0.0))
-    joined = attrs.get("joined")
-    return Found(entities, [(*key, score) for key, score in best.items()], joined and (joined[0], joined[1]))
+    counts = (attrs.get(name) for name in COUNTS)
+    return Found(
+        entities, [(*key, score) for key, score in best.items()], *(x and (x[0], x[1]) for x in counts)
+    )
 
 
 def put(
     doc: Doc,
     entities: Mapping[Place, Stored],
     rows: Sequence[Row] | None,
-    joined: tuple[int, int] | None = None,
+    counts: Sequence[tuple[int, int] | None] = (None, None),
 ) -> None:
-    """Store entities and relations on a Doc; None where nothing is known about relations. For `joined` see
-    `Found`.
+    """Store entities and relations on a Doc; None where nothing is known about relations.
 
+    counts: `joined` and `forbidden` of `Found`.
     `doc.ents` are to be in order before: what they are from now on are corrections.
     """
     scores = [float(entity.score) for entity in entities.values()]
@@ -108,8 +113,7 @@ def put(
     group.attrs["relations"] = [
         [index[head], index[tail], *rest] for head, tail, *rest in rows if head in index and tail in index
     ]
-    if joined is not None:
-        attrs["joined"] = [*joined]
+    attrs |= {name: [*pair] for name, pair in zip(COUNTS, counts, strict=True) if pair is not None}
     attrs["scores"] = [float(score) for *_, score in rows]
     pairs = []
     for number, (head, tail, label, _) in enumerate(rows):

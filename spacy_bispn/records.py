@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 Kind = Literal["texts", "entities", "relations"]  # of what is counted in a corpus
+LABEL_LISTS = ("entity_labels", "relation_labels", "symmetric_labels")  # of a component's `cfg`
 Argument = TypeVar("Argument", bound=Any)  # members can be sorted
 
 
@@ -93,11 +94,14 @@ class Extraction:
     relations: relations; their arguments are among the entities, unless they were predicted with
         `coherence = "off"`.
     joined: of predictions, what `coherence_parts` gave before relations were changed to join entities.
+    forbidden: of predictions under a schema, how many relations it gave another label or an end with another
+        label, and how many it dropped.
     """
 
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation[Entity], ...] = ()
     joined: tuple[int, int] | None = field(default=None, compare=False)
+    forbidden: tuple[int, int] | None = field(default=None, compare=False)
 
     def closed(self) -> Extraction:
         """With the ends of all relations among the entities, as formats need that number their entities."""
@@ -135,6 +139,11 @@ class Labels:
     entity: tuple[str, ...] = ()
     relation: tuple[str, ...] = ()
     symmetric: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cfg: Mapping[str, Any]) -> Labels:
+        """Those in the `cfg` of a component."""
+        return cls(*(tuple(cfg[kind]) for kind in LABEL_LISTS))
 
 
 def overlap_ratio(left: Entity, right: Entity) -> float:

@@ -9,13 +9,15 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from spacy_bispn.model.decoding import Decoding
+from spacy_bispn.model.schema import is_triple
 from spacy_bispn.model.shim import NetworkShim
+from spacy_bispn.records import LABEL_LISTS
 from spacy_bispn.safetensors_io import Parts, from_tensor, pack, to_tensor, unpack
 from spacy_bispn.settings import SettingError, Shown, defaults
 
 FILE = "bispn.safetensors"
+OTHERS = ("train_texts", "observed_triples")  # in `cfg`, beside labels and settings of decoding
 FORMAT = 1  # raised when what `pack_component` writes changes
-LABELS = ("entity_labels", "relation_labels", "symmetric_labels")
 NETWORK = "network/"  # before the names of its tensors
 ADVICE = "load a folder or bytes that this component wrote, or save the pipeline again"
 
@@ -87,7 +89,7 @@ def check(cfg: dict[str, Any], configured: dict[str, Any]) -> tuple[dict[str, An
     Raises ValueError, with the name, for a setting that this version does not know or a value that cannot be.
     """
     decoding = defaults(Decoding)
-    for name in cfg.keys() - {*decoding, *LABELS, "train_texts"} | configured.keys() - decoding.keys():
+    for name in cfg.keys() - {*decoding, *LABEL_LISTS, *OTHERS} | configured.keys() - decoding.keys():
         raise SettingError(
             name,
             {**configured, **cfg}[name],
@@ -95,9 +97,10 @@ def check(cfg: dict[str, Any], configured: dict[str, Any]) -> tuple[dict[str, An
             "install the version of spacy-bispn that has it, or remove it from the component's cfg",
         )
     cfg, configured = {**decoding, **cfg}, {**decoding, **configured}
+    cfg.setdefault("observed_triples", None)  # earlier versions did not collect them
     for values in (cfg, configured):
         Decoding(**{name: values[name] for name in decoding})
-    for kind in LABELS:
+    for kind in LABEL_LISTS:
         labels = cfg[kind]
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise SettingError(kind, Shown(str(labels)[:80]), "a list of strings", ADVICE)
@@ -105,6 +108,11 @@ def check(cfg: dict[str, Any], configured: dict[str, Any]) -> tuple[dict[str, An
             raise SettingError(kind, Shown(str(labels)[:80]), "each label once", "remove the second one")
     if not isinstance(cfg["train_texts"], int) or cfg["train_texts"] < 0:
         raise SettingError("train_texts", cfg["train_texts"], "a count", ADVICE)
+    triples = cfg["observed_triples"]
+    if triples is not None and not (isinstance(triples, list) and all(map(is_triple, triples))):
+        raise SettingError(
+            "observed_triples", Shown(str(triples)[:80]), "a list of triples of labels", ADVICE
+        )
     return cfg, configured
 
 

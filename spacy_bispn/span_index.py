@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from spacy_bispn.records import Entity
@@ -29,3 +29,14 @@ class SpanIndex:
         first = bisect_left(self._entities, start - self._longest, key=START)
         behind = bisect_left(self._entities, end, lo=first, key=START)
         return [entity for entity in self._entities[first:behind] if entity.end > start]
+
+
+def without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
+    """The best entities, of which no two of one label overlap."""
+    kept: list[Entity] = []
+    index = SpanIndex()
+    for entity in sorted(entities, key=lambda x: (-x.score, x)):
+        if not any(x.label == entity.label for x in index.overlapping(entity.start, entity.end)):
+            kept.append(entity)
+            index.add(entity)
+    return kept

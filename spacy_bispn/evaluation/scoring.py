@@ -91,7 +91,8 @@ def score_extractions(
     text has gold annotation of that kind. `bispn_coherence` is the share of predicted relations
     whose head and tail are both predicted entities, None if no relation is predicted;
     `bispn_raw_coherence` is that share before the component changed relations to join entities, None too
-    where predictions do not know it.
+    where predictions do not know it. `bispn_schema_changed` and `bispn_schema_dropped` are the shares of the
+    relations as predicted that a schema gave other labels and that it dropped, None without a schema.
     """
     all_pairs = [Pair(*pair) for pair in pairs]
     entity_pairs = [pair for pair in all_pairs if pair.entities_annotated]
@@ -119,6 +120,9 @@ def score_extractions(
     predicted = [pair.predicted for pair in all_pairs]
     scores["bispn_coherence"] = coherence(found.coherence_parts() for found in predicted)
     scores["bispn_raw_coherence"] = coherence(found.joined or (0, 0) for found in predicted)
+    counted = [(*x.forbidden, x.joined[1]) for x in predicted if x.forbidden and x.joined]
+    scores["bispn_schema_changed"] = coherence((changed, count) for changed, _, count in counted)
+    scores["bispn_schema_dropped"] = coherence((dropped, count) for _, dropped, count in counted)
     return scores
 
 
@@ -171,9 +175,9 @@ def macro_average(counts: dict[str, PRF]) -> dict[str, float]:
 
 
 def coherence(parts: Iterable[tuple[int, int]]) -> float | None:
-    """Share of predicted relations both of whose ends are predicted entities; None without relations.
+    """Share of predicted relations, such as those whose ends are both entities; None without relations.
 
-    parts: of each text, how many relations have such ends, and how many there are.
+    parts: of each text, how many relations are such, and how many there are.
     """
     coherent, total = (sum(numbers) for numbers in zip((0, 0), *parts, strict=True))
     return coherent / total if total else None

@@ -5,21 +5,26 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spacy_bispn.model.query_predictions import (
     BestSpan,
     EntityQuery,
+    OpenRelationQuery,
     RelationQuery,
     entity_queries,
+    open_relation_queries,
     relation_queries,
     to_rows,
 )
+from spacy_bispn.model.readings import OpenRelation, permitted_reading
+from spacy_bispn.model.schema import LIMITS, SCHEMAS, TRIPLES, Schema, check_limits, check_triples
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
-from spacy_bispn.span_index import SpanIndex
+from spacy_bispn.span_index import SpanIndex, without_overlaps
 
 if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are not
     from spacy_bispn.model.windowing import Window
@@ -74,6 +79,29 @@ class Decoding(Settings):
         "label never overlap.",
         default=False,
     )
+    schema: str | list[Any] = setting(
+        Values(choices=SCHEMAS, words=TRIPLES),
+        'Which labels a relation may join. `"observed"`: the triples of the training data. A relation that '
+        "joins others takes its likeliest permitted reading, or is dropped: "
+        "[a schema](pipelines.md#a-schema).",
+        default="none",
+    )
+    relations_per_head: list[Any] = setting(
+        Values(words=LIMITS),
+        'The most relations of a label that one head may have; the best are kept. `[["BORN_IN", 1]]` for a '
+        "person who is born in one place. Ends of symmetric labels count as heads and as tails.",
+        default=[],
+    )
+    relations_per_tail: list[Any] = setting(Values(words=LIMITS), "The same for one tail.", default=[])
+    self_relations: bool = setting(
+        SWITCH, "Whether a relation may join a span with itself; otherwise it is dropped.", default=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_triples(self.schema)
+        check_limits("relations_per_head", self.relations_per_head)
+        check_limits("relations_per_tail", self.relations_per_tail)
 
 
 Given = Mapping[tuple[int, int, int], Entity]  # by start, end and type
@@ -84,24 +112,26 @@ def extract(
     windows: Sequence[Window],
     labels: Labels,
     decoding: Decoding,
+    schema: Schema | None = None,
     given: Sequence[Given] | None = None,
 ) -> list[Extraction]:
     """What each window predicts, in characters of its text; relations may still lack their entities.
 
     outputs: of `DocBatch.outputs`, whose masks leave out the queries below their thresholds.
+    schema: if it has triples, relations keep all that they may mean, for `cohere` to choose.
     given: the entities of each window that were given; they are not among those predicted.
     """
     if not labels.entity or not outputs.entity_mask.shape[1] + outputs.relation_mask.shape[1]:
         return [Extraction()] * len(windows)
     tables: list[Any] = [entity_queries(outputs, decoding)]
     if labels.relation:
-        tables.append(relation_queries(outputs, decoding))
+        is_open = schema is not None and schema.triples is not None
+        tables.append((open_relation_queries if is_open else relation_queries)(outputs, decoding))
     by_window: list[list[Any]] = [[] for _ in outputs.entity_mask]
     for query in chain.from_iterable(to_rows(tables)):
         by_window[int(query.window)].append(query)
-    known: Sequence[Given] = given or [{}] * len(windows)
-    each = zip(by_window, windows, known, strict=True)
-    return [_decode(queries, Reading(window, there, labels, decoding)) for queries, window, there in each]
+    each = zip(by_window, windows, given or [{}] * len(windows), strict=True)
+    return [_decode(queries, Reading(window, known, labels, decoding)) for queries, window, known in each]
 
 
 @dataclass(frozen=True)
@@ -114,15 +144,19 @@ class Reading:
     decoding: Decoding
 
 
-def _decode(queries: Sequence[EntityQuery[float] | RelationQuery[float]], reading: Reading) -> Extraction:
+def _decode(
+    queries: Sequence[EntityQuery[float] | RelationQuery[float] | OpenRelationQuery], reading: Reading
+) -> Extraction:
     """What the queries of one window predict."""
     entities: list[Entity] = []
     relations: list[Relation[Entity]] = []
     for query in queries:
         if isinstance(query, EntityQuery):
             entities += _decode_entity(query, reading)
-        else:
+        elif isinstance(query, RelationQuery):
             relations += _decode_relation(query, reading)
+        else:
+            relations += (OpenRelation.of(first, query) for first in _decode_relation(query.first, reading))
     return Extraction(tuple(entities), tuple(relations))
 
 
@@ -189,21 +223,34 @@ def _seen_by_owner(entity: Entity, windows: Sequence[Window]) -> bool:
     return owner.locate(entity.start, entity.end) is not None
 
 
-def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
+def cohere(
+    extraction: Extraction, labels: Labels, decoding: Decoding, schema: Schema | None = None
+) -> Extraction:
     """Sets without duplicates, in which every relation joins two of the entities unless coherence is off.
 
     `joined` is that of the sets as they were predicted, before any relation is changed.
+    schema: what is permitted between the entities that relations join, after ends have moved or were added.
     """
     predicted = _as_predicted(extraction, labels, decoding)
-    if decoding.coherence == "off":
+    if decoding.coherence == "off" and schema is None:
         return predicted
     # equal entities may have other scores: the values are those that are emitted
     emitted = {entity: entity for entity in predicted.entities}
     index = SpanIndex(predicted.entities)
     relations = []
+    changed = dropped = 0
     for relation in sorted(predicted.relations, key=lambda x: -x.score):
+        reading = relation
+        if schema is not None:
+            find = partial(_find, emitted=emitted, index=index, decoding=decoding)
+            permitted = permitted_reading(relation, find, schema, decoding.relation_threshold)
+            if permitted is None:
+                dropped += 1
+                continue
+            changed += permitted is not relation
+            reading = permitted
         ends = []
-        for end in (relation.head, relation.tail):
+        for end in (reading.head, reading.tail):
             found = _find(end, emitted, index, decoding)
             if found is not None and found not in emitted:  # added, and there for the next end to find
                 emitted[found] = found
@@ -211,17 +258,25 @@ def cohere(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extrac
             if found is not None:
                 ends.append(emitted[found])
         # two different ends may have snapped to one entity: that was no relation of it with itself
-        if len(ends) == 2 and (ends[0] != ends[1] or relation.head == relation.tail):
+        if len(ends) == 2 and (ends[0] != ends[1] or reading.head == reading.tail):
             head, tail = ends
-            relations.append(replace(relation, head=head, tail=tail).oriented(labels.symmetric))
-    return Extraction(tuple(sorted(emitted)), tuple(sorted(_best(relations))), predicted.joined)
+            relations.append(Relation(head, tail, reading.label, reading.score).oriented(labels.symmetric))
+    relations = _best(relations)
+    if schema is None:
+        return Extraction(tuple(sorted(emitted)), tuple(sorted(relations)), predicted.joined)
+    kept = schema.limit(relations)
+    # with "add", the ends of those that are left: with "off", ends are no entities
+    added = () if decoding.coherence == "off" else (end for x in kept for end in (x.head, x.tail))
+    entities = dict.fromkeys([*predicted.entities, *added])
+    forbidden = (changed, dropped + len(relations) - len(kept))
+    return Extraction(tuple(sorted(entities)), tuple(sorted(kept)), predicted.joined, forbidden)
 
 
 def _as_predicted(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
     """Sets without duplicates, in order; the ends of relations need not be among the entities."""
     entities = _best(extraction.entities)
     if decoding.remove_overlaps:
-        entities = _without_overlaps(entities)
+        entities = without_overlaps(entities)
     known = {entity: entity for entity in entities}
     relations = _best(
         replace(x, head=known.get(x.head, x.head), tail=known.get(x.tail, x.tail)).oriented(labels.symmetric)
@@ -233,7 +288,7 @@ def _as_predicted(extraction: Extraction, labels: Labels, decoding: Decoding) ->
 
 def _find(end: Entity, emitted: Collection[Entity], index: SpanIndex, decoding: Decoding) -> Entity | None:
     """The entity that the end of a relation stands for, emitted or to be added; None without any."""
-    if end in emitted:
+    if end in emitted or decoding.coherence == "off":
         return end
     near = index.overlapping(end.start, end.end)
     if decoding.coherence == "add":
@@ -254,14 +309,3 @@ def _best(items: Iterable[Item]) -> list[Item]:
             best.pop(item, None)
             best[item] = item
     return list(best)
-
-
-def _without_overlaps(entities: Sequence[Entity]) -> list[Entity]:
-    """The best entities, of which no two of one label overlap."""
-    kept: list[Entity] = []
-    index = SpanIndex()
-    for entity in sorted(entities, key=lambda x: (-x.score, x)):
-        if not any(x.label == entity.label for x in index.overlapping(entity.start, entity.end)):
-            kept.append(entity)
-            index.add(entity)
-    return kept

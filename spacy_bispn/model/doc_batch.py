@@ -15,6 +15,9 @@ from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.windowing import Window, budget
 from spacy_bispn.nn.shapes import Inputs, Outputs
 
+# Padded pieces at once: what a processor keeps near, and on a GPU what is worth its start.
+BATCH_PIECES = {"cpu": 1024, "cuda": 8192}
+
 
 class TokenVectors:
     """What a `tok2vec` sublayer makes of some Docs, and the gradient that goes back into it.
@@ -70,6 +73,15 @@ def _upstream(node: Model[Any, Any]) -> tuple[str, Callable[[Doc], bool]]:
     return "", lambda doc: True
 
 
+def clear_gradients(model: Model[Any, Any]) -> None:
+    """Forget the gradients of the network and of its sublayer, which has not learnt from them either."""
+    model.shims[0].require().zero_grad()
+    for node in model.walk():
+        for name in node.param_names:
+            if node.has_grad(name):
+                node.set_grad(name, node.ops.alloc_f(node.get_grad(name).shape))
+
+
 class DocBatch:
     """Some Docs on their way through a model: their windows, and their vectors where a sublayer
     delivers them. Made once a batch and handed to the network, the targets and the decoder.
@@ -85,9 +97,11 @@ class DocBatch:
         if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
             self.vectors = TokenVectors(model, docs, is_train)
 
-    def batches(self, pieces: int) -> list[list[int]]:
-        """Indices of windows by length, at most `pieces` padded positions together."""
-        return budget(self.windows, pieces)
+    def batches(self, pieces: int | None) -> list[list[int]]:
+        """Indices of windows by length, at most `pieces` padded positions together; None: what suits the
+        device.
+        """
+        return budget(self.windows, pieces or BATCH_PIECES.get(self.shim.device.type, BATCH_PIECES["cpu"]))
 
     def inputs(self, batch: Sequence[int]) -> Inputs:
         """The padded tensors of some windows, with vectors in place of ids where there are any."""

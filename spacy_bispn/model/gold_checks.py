@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy import util
@@ -11,10 +11,14 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_bispn.annotations import has_relations, read, white_space
+from spacy_bispn.model.schema import Schema, known_relations
 from spacy_bispn.model.targets import CoverageReport, WindowGold
 from spacy_bispn.model.windowing import Window
 from spacy_bispn.records import Extraction
 from spacy_bispn.settings import SettingError, Shown
+
+KINDS = ("entity", "relation")  # of labels
+SHOWN = 5  # triples in a message
 
 
 def gold_of(examples: Iterable[Example]) -> tuple[list[Extraction], list[bool]]:
@@ -89,6 +93,48 @@ def count_surplus(
     return surplus
 
 
+def labels_to_learn(
+    gold: Iterable[Extraction], given: Any, symmetric: Collection[str]
+) -> dict[str, list[str]]:
+    """The labels that were given, as `label_data` has them, or those of some gold if None was.
+
+    Raises SettingError for anything else, and for `symmetric` ones that are not among them.
+    """
+    labels = collect_labels(gold) if given is None else check_labels(given)
+    unknown = sorted(set(symmetric) - set(labels["relation"]))
+    if unknown:
+        expected = f"relation labels of the training data ({', '.join(labels['relation'])})"
+        raise SettingError("symmetric_labels", unknown, expected, "correct the component's config")
+    return labels
+
+
+def check_schema(name: str, schema: Schema | None, gold: Sequence[Extraction]) -> None:
+    """Warn of gold relations that decoding will never give. Raises SettingError if those are all of them."""
+    if schema is None:
+        return
+    relations = known_relations(gold, schema.labels)
+    total, forbidden = len(relations), schema.forbidden(relations)
+    several = ", ".join(f"{words}: {count}" for words, count in forbidden.most_common(SHOWN))
+    if forbidden and forbidden.total() == total:
+        raise SettingError(
+            "schema", Shown("such that it forbids all relations of the training data"),
+            f"triples that some of the {total} have, of which the most frequent are {several}",
+            'correct the triples, or set schema = "observed"',
+        )  # fmt: skip
+    if forbidden:
+        util.logger.warning(
+            "[%s] the schema forbids %d of %d gold relations, which are never predicted: %s%s. Add these "
+            "triples unless that is meant.", name, forbidden.total(), total, several,
+            ", ..." if len(forbidden) > SHOWN else "",
+        )  # fmt: skip
+    surplus = sum(len(extraction.relations) - len(schema.limit(extraction.relations)) for extraction in gold)
+    if surplus:
+        util.logger.warning(
+            "[%s] %d of %d gold relations are more than relations_per_head or relations_per_tail permit, or "
+            "are forbidden by self_relations = false, and are never predicted.", name, surplus, total,
+        )  # fmt: skip
+
+
 def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
     """All labels of some gold, sorted."""
     gold = list(gold)
@@ -100,13 +146,33 @@ def collect_labels(gold: Iterable[Extraction]) -> dict[str, list[str]]:
 
 def check_labels(labels: Any) -> dict[str, list[str]]:
     """Labels that were given, as `label_data` has them. Raises SettingError for anything else."""
-    kinds = ("entity", "relation")
-    if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in kinds):
+    if not isinstance(labels, dict) or not all(isinstance(labels.get(kind), list) for kind in KINDS):
         raise SettingError(
-            "labels", Shown(str(labels)[:80]), f"an object with the lists {' and '.join(kinds)}",
+            "labels", Shown(str(labels)[:80]), f"an object with the lists {' and '.join(KINDS)}",
             "write them with `spacy init labels`",
         )  # fmt: skip
-    return {kind: distinct_labels(f"labels.{kind}", labels[kind]) for kind in kinds}
+    return {kind: distinct_labels(f"labels.{kind}", labels[kind]) for kind in KINDS}
+
+
+def check_kind(label: str, kind: str) -> None:
+    """Raise SettingError for a kind of labels that there is not, and for a bad label."""
+    if kind not in KINDS:
+        advice = f'call add_label({label!r}, kind="relation"), or give the label in the training data'
+        raise SettingError("the kind of the label", kind, '"entity" or "relation"', advice)
+    distinct_labels(f"the {kind} label", [label])
+
+
+def grown_lists(
+    name: str, known: Mapping[str, Sequence[str]], labels: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """The labels of a model with new ones behind them, by kind; a warning names the new ones."""
+    new = {kind: [label for label in labels[kind] if label not in known[kind]] for kind in KINDS}
+    if any(new.values()):
+        util.logger.warning(
+            "[%s] new labels, learnt from now on: %s. Go on with examples of the others, too, or they "
+            "are forgotten.", name, ", ".join([*new["entity"], *new["relation"]]),
+        )  # fmt: skip
+    return {kind: [*known[kind], *new[kind]] for kind in KINDS}
 
 
 def distinct_labels(name: str, labels: Sequence[Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from spacy import util
 
+FORBIDDEN = "forbidden"  # learnt from all the same, for a later schema
 REASONS = {  # what was left out, and what to do
     "unplaced": (
         "gold items that lie in no window or have an unknown label",
@@ -17,11 +18,12 @@ REASONS = {  # what was left out, and what to do
         "texts that say nothing about relations",
         "Assign doc._.relations = [] where a text has none",
     ),
+    FORBIDDEN: ("gold relations that the schema forbids", "Add their triples to the component's schema"),
 }
 
 
 class LeftOut:
-    """Counts of what is not learnt from, by the reasons above.
+    """Counts of what is not learnt from or never predicted, by the reasons above.
 
     A reason is logged when it first occurs, then once an epoch with its count. name: the component's.
     """
@@ -53,4 +55,5 @@ class LeftOut:
 
     def _log(self, when: str, reason: str, number: int) -> None:
         what, advice = REASONS[reason]
-        util.logger.warning("[%s] not learnt from (%s): %s, %d. %s.", self.name, when, what, number, advice)
+        verb = "never predicted" if reason == FORBIDDEN else "not learnt from"
+        util.logger.warning("[%s] %s (%s): %s, %d. %s.", self.name, verb, when, what, number, advice)

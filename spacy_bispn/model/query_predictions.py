@@ -50,6 +50,24 @@ class RelationQuery(NamedTuple, Generic[Number]):
     tail: BestSpan[Number]
 
 
+class OpenRelationQuery(NamedTuple):
+    """What a relation query predicts, beside the probabilities of all it may mean.
+
+    `relation` has those of no relation and of each relation label, `head` and `tail` of each entity label.
+    Shape: (K, R + 1) and (K, E), or a list of numbers for one query.
+    """
+
+    first: RelationQuery[Any]
+    relation: Any
+    head: Any
+    tail: Any
+
+    @property
+    def window(self) -> Any:
+        """Its index in the batch."""
+        return self.first.window
+
+
 def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
     """The score of a span (eq 7), the best span (eq 8) up to `longest_span`, and the best label (eq 9).
 
@@ -75,15 +93,8 @@ def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
         return found
     start, end, kind = spans.seed.unbind(-1)
     there = kind != PROPOSED
-    known = (
-        start,
-        end,
-        torch.ones_like(probability),
-        torch.ones_like(probability),
-        kind - 1,
-        probability,
-        there,
-    )
+    sure = torch.ones_like(probability)
+    known = (start, end, sure, sure, kind - 1, probability, there)
     return BestSpan(*(torch.where(there, new, old) for new, old in zip(known, found, strict=True)))
 
 
@@ -123,6 +134,14 @@ def relation_queries(outputs: Outputs, decoding: Decoding) -> RelationQuery[Tens
     return RelationQuery(mask.nonzero()[:, 0], label, probability, head, tail)
 
 
+def open_relation_queries(outputs: Outputs, decoding: Decoding) -> OpenRelationQuery:
+    """The relation queries in the mask, with the probabilities of all labels. Shape: (K, ...) each."""
+    mask = outputs.relation_mask
+    first = relation_queries(outputs, decoding)
+    types = (outputs.relation, outputs.head.type[..., NULL + 1 :], outputs.tail.type[..., NULL + 1 :])
+    return OpenRelationQuery(first, *(x[mask].softmax(-1) for x in types))
+
+
 def _masked(spans: Spans, mask: Tensor) -> Spans:
     """What is of the queries in `mask`. Shape: (B, Q, ...), mask (B, Q) -> (K, ...)."""
     masked: Spans = map_tensors(lambda tensor: tensor[mask], spans)
@@ -130,11 +149,17 @@ def _masked(spans: Spans, mask: Tensor) -> Spans:
 
 
 def to_rows(tables: Sequence[Record]) -> list[list[Record]]:
-    """Each record of tensors (K,), nested or not, as K records of numbers; one transfer from the device."""
+    """Each record of tensors (K, ...), nested or not, as K records of numbers or lists of these.
+
+    There is one transfer from the device.
+    """
     columns = [column for table in tables for column in _columns(table)]
     # positions are exact in 32 bits up to 2^24
-    flat = torch.cat([column.float() for column in columns]).cpu().split([len(x) for x in columns])
-    numbers = (part.tolist() for part in flat)
+    flat = torch.cat([x.float().flatten() for x in columns]).cpu().split([x.numel() for x in columns])
+    numbers = (
+        (part if column.dim() == 1 else part.view(column.shape)).tolist()
+        for part, column in zip(flat, columns, strict=True)
+    )
     return [_fill(table, numbers) for table in tables]
 
 
@@ -144,7 +169,7 @@ def _columns(record: Record) -> Iterator[Tensor]:
         yield from _columns(part) if isinstance(part, tuple) else (part,)
 
 
-def _fill(record: Record, numbers: Iterator[list[float]]) -> list[Record]:
+def _fill(record: Record, numbers: Iterator[list[Any]]) -> list[Record]:
     """Records like this one, of the next columns of numbers."""
     columns = [_fill(part, numbers) if isinstance(part, tuple) else next(numbers) for part in record]
     return [type(record)(*row) for row in zip(*columns, strict=True)]
