@@ -20,6 +20,7 @@ from spacy_bispn.model.decoding import Decoding, cohere, extract, merge
 from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.model.gold_checks import (
     check_annotated,
+    check_known,
     check_labels,
     collect_labels,
     count_surplus,
@@ -28,6 +29,7 @@ from spacy_bispn.model.gold_checks import (
     report_losses,
 )
 from spacy_bispn.model.left_out import LeftOut
+from spacy_bispn.model.score_settings import forget_calibration
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.targets import WindowGold, assign_to_windows, make_targets
 from spacy_bispn.model.windowing import WindowLengths, with_gold
@@ -66,10 +68,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.vocab, self.model, self.name = vocab, model, name
         self.objective = objective
         self.scorer = scorer
-        self.frozen_epochs = settings.frozen_epochs
-        self.batch_pieces = settings.batch_pieces
-        self.bad_loss = settings.bad_loss
-        self.surplus_gold = settings.surplus_gold
+        self.frozen_epochs, self.batch_pieces = settings.frozen_epochs, settings.batch_pieces
+        self.bad_loss, self.surplus_gold = settings.bad_loss, settings.surplus_gold
         self.grows = True  # unless labels are given, those of later gold are added
         self.left_out = LeftOut(name)
         self.configured = asdict(decoding)
@@ -122,7 +122,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     ) -> None:
         """Collect labels, build the model, and hold the training data against the number of queries.
 
-        Raises ValueError if no text says anything about relations, if a symmetric label is unknown, or
+        Raises ValueError if no text says anything about relations, if a setting names an unknown label, or
         if a window has more gold than queries, unless `surplus_gold` is "skip".
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
@@ -132,10 +132,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.grows = labels is None
         labels = collect_labels(gold) if labels is None else check_labels(labels)
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
-        unknown = sorted(set(self.cfg["symmetric_labels"]) - set(labels["relation"]))
-        if unknown:
-            expected = f"relation labels of the training data ({', '.join(labels['relation'])})"
-            raise SettingError("symmetric_labels", unknown, expected, "correct the component's config")
+        check_known(self.cfg)
+        forget_calibration(self)
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
         windows = self.shim.windows(docs, is_train=True)
@@ -154,7 +152,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         decoding, labels = self.decoding, self.label_sets
         found = [Extraction()] * len(reading.windows)
         for batch in reading.batches(self.pieces_at_once):
-            outputs = reading.outputs(batch, decoding.type_threshold, decoding.relation_threshold)
+            outputs = reading.outputs(batch, *decoding.floors)
             windows = [reading.windows[index] for index in batch]
             for index, extraction in zip(batch, extract(outputs, windows, labels, decoding), strict=True):
                 found[index] = extraction
@@ -197,11 +195,12 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         Raises ValueError for what is not in order; the component is then as it was.
         """
         saved = unpack_component(data)
+        changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
+        check_known(cfg := {**saved.cfg, **changed})
         load_model(self.model, saved)
         if saved.vocab is not None and "vocab" not in exclude:
             self.vocab.from_bytes(saved.vocab, exclude=list(exclude))
-        changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
-        self.cfg = {**saved.cfg, **changed}
+        self.cfg = cfg
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -233,6 +232,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         examples = list(examples)
         validate_examples(examples, "BiSPN.update")
         set_dropout_rate(self.model, drop)
+        forget_calibration(self)
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
         reading = DocBatch(self.model, [example.predicted for example in examples], is_train=True)
         gold, known = gold_of(examples)

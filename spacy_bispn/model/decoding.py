@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from spacy_bispn.model.query_predictions import (
     relation_queries,
     to_rows,
 )
+from spacy_bispn.model.score_settings import CALIBRATION, Scales, ScoreSettings, score_settings
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are n
 COHERENCE = ("snap", "add", "drop", "off")
 SPAN_SCORES = ("product", "sum")
 THRESHOLD = replace(PROBABILITY, choices=(None,))
+LABEL_THRESHOLDS = Values(words="labels, each with 0 to 1")
 Item = TypeVar("Item", Entity, Relation[Entity])
 
 
@@ -74,6 +77,41 @@ class Decoding(Settings):
         "label never overlap.",
         default=False,
     )
+    entity_thresholds: dict[str, float] = setting(
+        LABEL_THRESHOLDS, "Least probabilities of single labels of entities, in place of `type_threshold`.",
+        default={},
+    )  # fmt: skip
+    relation_thresholds: dict[str, float] = setting(
+        LABEL_THRESHOLDS,
+        "Least probabilities of single labels of relations, in place of `relation_threshold`.",
+        default={},
+    )
+    calibration: dict[str, Scales] | None = setting(
+        Values(words=CALIBRATION, choices=(None,)),
+        "How probabilities become scores that say how often they are right, with which all thresholds but "
+        "`boundary_threshold` are then compared: [Calibration](calibration.md). `null`: scores are as the "
+        "network gives them.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        assert self.floors  # raises where the settings of single labels are not in order
+
+    @cached_property
+    def entities(self) -> ScoreSettings:
+        """How entities are scored."""
+        return score_settings("entities", asdict(self))
+
+    @cached_property
+    def relations(self) -> ScoreSettings:
+        """How relations are scored."""
+        return score_settings("relations", asdict(self))
+
+    @property
+    def floors(self) -> tuple[float | None, float | None]:
+        """The least probability of a label that can be emitted, of entities and of relations."""
+        return self.entities.floor, self.relations.floor
 
 
 def extract(
@@ -116,8 +154,10 @@ def _decode_entity(
 ) -> Iterator[Entity]:
     """The entity, if its probabilities reach their thresholds."""
     entity = _to_entity(query.span, window, labels, decoding)
-    if entity is not None and query.span.label_probability >= (decoding.type_threshold or 0.0):
-        yield entity
+    if entity is not None:
+        score = entity.score if decoding.entities.scales else query.span.label_probability
+        if decoding.entities.reaches(entity.label, score):
+            yield entity
 
 
 def _decode_relation(
@@ -127,11 +167,15 @@ def _decode_relation(
 
     Without a threshold an end of which null is the likeliest label is no entity, as for entity queries.
     """
-    if query.label < 0 or query.label_probability < (decoding.relation_threshold or 0.0):
+    if query.label < 0:
         return
     head, tail = (_to_entity(end, window, labels, decoding) for end in (query.head, query.tail))
     if head is not None and tail is not None:
-        yield Relation(head, tail, labels.relation[int(query.label)], min(query.label_probability, 1.0))
+        label, score = labels.relation[int(query.label)], min(query.label_probability, 1.0)
+        if decoding.relations.scales:  # it is right only if both of its ends are
+            score = decoding.relations.scaled(label, score * head.score * tail.score)
+        if decoding.relations.reaches(label, score):
+            yield Relation(head, tail, label, score)
 
 
 def _to_entity(span: BestSpan[float], window: Window, labels: Labels, decoding: Decoding) -> Entity | None:
@@ -141,8 +185,9 @@ def _to_entity(span: BestSpan[float], window: Window, labels: Labels, decoding: 
     first, last = int(window.start[int(span.start)]), int(window.end[int(span.end)])
     if first < 0 or last <= first:
         return None
-    score = span.label_probability * (span.start_probability * span.end_probability) ** 0.5
-    return Entity(first, last, labels.entity[int(span.label)], min(score, 1.0))
+    score = min(span.label_probability * (span.start_probability * span.end_probability) ** 0.5, 1.0)
+    label = labels.entity[int(span.label)]
+    return Entity(first, last, label, decoding.entities.scaled(label, score))
 
 
 def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: int) -> list[Extraction]:

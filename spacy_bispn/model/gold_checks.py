@@ -16,6 +16,13 @@ from spacy_bispn.model.windowing import Window
 from spacy_bispn.records import Extraction
 from spacy_bispn.settings import SettingError, Shown
 
+# settings that name labels, and the kind of these
+NAMING = {
+    "symmetric_labels": "relation",
+    "entity_thresholds": "entity",
+    "relation_thresholds": "relation",
+}
+
 
 def gold_of(examples: Iterable[Example]) -> tuple[list[Extraction], list[bool]]:
     """The annotations of the references, and which of them are annotated with relations; others give none.
@@ -107,6 +114,15 @@ def check_labels(labels: Any) -> dict[str, list[str]]:
             "write them with `spacy init labels`",
         )  # fmt: skip
     return {kind: distinct_labels(f"labels.{kind}", labels[kind]) for kind in kinds}
+
+
+def check_known(cfg: Mapping[str, Any]) -> None:
+    """Raise SettingError for a label in a component's settings that the component does not have."""
+    for name, kind in NAMING.items():
+        unknown = sorted(set(cfg[name]) - set(cfg[f"{kind}_labels"]))
+        if unknown:
+            expected = f"{kind} labels of the training data ({', '.join(cfg[f'{kind}_labels'])})"
+            raise SettingError(name, unknown, expected, "correct the component's config")
 
 
 def distinct_labels(name: str, labels: Sequence[Any]) -> list[str]:
