@@ -110,7 +110,7 @@ def score_settings(kind: str, settings: Mapping[str, Any]) -> ScoreSettings:
     calibration = settings["calibration"]
     try:
         scales = {x: Scale(*map(float, y)) for x, y in (calibration or {}).get(kind, {}).items()}
-        possible = all(0 < x.slope and isfinite(x.slope) and isfinite(x.shift) for x in scales.values())
+        possible = all(x.slope > 0 and isfinite(x.slope) and isfinite(x.shift) for x in scales.values())
         possible = possible and set(calibration or {}) <= set(KINDS) and (not scales or SHARED in scales)
     except (AttributeError, TypeError, ValueError):
         possible = False
@@ -133,8 +133,8 @@ def forget_calibration(pipe: Configurable) -> None:
     if pipe.cfg["calibration"] is not None:
         pipe.cfg = uncalibrated(pipe)
         logger.warning(
-            "[%s] learns and is not calibrated any more; thresholds are those of its config. Run `spacy bispn "
-            "calibrate` after the training.", pipe.name,
+            "[%s] learns and is not calibrated any more; thresholds are those of its config. Run "
+            "`spacy bispn calibrate` after the training.", pipe.name,
         )  # fmt: skip
 
 
