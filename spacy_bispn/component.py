@@ -16,22 +16,26 @@ from thinc.api import Model, set_dropout_rate
 from spacy_bispn import annotations
 from spacy_bispn.component_settings import ComponentSettings
 from spacy_bispn.files import save
-from spacy_bispn.model.decoding import Decoding, cohere, extract, merge
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import Decoding, extract, merge
 from spacy_bispn.model.doc_batch import DocBatch, clear_gradients
+from spacy_bispn.model.given import GivenEntities
 from spacy_bispn.model.gold_checks import (
     check_annotated,
     check_kind,
+    check_known,
+    check_labels,
     check_schema,
     collect_labels,
     count_surplus,
     distinct_labels,
     gold_of,
     grown_lists,
-    labels_to_learn,
     report_losses,
 )
 from spacy_bispn.model.left_out import LeftOut
-from spacy_bispn.model.schema import Schema, known_relations, observed_triples
+from spacy_bispn.model.schema import Schema, forbidden_relations, observed_triples
+from spacy_bispn.model.score_settings import forget_calibration
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.targets import WindowGold, assign_to_windows, make_targets
 from spacy_bispn.model.windowing import WindowLengths, with_gold
@@ -67,10 +71,10 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.vocab, self.model, self.name = vocab, model, name
         self.objective = objective
         self.scorer = scorer
-        self.frozen_epochs = settings.frozen_epochs
-        self.batch_pieces = settings.batch_pieces
-        self.bad_loss = settings.bad_loss
-        self.surplus_gold = settings.surplus_gold
+        self.frozen_epochs, self.batch_pieces = settings.frozen_epochs, settings.batch_pieces
+        self.bad_loss, self.surplus_gold = settings.bad_loss, settings.surplus_gold
+        self.given = GivenEntities.checked(settings, model.attrs["settings"], decoding)
+        self.shim.given_types = settings.entities != "predicted"
         self.grows = True  # unless labels are given, those of later gold are added
         self.left_out = LeftOut(name)
         self.configured = asdict(decoding)
@@ -123,19 +127,21 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     ) -> None:
         """Collect labels, build the model, and hold the training data against the number of queries.
 
-        Raises ValueError if no text says anything about relations, if a symmetric label or one of the schema
-        is unknown, if the schema forbids all relations, or if a window has more gold than queries, unless
-        `surplus_gold` is "skip".
+        Raises ValueError if no text says anything about relations, if a setting names an unknown label, if
+        the schema forbids all relations, or if a window has more gold than queries, unless `surplus_gold` is
+        "skip".
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
         docs = [example.reference for example in get_examples()]
         check_annotated(self.name, docs)
         gold = [annotations.read(doc) for doc in docs]
         self.grows = labels is None
-        labels = labels_to_learn(gold, labels, self.cfg["symmetric_labels"])
+        labels = collect_labels(gold) if labels is None else check_labels(labels)
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
         self.cfg["observed_triples"] = observed_triples([], gold, self.label_sets)
+        check_known(self.cfg)
         check_schema(self.name, self.schema, gold)
+        forget_calibration(self)
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
         windows = self.shim.windows(docs, is_train=True)
@@ -152,14 +158,16 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         docs = list(docs)
         reading = DocBatch(self.model, docs, is_train=False)
         decoding, labels, schema = self.decoding, self.label_sets, self.schema
+        given = reading.given = self.given.of(docs, reading.windows, labels)
         found = [Extraction()] * len(reading.windows)
         for batch in reading.batches(self.batch_pieces):
-            outputs = reading.outputs(batch, decoding.type_threshold, decoding.relation_threshold)
+            outputs = reading.outputs(batch, *decoding.floors)
             windows = [reading.windows[index] for index in batch]
-            extractions = extract(outputs, windows, labels, decoding, schema)
+            extractions = extract(outputs, windows, labels, decoding, schema, given.of_windows(batch))
             for index, extraction in zip(batch, extractions, strict=True):
                 found[index] = extraction
-        return [cohere(x, labels, decoding, schema) for x in merge(reading.windows, found, len(docs))]
+        merged = given.beside(merge(reading.windows, found, len(docs)))
+        return [cohere(x, labels, given.adapt(decoding), schema) for x in merged]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. Docs that raise go to the pipeline's error handler, one by one."""
@@ -199,7 +207,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """
         saved = unpack_component(data)
         changed = {name: x for name, x in self.configured.items() if x != saved.configured.get(name)}
-        cfg = {**saved.cfg, **changed}
+        check_known(cfg := {**saved.cfg, **changed})
         Schema.of(cfg)  # raises for labels that the saved model does not have
         load_model(self.model, saved)
         if saved.vocab is not None and "vocab" not in exclude:
@@ -237,16 +245,15 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         examples = list(examples)
         validate_examples(examples, "BiSPN.update")
         set_dropout_rate(self.model, drop)
+        forget_calibration(self)
         self.shim.freeze_encoder(self.shim.epoch < self.frozen_epochs)
         reading = DocBatch(self.model, [example.predicted for example in examples], is_train=True)
         gold, known = gold_of(examples)
         if self.grows:
             self._add_labels(collect_labels(gold))
         self.cfg["observed_triples"] = observed_triples(self.cfg["observed_triples"], gold, self.label_sets)
-        if (schema := self.schema) is not None:
-            self.left_out.count(
-                losses, "forbidden", schema.forbidden(known_relations(gold, schema.labels)).total()
-            )
+        self.left_out.count(losses, "forbidden", forbidden_relations(self.schema, gold))
+        gold, reading.given = self.given.taught(reading.docs, gold, reading.windows, self.label_sets)
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
         self.left_out.count(losses, "unplaced", report.lost)
         self.left_out.count(losses, "unannotated", known.count(False))
@@ -294,9 +301,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             reading.add_gradient(batch, backprop(result.total))
         except FloatingPointError as error:
             texts = [reading.docs[reading.windows[index].text].text[:60] for index in batch]
-            self._stop_or_skip(
-                f"{error}: lower the learning rates or look at the texts of this batch, {texts}"
-            )
+            advice = "lower the learning rates or look at the texts of this batch"
+            self._stop_or_skip(f"{error}: {advice}, {texts}")
             self.left_out.count(losses, "skipped", len(batch))
             return
         losses[self.name] += result.total.item()

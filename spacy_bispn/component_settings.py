@@ -18,6 +18,20 @@ class ComponentSettings(Settings):
         "label that the training data does not have is refused at initialization.",
         default=[],
     )
+    entities: str = setting(
+        Values(choices=("predicted", "given", "both")),
+        'Where entities come from. `"given"`: they are on the Doc already, and relations join exactly these. '
+        '`"both"`: these are kept, and others may be found. In training they are those that other components '
+        "put on the Docs (`annotating_components`) or the reader (`given_spans`), or else those of the gold: "
+        "[Relations between given entities](pipelines.md#relations-between-given-entities).",
+        default="predicted",
+    )
+    given_spans: str = setting(
+        Values(words="the name of a span group"),
+        "The span group whose spans are given beside those of `doc.ents`. No effect where all entities are "
+        "predicted.",
+        default="given",
+    )
     frozen_epochs: float = setting(
         Values(least=0),
         "Epochs in which the encoder rests while everything else learns; may be a fraction. For long "

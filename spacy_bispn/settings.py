@@ -118,8 +118,8 @@ def setting(values: Values, meaning: str, *, default: Any = MISSING, advice: str
     advice: what to do about a bad value, if not to take the default.
     """
     metadata = {"values": values, "meaning": meaning, "advice": advice}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: default.copy(), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 

@@ -7,6 +7,7 @@ from spacy.cli._util import app as spacy_app
 from typer.core import TyperGroup
 from wasabi import msg
 
+from spacy_bispn.cli.calibrate import calibrate_command
 from spacy_bispn.cli.compare import compare_command
 from spacy_bispn.cli.continue_config import continue_config_command
 from spacy_bispn.cli.convert import convert_command
@@ -46,6 +47,7 @@ app.command("continue-config")(continue_config_command)
 app.command("compare")(compare_command)
 app.command("demo")(demo_command)
 app.command("train", context_settings=OVERRIDES)(train_command)
+app.command("calibrate")(calibrate_command)
 app.command("evaluate")(evaluate_command)
 app.command("page")(page_command)
 app.command("extract")(extract_command)

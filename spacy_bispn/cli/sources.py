@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import spacy
 import typer
@@ -97,6 +97,12 @@ def dev_beside(corpus: Path) -> str:
     """The development texts beside training texts, to be named in a command; DEV where none lies there."""
     beside = corpus.with_name("dev.spacy")
     return str(beside) if beside.exists() else "DEV"
+
+
+def last_bispn(nlp: Language) -> Any:
+    """The component whose entities and relations the Docs have in the end; None without one."""
+    ours = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
+    return nlp.get_pipe(ours[-1]) if ours else None
 
 
 def predict_docs(nlp: Language, path: Path) -> list[Example]:

@@ -77,13 +77,23 @@ def _part_rows(part: str, found: dict[str, Any] | None) -> Iterator[Row]:
             yield (part, label, *_percent(counts), *map(str, _sizes(counts)))
 
 
+def percent(share: float | None) -> str:
+    """A share in percent; a dash where it is not known."""
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def decimal(number: float | None) -> str:
+    """A number from 0 to 1 with three digits; a dash where it is not known."""
+    return "-" if number is None else f"{number:.3f}"
+
+
 def _sizes(counts: dict[str, Any]) -> tuple[int, int]:
     return counts["tp"] + counts["fn"], counts["tp"] + counts["fp"]
 
 
 def _percent(ratios: dict[str, Any]) -> list[str]:
     """Precision, recall, F1 and its interval."""
-    return [*(f"{100 * ratios[ratio]:.1f}" for ratio in "prf"), _interval(ratios["low"], ratios["high"])]
+    return [*(percent(ratios[ratio]) for ratio in "prf"), _interval(ratios["low"], ratios["high"])]
 
 
 def _interval(low: float | None, high: float | None) -> str:

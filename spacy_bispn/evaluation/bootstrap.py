@@ -36,14 +36,29 @@ def intervals(
         raise SettingError("samples", samples, "at least 1", "1000 are usual")
     labels = sorted({label for parts in texts for label in parts})
     table = np.array([[n for label in labels for n in parts.get(label, (0, 0))] for parts in texts], float)
-    random, size = np.random.default_rng(seed), len(texts)
-    drawn = [np.bincount(random.integers(size, size=size), minlength=size) @ table for _ in range(samples)]
-    # The whole comes first, then its samples, each with a row of two for each label.
-    sums = np.stack([table.sum(axis=0), *drawn]).reshape(samples + 1, len(labels), 2)
+    table = table.reshape(len(texts), len(labels), 2)
+    sums = resampled(table, samples, seed)
     overall = sums if by_label else sums.sum(axis=1, keepdims=True)
-    found = table.reshape(size, len(labels), 2)[..., 1] > 0
+    found = table[..., 1] > 0
     each = {label: _interval(sums[:, [n]], found[:, [n]]) for n, label in enumerate(labels)}
     return _interval(overall, found), each
+
+
+def resampled(table: Array, samples: int = 1000, seed: int = 0) -> Array:
+    """Sums over all texts, and then over those of each bootstrap sample.
+
+    Shape: table (texts, ...) -> (1 + samples, ...).
+    """
+    random, size = np.random.default_rng(seed), len(table)
+    flat = table.reshape(size, -1)
+    drawn = [np.bincount(random.integers(size, size=size), minlength=size) @ flat for _ in range(samples)]
+    return np.stack([flat.sum(axis=0), *drawn]).reshape(samples + 1, *table.shape[1:])
+
+
+def percentiles(score: float, drawn: Sequence[float] | Array) -> tuple[float, float]:
+    """The 95 % interval of what samples were scored, widened where it does not include the whole's score."""
+    low, high = np.quantile(drawn if len(drawn) else [score], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(min(low, score)), float(max(high, score))
 
 
 def _interval(sums: Array, found: NDArray[np.bool_]) -> Interval:
@@ -58,5 +73,4 @@ def _interval(sums: Array, found: NDArray[np.bool_]) -> Interval:
     ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=defined)
     count = defined.sum(axis=1)
     score, *drawn = ratios.sum(axis=1)[count > 0] / count[count > 0]
-    low, high = np.quantile(drawn or [score], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(min(low, score)), float(max(high, score))
+    return percentiles(score, drawn)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from spacy_bispn.model.query_predictions import (
     BestSpan,
@@ -19,12 +19,12 @@ from spacy_bispn.model.query_predictions import (
     relation_queries,
     to_rows,
 )
-from spacy_bispn.model.readings import OpenRelation, permitted_reading
+from spacy_bispn.model.readings import OpenRelation
 from spacy_bispn.model.schema import LIMITS, SCHEMAS, TRIPLES, Schema, check_limits, check_triples
+from spacy_bispn.model.score_settings import CALIBRATION, Scales, ScoreSettings, score_settings
 from spacy_bispn.nn.shapes import Outputs
-from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
+from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
-from spacy_bispn.span_index import SpanIndex, without_overlaps
 
 if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are not
     from spacy_bispn.model.windowing import Window
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are n
 COHERENCE = ("snap", "add", "drop", "off")
 SPAN_SCORES = ("product", "sum")
 THRESHOLD = replace(PROBABILITY, choices=(None,))
-Item = TypeVar("Item", Entity, Relation[Entity])
+LABEL_THRESHOLDS = Values(words="labels, each with 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,22 @@ class Decoding(Settings):
         "label never overlap.",
         default=False,
     )
+    entity_thresholds: dict[str, float] = setting(
+        LABEL_THRESHOLDS, "Least probabilities of single labels of entities, in place of `type_threshold`.",
+        default={},
+    )  # fmt: skip
+    relation_thresholds: dict[str, float] = setting(
+        LABEL_THRESHOLDS,
+        "Least probabilities of single labels of relations, in place of `relation_threshold`.",
+        default={},
+    )
+    calibration: dict[str, Scales] | None = setting(
+        Values(words=CALIBRATION, choices=(None,)),
+        "How probabilities become scores that say how often they are right, with which all thresholds but "
+        "`boundary_threshold` are then compared: [Calibration](calibration.md). `null`: scores are as the "
+        "network gives them.",
+        default=None,
+    )
     schema: str | list[Any] = setting(
         Values(choices=SCHEMAS, words=TRIPLES),
         'Which labels a relation may join. `"observed"`: the triples of the training data. A relation that '
@@ -102,6 +118,22 @@ class Decoding(Settings):
         check_triples(self.schema)
         check_limits("relations_per_head", self.relations_per_head)
         check_limits("relations_per_tail", self.relations_per_tail)
+        assert self.floors  # raises where the settings of single labels are not in order
+
+    @cached_property
+    def entities(self) -> ScoreSettings:
+        """How entities are scored."""
+        return score_settings("entities", asdict(self))
+
+    @cached_property
+    def relations(self) -> ScoreSettings:
+        """How relations are scored."""
+        return score_settings("relations", asdict(self))
+
+    @property
+    def floors(self) -> tuple[float | None, float | None]:
+        """The least probability of a label that can be emitted, of entities and of relations."""
+        return self.entities.floor, self.relations.floor
 
 
 Given = Mapping[tuple[int, int, int], Entity]  # by start, end and type
@@ -163,8 +195,11 @@ def _decode(
 def _decode_entity(query: EntityQuery[float], reading: Reading) -> Iterator[Entity]:
     """The entity, if its probabilities reach their thresholds."""
     entity = _to_entity(query.span, reading)
-    if entity is not None and query.span.label_probability >= (reading.decoding.type_threshold or 0.0):
-        yield entity
+    if entity is not None:
+        entities = reading.decoding.entities
+        score = entity.score if entities.scales else query.span.label_probability
+        if entities.reaches(entity.label, score):
+            yield entity
 
 
 def _decode_relation(query: RelationQuery[float], reading: Reading) -> Iterator[Relation[Entity]]:
@@ -172,12 +207,15 @@ def _decode_relation(query: RelationQuery[float], reading: Reading) -> Iterator[
 
     Without a threshold an end of which null is the likeliest label is no entity, as for entity queries.
     """
-    if query.label < 0 or query.label_probability < (reading.decoding.relation_threshold or 0.0):
+    if query.label < 0:
         return
     head, tail = (_to_entity(end, reading) for end in (query.head, query.tail))
     if head is not None and tail is not None:
         label = reading.labels.relation[int(query.label)]
-        yield Relation(head, tail, label, min(query.label_probability, 1.0))
+        found = Relation(head, tail, label, min(query.label_probability, 1.0))
+        relation = reading.decoding.relations.rescored(found)
+        if relation is not None:
+            yield relation
 
 
 def _to_entity(span: BestSpan[float], reading: Reading) -> Entity | None:
@@ -191,8 +229,9 @@ def _to_entity(span: BestSpan[float], reading: Reading) -> Entity | None:
     first, last = int(window.start[int(span.start)]), int(window.end[int(span.end)])
     if first < 0 or last <= first:
         return None
-    score = span.label_probability * (span.start_probability * span.end_probability) ** 0.5
-    return Entity(first, last, reading.labels.entity[int(span.label)], min(score, 1.0))
+    score = min(span.label_probability * (span.start_probability * span.end_probability) ** 0.5, 1.0)
+    label = reading.labels.entity[int(span.label)]
+    return Entity(first, last, label, reading.decoding.entities.scaled(label, score))
 
 
 def merge(windows: Sequence[Window], extractions: Sequence[Extraction], texts: int) -> list[Extraction]:
@@ -221,91 +260,3 @@ def _seen_by_owner(entity: Entity, windows: Sequence[Window]) -> bool:
     """Whether the window that owns the entity's start holds all of it; windows are those of its text."""
     owner = windows[bisect_right(windows, entity.start, key=lambda window: window.owned[0]) - 1]
     return owner.locate(entity.start, entity.end) is not None
-
-
-def cohere(
-    extraction: Extraction, labels: Labels, decoding: Decoding, schema: Schema | None = None
-) -> Extraction:
-    """Sets without duplicates, in which every relation joins two of the entities unless coherence is off.
-
-    `joined` is that of the sets as they were predicted, before any relation is changed.
-    schema: what is permitted between the entities that relations join, after ends have moved or were added.
-    """
-    predicted = _as_predicted(extraction, labels, decoding)
-    if decoding.coherence == "off" and schema is None:
-        return predicted
-    # equal entities may have other scores: the values are those that are emitted
-    emitted = {entity: entity for entity in predicted.entities}
-    index = SpanIndex(predicted.entities)
-    relations = []
-    changed = dropped = 0
-    for relation in sorted(predicted.relations, key=lambda x: -x.score):
-        reading = relation
-        if schema is not None:
-            find = partial(_find, emitted=emitted, index=index, decoding=decoding)
-            permitted = permitted_reading(relation, find, schema, decoding.relation_threshold)
-            if permitted is None:
-                dropped += 1
-                continue
-            changed += permitted is not relation
-            reading = permitted
-        ends = []
-        for end in (reading.head, reading.tail):
-            found = _find(end, emitted, index, decoding)
-            if found is not None and found not in emitted:  # added, and there for the next end to find
-                emitted[found] = found
-                index.add(found)
-            if found is not None:
-                ends.append(emitted[found])
-        # two different ends may have snapped to one entity: that was no relation of it with itself
-        if len(ends) == 2 and (ends[0] != ends[1] or reading.head == reading.tail):
-            head, tail = ends
-            relations.append(Relation(head, tail, reading.label, reading.score).oriented(labels.symmetric))
-    relations = _best(relations)
-    if schema is None:
-        return Extraction(tuple(sorted(emitted)), tuple(sorted(relations)), predicted.joined)
-    kept = schema.limit(relations)
-    # with "add", the ends of those that are left: with "off", ends are no entities
-    added = () if decoding.coherence == "off" else (end for x in kept for end in (x.head, x.tail))
-    entities = dict.fromkeys([*predicted.entities, *added])
-    forbidden = (changed, dropped + len(relations) - len(kept))
-    return Extraction(tuple(sorted(entities)), tuple(sorted(kept)), predicted.joined, forbidden)
-
-
-def _as_predicted(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:
-    """Sets without duplicates, in order; the ends of relations need not be among the entities."""
-    entities = _best(extraction.entities)
-    if decoding.remove_overlaps:
-        entities = without_overlaps(entities)
-    known = {entity: entity for entity in entities}
-    relations = _best(
-        replace(x, head=known.get(x.head, x.head), tail=known.get(x.tail, x.tail)).oriented(labels.symmetric)
-        for x in extraction.relations
-    )
-    found = Extraction(tuple(sorted(entities)), tuple(sorted(relations)))
-    return replace(found, joined=found.coherence_parts())
-
-
-def _find(end: Entity, emitted: Collection[Entity], index: SpanIndex, decoding: Decoding) -> Entity | None:
-    """The entity that the end of a relation stands for, emitted or to be added; None without any."""
-    if end in emitted or decoding.coherence == "off":
-        return end
-    near = index.overlapping(end.start, end.end)
-    if decoding.coherence == "add":
-        # what may not overlap may not come back through a relation
-        near = [x for x in near if decoding.remove_overlaps and x.label == end.label]
-        if not near:
-            return end
-    elif decoding.coherence == "drop":
-        return None
-    return max(near, key=lambda x: (overlap_ratio(x, end), x.label == end.label, x.score, x), default=None)
-
-
-def _best(items: Iterable[Item]) -> list[Item]:
-    """Of equal items only the one with the highest score."""
-    best: dict[Item, Item] = {}
-    for item in items:
-        if item not in best or best[item].score < item.score:
-            best.pop(item, None)
-            best[item] = item
-    return list(best)

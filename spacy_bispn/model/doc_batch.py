@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
 
+from spacy_bispn.model.given import GivenInWindows
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.windowing import Window, budget
 from spacy_bispn.nn.shapes import Inputs, Outputs
@@ -85,6 +86,8 @@ def clear_gradients(model: Model[Any, Any]) -> None:
 class DocBatch:
     """Some Docs on their way through a model: their windows, and their vectors where a sublayer
     delivers them. Made once a batch and handed to the network, the targets and the decoder.
+
+    given: the entities that are known beforehand, if there can be any.
     """
 
     def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
@@ -93,6 +96,7 @@ class DocBatch:
         self.shim.require()
         self.window_tokenizer = self.shim.window_tokenizer()
         self.windows = self.shim.windows(docs, is_train)
+        self.given: GivenInWindows | None = None
         self.vectors: TokenVectors | None = None
         if self.shim.encoder is None and self.windows:  # a CNN cannot read nothing
             self.vectors = TokenVectors(model, docs, is_train)
@@ -104,9 +108,13 @@ class DocBatch:
         return budget(self.windows, pieces or BATCH_PIECES.get(self.shim.device.type, BATCH_PIECES["cpu"]))
 
     def inputs(self, batch: Sequence[int]) -> Inputs:
-        """The padded tensors of some windows, with vectors in place of ids where there are any."""
+        """The padded tensors of some windows, with vectors in place of ids where there are any, and with the
+        entities that are given in them.
+        """
         windows = [self.windows[index] for index in batch]
         inputs: Inputs = self.window_tokenizer.batch(windows, self.shim.device)
+        if self.given is not None:
+            inputs = self.given.add_to(inputs, batch)
         if self.vectors is None or inputs.ids is None:
             return inputs
         vectors = self.vectors.gather(windows, inputs.ids)

@@ -2,83 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from spacy.tokens import Doc
 
+from spacy_bispn.component_settings import ComponentSettings
+from spacy_bispn.model.decoding import Decoding, Given
 from spacy_bispn.model.targets import WindowGold, pad, share_out, type_numbers
 from spacy_bispn.model.windowing import Window
 from spacy_bispn.nn.shapes import NULL, Inputs, SpanTargets
 from spacy_bispn.records import Entity, Extraction, Labels
+from spacy_bispn.settings import SettingError
+
+if TYPE_CHECKING:
+    from spacy_bispn.model.architectures import NetworkSettings
 
 
 @dataclass(frozen=True)
 class GivenEntities:
-    """What is given in some Docs.
+    """Where entities come from: the settings `entities` and `given_spans`."""
 
-    by_text: the entities of each Doc. shares: those of each window. alone: whether no others are to be found.
-    """
-
-    by_text: Sequence[tuple[Entity, ...]]
-    shares: Sequence[WindowGold]
-    labels: Labels
-    alone: bool
+    entities: str
+    group: str
 
     @classmethod
-    def of(
-        cls, by_text: Sequence[tuple[Entity, ...]], windows: Sequence[Window], labels: Labels, alone: bool
+    def checked(
+        cls, settings: ComponentSettings, network: NetworkSettings, decoding: Decoding
     ) -> GivenEntities:
-        """Find the entities of some texts in their windows."""
-        shares = share_out(windows, [Extraction(entities) for entities in by_text])
-        return cls(by_text, shares, labels, alone)
+        """Those of a component. Raises SettingError for settings that contradict each other."""
+        entities = settings.entities
+        if entities != "predicted" and network.queries != "proposed":
+            raise SettingError(
+                "entities", entities, '"predicted" with queries = "learned", which no span can seed',
+                'set queries = "proposed" in the model',
+            )  # fmt: skip
+        if entities != "predicted" and decoding.remove_overlaps:
+            raise SettingError(
+                "remove_overlaps", True, f"false with entities = {entities!r}, which keeps what is given",
+                "set it to false",
+            )  # fmt: skip
+        return cls(entities, settings.given_spans)
+
+    def of(self, docs: Sequence[Doc], windows: Sequence[Window], labels: Labels) -> GivenInWindows:
+        """The entities on some Docs."""
+        found = [] if self.entities == "predicted" else [self._on(doc) for doc in docs]
+        return self._in_windows(found, windows, labels)
+
+    def taught(
+        self, docs: Sequence[Doc], gold: list[Extraction], windows: Sequence[Window], labels: Labels
+    ) -> tuple[list[Extraction], GivenInWindows]:
+        """What is to be learnt of the gold of some Docs, and the entities on these: those of the gold where no
+        component has looked for any.
+        """
+        if self.entities == "predicted":
+            return gold, self._in_windows([], windows, labels)
+        found = [self._on_or_gold(doc, said) for doc, said in zip(docs, gold, strict=True)]
+        beside = [gold_beside(said, x, self.entities == "given") for said, x in zip(gold, found, strict=True)]
+        return beside, self._in_windows(found, windows, labels)
+
+    def _on(self, doc: Doc) -> tuple[Entity, ...]:
+        """The entities of `doc.ents` and of the group, each once."""
+        spans = chain(doc.ents, doc.spans.get(self.group, ()))
+        return tuple(sorted({Entity(span.start_char, span.end_char, span.label_) for span in spans}))
+
+    def _on_or_gold(self, doc: Doc, gold: Extraction) -> tuple[Entity, ...]:
+        """If others are to be found as well, a random half of the gold is given, so that both are learnt."""
+        if self.group in doc.spans or doc.has_annotation("ENT_IOB"):
+            return self._on(doc)
+        if self.entities == "given":
+            return gold.entities
+        return tuple(entity for entity in gold.entities if torch.rand(()) < 0.5)
+
+    def _in_windows(
+        self, by_text: Sequence[tuple[Entity, ...]], windows: Sequence[Window], labels: Labels
+    ) -> GivenInWindows:
+        shares = share_out(windows, [Extraction(found) for found in by_text]) if by_text else []
+        return GivenInWindows(self.entities, by_text, shares, type_numbers(labels.entity))
+
+
+@dataclass(frozen=True)
+class GivenInWindows:
+    """The entities that are given in some texts: those of each text, and those of each window.
+
+    types: the class of each label. Labels that it does not have are of the class null.
+    """
+
+    entities: str
+    by_text: Sequence[tuple[Entity, ...]]
+    shares: Sequence[WindowGold]
+    types: dict[str, int]
 
     def add_to(self, inputs: Inputs, batch: Sequence[int]) -> Inputs:
-        """The inputs of some windows, with their entities. Types that the network does not know are null."""
-        number = type_numbers(self.labels.entity)
-        found = [
-            [(*place, number.get(entity.label, NULL)) for entity, place in self.shares[index].entities]
-            for index in batch
-        ]
+        """The inputs of some windows, with their entities."""
+        if self.entities == "predicted":
+            return inputs
+        found = [self._places(index) for index in batch]
         spans = SpanTargets(*pad(found, (-1, -1, NULL), inputs.mask.device))
-        return inputs._replace(given=spans, propose=not self.alone)
+        return inputs._replace(given=spans, propose=self.entities == "both")
 
-    def at(self, index: int) -> dict[tuple[int, int, int], Entity]:
-        """The entities of a window by position and type, as `add_to` gives them to the network."""
-        number = type_numbers(self.labels.entity)
-        found = self.shares[index].entities
-        return {(*place, number.get(entity.label, NULL)): entity for entity, place in reversed(found)}
+    def of_windows(self, batch: Sequence[int]) -> list[Given]:
+        """The entities of some windows by position and type, as `add_to` gives them to the network."""
+        if self.entities == "predicted":
+            return [{}] * len(batch)
+        known = ([entity for entity, _ in self.shares[index].entities] for index in batch)
+        return [dict(zip(self._places(i), x, strict=True)) for i, x in zip(batch, known, strict=True)]
 
-    def unknown(self) -> Iterator[str]:
-        """The labels of entities that the network does not know, one for each entity."""
-        known = set(self.labels.entity)
-        return (x.label for x in chain.from_iterable(self.by_text) if x.label not in known)
+    def _places(self, index: int) -> list[tuple[int, int, int]]:
+        share = self.shares[index].entities
+        return [(*positions, self.types.get(entity.label, NULL)) for entity, positions in share]
 
+    def adapt(self, decoding: Decoding) -> Decoding:
+        """Settings with which every relation joins given entities, where there are no others."""
+        alone = self.entities == "given"
+        return replace(decoding, coherence="snap", remove_overlaps=False) if alone else decoding
 
-def entities_on(doc: Doc, group: str) -> tuple[Entity, ...]:
-    """The entities of `doc.ents` and of a span group, each once."""
-    spans = chain(doc.ents, doc.spans.get(group, ()))
-    return tuple(sorted({Entity(span.start_char, span.end_char, span.label_) for span in spans}))
-
-
-def has_entities_on(doc: Doc, group: str) -> bool:
-    """Whether anything has looked for entities, be it in vain."""
-    return group in doc.spans or doc.has_annotation("ENT_IOB")
-
-
-def given_in_training(doc: Doc, gold: Extraction, group: str, alone: bool) -> tuple[Entity, ...]:
-    """The entities on a Doc, or those of its gold if no component has looked for any.
-
-    If others are to be found as well, a random half of the gold is given, so that both can be learnt.
-    """
-    if has_entities_on(doc, group):
-        return entities_on(doc, group)
-    if alone:
-        return gold.entities
-    chosen = torch.rand(len(gold.entities)) < 0.5
-    return tuple(entity for entity, given in zip(gold.entities, chosen.tolist(), strict=True) if given)
+    def beside(self, found: list[Extraction]) -> list[Extraction]:
+        """What was found in the texts, with the given entities, and without others unless both are wanted."""
+        if self.entities == "predicted":
+            return found
+        both = self.entities == "both"
+        return [
+            replace(x, entities=(*given, *x.entities) if both else given)
+            for x, given in zip(found, self.by_text, strict=True)
+        ]
 
 
 def gold_beside(gold: Extraction, given: tuple[Entity, ...], alone: bool) -> Extraction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy import util
@@ -19,6 +19,12 @@ from spacy_bispn.settings import SettingError, Shown
 
 KINDS = ("entity", "relation")  # of labels
 SHOWN = 5  # triples in a message
+# settings that name labels, and the kind of these
+NAMING = {
+    "symmetric_labels": "relation",
+    "entity_thresholds": "entity",
+    "relation_thresholds": "relation",
+}
 
 
 def gold_of(examples: Iterable[Example]) -> tuple[list[Extraction], list[bool]]:
@@ -93,21 +99,6 @@ def count_surplus(
     return surplus
 
 
-def labels_to_learn(
-    gold: Iterable[Extraction], given: Any, symmetric: Collection[str]
-) -> dict[str, list[str]]:
-    """The labels that were given, as `label_data` has them, or those of some gold if None was.
-
-    Raises SettingError for anything else, and for `symmetric` ones that are not among them.
-    """
-    labels = collect_labels(gold) if given is None else check_labels(given)
-    unknown = sorted(set(symmetric) - set(labels["relation"]))
-    if unknown:
-        expected = f"relation labels of the training data ({', '.join(labels['relation'])})"
-        raise SettingError("symmetric_labels", unknown, expected, "correct the component's config")
-    return labels
-
-
 def check_schema(name: str, schema: Schema | None, gold: Sequence[Extraction]) -> None:
     """Warn of gold relations that decoding will never give. Raises SettingError if those are all of them."""
     if schema is None:
@@ -173,6 +164,15 @@ def grown_lists(
             "are forgotten.", name, ", ".join([*new["entity"], *new["relation"]]),
         )  # fmt: skip
     return {kind: [*known[kind], *new[kind]] for kind in KINDS}
+
+
+def check_known(cfg: Mapping[str, Any]) -> None:
+    """Raise SettingError for a label in a component's settings that the component does not have."""
+    for name, kind in NAMING.items():
+        unknown = sorted(set(cfg[name]) - set(cfg[f"{kind}_labels"]))
+        if unknown:
+            expected = f"{kind} labels of the training data ({', '.join(cfg[f'{kind}_labels'])})"
+            raise SettingError(name, unknown, expected, "correct the component's config")
 
 
 def distinct_labels(name: str, labels: Sequence[Any]) -> list[str]:

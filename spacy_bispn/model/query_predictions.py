@@ -138,8 +138,18 @@ def open_relation_queries(outputs: Outputs, decoding: Decoding) -> OpenRelationQ
     """The relation queries in the mask, with the probabilities of all labels. Shape: (K, ...) each."""
     mask = outputs.relation_mask
     first = relation_queries(outputs, decoding)
-    types = (outputs.relation, outputs.head.type[..., NULL + 1 :], outputs.tail.type[..., NULL + 1 :])
-    return OpenRelationQuery(first, *(x[mask].softmax(-1) for x in types))
+    ends = (_end_types(_masked(spans, mask)) for spans in (outputs.head, outputs.tail))
+    return OpenRelationQuery(first, outputs.relation[mask].softmax(-1), *ends)
+
+
+def _end_types(spans: Spans) -> Tensor:
+    """The probabilities of an end's labels; what was given has no other than its own. Shape: (K, E)."""
+    types = spans.type[..., NULL + 1 :].softmax(-1)
+    if spans.seed is None:
+        return types
+    kind = spans.seed[..., 2:]
+    own = kind == torch.arange(NULL + 1, types.shape[-1] + 1, device=kind.device)
+    return torch.where(kind == PROPOSED, types, own.to(types))
 
 
 def _masked(spans: Spans, mask: Tensor) -> Spans:

@@ -182,3 +182,8 @@ def _check_labels(given: Any, limits: Sequence[Sequence[Any]], labels: Labels) -
         if unknown:
             expected = f"{kind} labels of the model ({', '.join(known) or 'none'})"
             raise SettingError(name, unknown, expected, "correct the component's config")
+
+
+def forbidden_relations(schema: Schema | None, gold: Iterable[Extraction]) -> int:
+    """How many relations of some gold a schema forbids."""
+    return schema.forbidden(known_relations(gold, schema.labels)).total() if schema else 0

@@ -33,8 +33,8 @@ class LearnedQueries(nn.Module):
         """Shape: tokens (B, P, d) -> queries for B texts, no proposals."""
         batch = len(tokens)
         entity, relation = (x.expand(batch, -1, -1) for x in (self.entity, self.relation))
-        masks = (x.new_ones(x.shape[:2], dtype=torch.bool) for x in (entity, relation))
-        return Queries(entity, relation, *masks), None
+        entity_mask, relation_mask = (x.new_ones(x.shape[:2], dtype=torch.bool) for x in (entity, relation))
+        return Queries(entity, relation, entity_mask, relation_mask), None
 
     def grow(self, entity_classes: int) -> None:
         """Nothing here depends on the types."""
@@ -66,7 +66,7 @@ class ProposedQueries(nn.Module):
         self.end_score = nn.Linear(hidden, COPIES, bias=False)
         self.width = nn.Embedding(WIDTHS, width)
         self.span_copy = nn.Embedding(COPIES, width)
-        self.given_type = nn.Embedding(given_classes, width) if given_classes else None
+        self.given_type: nn.Module | None = nn.Embedding(given_classes, width) if given_classes else None
         self.span_seed = nn.Linear(3 * width, width)
         self.span_norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU())

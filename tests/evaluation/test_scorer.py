@@ -10,7 +10,8 @@ from spacy.training import Example
 
 from spacy_bispn import annotations
 from spacy_bispn.evaluation.scorer import make_scorer, score
-from spacy_bispn.model.decoding import COHERENCE, Decoding, cohere
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import COHERENCE, Decoding
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 
 PAIR = make_text(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_bispn.model.decoding import COHERENCE, Decoding, cohere
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import COHERENCE, Decoding
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 
 LABELS = Labels(("GENE", "CELL"), ("BINDS", "INHIBITS"), ("BINDS",))

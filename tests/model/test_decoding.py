@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from spacy_bispn.model import decoding
-from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, cohere, extract, merge
+from spacy_bispn.model import coherence
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, extract, merge
 from spacy_bispn.model.query_predictions import best_spans
 from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.targets import assign_to_windows, make_targets
@@ -154,13 +155,13 @@ def test_what_a_relation_means_is_sought_near_it_alone(monkeypatch: pytest.Monke
     entities = [Entity(at, at + 3, "GENE", 0.9) for at in range(0, 4000, 10)]
     ends = [replace(entity, end=entity.end - 1) for entity in entities]
     relations = tuple(Relation(one, other, "INHIBITS") for one, other in pairwise(ends))
-    overlap, calls = decoding.overlap_ratio, []
+    overlap, calls = coherence.overlap_ratio, []
 
     def watch(left: Entity, right: Entity) -> float:
         calls.append(left)
         return overlap(left, right)
 
-    monkeypatch.setattr(decoding, "overlap_ratio", watch)
+    monkeypatch.setattr(coherence, "overlap_ratio", watch)
     found = cohere(Extraction(tuple(entities), relations), LABELS, Decoding())
     assert {end for relation in found.relations for end in (relation.head, relation.tail)} == set(entities)
     assert len(calls) <= 2 * len(relations), "not 400 for each of 798 ends"
