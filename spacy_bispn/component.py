@@ -69,8 +69,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         if settings.extension != annotations.NAME:
             annotations.use_extension(settings.extension)
         self.vocab, self.model, self.name = vocab, model, name
-        self.objective = objective
-        self.scorer = scorer
+        self.objective, self.scorer = objective, scorer
         self.frozen_epochs, self.batch_pieces = settings.frozen_epochs, settings.batch_pieces
         self.bad_loss, self.surplus_gold = settings.bad_loss, settings.surplus_gold
         self.given = GivenEntities.checked(settings, model.attrs["settings"], decoding)
@@ -97,11 +96,6 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     def label_sets(self) -> Labels:
         """Entity, relation and symmetric labels."""
         return Labels.of(self.cfg)
-
-    @property
-    def schema(self) -> Schema | None:
-        """What relations `cfg` permits now, None if all. Raises SettingError, see `Schema.of`."""
-        return Schema.of(self.cfg)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -140,7 +134,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.cfg["entity_labels"], self.cfg["relation_labels"] = labels["entity"], labels["relation"]
         self.cfg["observed_triples"] = observed_triples([], gold, self.label_sets)
         check_known(self.cfg)
-        check_schema(self.name, self.schema, gold)
+        check_schema(self.name, Schema.of(self.cfg), gold)
         forget_calibration(self)
         self.cfg["train_texts"] = len(docs)
         self.model.initialize(X=docs, Y=(len(labels["entity"]), len(labels["relation"])))
@@ -157,7 +151,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """Extractions of some Docs, in their order. Windows are batched by length."""
         docs = list(docs)
         reading = DocBatch(self.model, docs, is_train=False)
-        decoding, labels, schema = self.decoding, self.label_sets, self.schema
+        decoding, labels, schema = self.decoding, self.label_sets, Schema.of(self.cfg)
         given = reading.given = self.given.of(docs, reading.windows, labels)
         found = [Extraction()] * len(reading.windows)
         for batch in reading.batches(self.batch_pieces):
@@ -237,8 +231,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         New labels are added, with a warning, unless labels were given to `initialize`. What is left out is
         counted in `losses`, by the reasons of left_out.py, and logged once an epoch: `<name>_unplaced`,
         `<name>_surplus`, `<name>_unannotated`, `<name>_forbidden`, and `<name>_skipped` unless `bad_loss`
-        makes it a ValueError.
-        Raises ValueError where a reference has another text.
+        makes it a ValueError. Raises ValueError where a reference has another text.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -252,7 +245,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         if self.grows:
             self._add_labels(collect_labels(gold))
         self.cfg["observed_triples"] = observed_triples(self.cfg["observed_triples"], gold, self.label_sets)
-        self.left_out.count(losses, "forbidden", forbidden_relations(self.schema, gold))
+        self.left_out.count(losses, "forbidden", forbidden_relations(Schema.of(self.cfg), gold))
         gold, reading.given = self.given.taught(reading.docs, gold, reading.windows, self.label_sets)
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
         self.left_out.count(losses, "unplaced", report.lost)

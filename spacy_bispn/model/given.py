@@ -55,8 +55,8 @@ class GivenEntities:
     def taught(
         self, docs: Sequence[Doc], gold: list[Extraction], windows: Sequence[Window], labels: Labels
     ) -> tuple[list[Extraction], GivenInWindows]:
-        """What is to be learnt of the gold of some Docs, and the entities on these: those of the gold where no
-        component has looked for any.
+        """What is to be learnt of the gold of some Docs, and the entities on these, or those of the gold
+        where no component has looked for any.
         """
         if self.entities == "predicted":
             return gold, self._in_windows([], windows, labels)
