@@ -167,7 +167,7 @@ class Network(nn.Module):
         triple, relation_view = self.relation_decoder(
             self.split(shared_relation), triple_rows, tokens.states, tokens.rows
         )
-        relation, head, tail = triple.split(relation_count, dim=1)
+        relation, head, tail = triple.unflatten(1, (3, relation_count)).unbind(1)
         return Decoded(
             entity, relation, head, tail, entity_view, relation_view, shared_entity, shared_relation
         )
