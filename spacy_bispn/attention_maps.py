@@ -53,8 +53,14 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
     pipe: the trained component, `nlp.get_pipe("bispn")`.
     doc: a Doc as `nlp(text)` returns it. It must fit into one window.
 
-    Raises ValueError for a text that is read in several windows, and if it has no queries of one kind.
+    Raises ValueError for a text that is read in several windows, if it has no queries of one kind, and for a
+    component whose entities are given.
     """
+    if pipe.given.entities != "predicted":
+        raise ValueError(
+            f"entities is {pipe.given.entities!r}, expected 'predicted': a map shows what entity queries "
+            f"predict, and given entities are not predicted."
+        )
     batch = DocBatch(pipe.model, [doc], is_train=False)
     if len(batch.windows) != 1:
         raise ValueError(

@@ -142,7 +142,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.shim.training_lengths = WindowLengths.of(windows) if windows else None
         shares, report = assign_to_windows(windows, gold, self.label_sets)
         skips = self.surplus_gold == "skip"
-        surplus = count_surplus(asdict(self.model.attrs["settings"]), docs, windows, shares, skips)
+        surplus = count_surplus(self.given.limits(self.model.attrs["settings"]), docs, windows, shares, skips)
         report_losses(self.name, report, surplus)
         self.left_out = LeftOut(self.name)
         self.left_out.count({}, "unannotated", sum(not annotations.has_relations(doc) for doc in docs))

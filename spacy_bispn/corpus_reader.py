@@ -39,6 +39,13 @@ class ReaderSettings(Settings):
         "large corpus.",
         default=0,
     )
+    given_spans: str | None = setting(
+        Values(words="the name of a span group", choices=(None,)),
+        "A span group of the Docs that the pipeline reads, into which the gold entities are put: for a "
+        'component with `entities = "given"` and this group, in training and evaluation '
+        "([Relations between given entities](pipelines.md#relations-between-given-entities)).",
+        default=None,
+    )
     replay: Path | None = setting(
         Values(words="a `.spacy` file, a folder of some", choices=(None,)),
         "Texts of an earlier training, some of which are mixed with those of `path`, so that a component "
@@ -67,7 +74,10 @@ def create_reader(path: Path | None, **settings: Any) -> Callable[[Language], It
 
 
 class CorpusReader:
-    """What `create_reader` returns: called with a pipeline, it yields examples without predictions."""
+    """What `create_reader` returns: called with a pipeline, it yields examples without predictions.
+
+    Only given entities are on their predicted Docs, if there is a group for them.
+    """
 
     def __init__(self, settings: ReaderSettings) -> None:
         self.settings = settings
@@ -82,7 +92,10 @@ class CorpusReader:
         if self.settings.replay is not None:
             parts = self._with_old(list(parts), nlp.vocab, found)
         for part in parts:
-            yield Example(bare(nlp, part), part)
+            example = Example(bare(nlp, part), part)
+            if self.settings.given_spans is not None:
+                give_entities(example, self.settings.given_spans)
+            yield example
         if not self._reported:
             self._reported = True
             self._report(found)
@@ -170,6 +183,13 @@ def find_files(path: Path | str | None) -> list[Path]:
 def bare(nlp: Language, doc: Doc) -> Doc:
     """The same tokens without any annotation."""
     return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+
+
+def give_entities(example: Example, group: str) -> None:
+    """Put the gold entities of an example into a span group of its predicted Doc."""
+    doc, gold = example.predicted, read(example.reference).entities
+    spans = (doc.char_span(x.start, x.end, x.label, alignment_mode="expand") for x in gold)
+    doc.spans[group] = [span for span in spans if span is not None]
 
 
 def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:

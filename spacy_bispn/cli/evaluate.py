@@ -15,7 +15,7 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
-from spacy_bispn.cli.sources import DOCS, GPU, predict_docs, predict_texts
+from spacy_bispn.cli.sources import DOCS, GOLD, GPU, PREDICTED, predict_docs, predict_texts
 from spacy_bispn.cli.tables import (
     ERROR_HEADER,
     SCORE_HEADER,
@@ -50,6 +50,9 @@ def evaluate_command(
         typer.Option("--convention", "-c", help=f"May be repeated: {', '.join(convention_names())}"),
     ] = None,
     samples: Annotated[int, typer.Option(help="How many samples the intervals rest on", min=1)] = 1000,
+    entities: Annotated[
+        str, typer.Option(help="predicted, or gold: relations between gold entities are found")
+    ] = PREDICTED,
     output: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
     page: Annotated[Path | None, typer.Option(help="HTML file for the report, gold beside predicted")] = None,
     predictions: Annotated[
@@ -64,6 +67,8 @@ def evaluate_command(
         check_apart({"DATA": corpus.path, "--output": output, "--page": page, "--predictions": predictions})
         for name in chosen:
             get_convention(name)
+        if entities not in (PREDICTED, GOLD):
+            raise SettingError("--entities", entities, f"{PREDICTED!r} or {GOLD!r}", "choose one of these")
         corpus = corpus.resolve()
         if corpus.format == "biorelex" and corpus.cuts_documents:
             expected = "document for the format 'biorelex', whose clusters are those of whole texts"
@@ -72,7 +77,14 @@ def evaluate_command(
         conversion = None if corpus.format == DOCS else read_gold(corpus, nlp.lang)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    examples = predict_docs(nlp, corpus.path) if conversion is None else predict_texts(nlp, conversion.texts)
+    try:
+        examples = (
+            predict_docs(nlp, corpus.path, entities)
+            if conversion is None
+            else predict_texts(nlp, conversion.texts, entities)
+        )
+    except SettingError as error:
+        msg.fail("The texts cannot be evaluated", str(error), exits=1)
     texts = judge_docs(examples) if conversion is None else judge_texts(examples, conversion, corpus)
     declared = (corpus.symmetric or ()) if conversion is None else conversion.symmetric
     undirected = tuple(dict.fromkeys((*declared, *symmetric_labels(nlp))))
@@ -81,6 +93,8 @@ def evaluate_command(
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
     source = PageSource.of(nlp, model, corpus.path, len(texts), chosen, undirected)
+    if entities == GOLD:
+        source = replace(source, title=f"{source.title}, gold entities given")
     print_report(report, source.title)
     if output is not None:
         save(output, srsly.json_dumps(report, indent=2))

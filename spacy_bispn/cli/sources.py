@@ -15,10 +15,12 @@ from spacy.training import Example
 
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
-from spacy_bispn.corpus_reader import bare, create_reader
+from spacy_bispn.corpus_reader import bare, create_reader, give_entities
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
+PREDICTED, GOLD = "predicted", "gold"  # where entities come from
+GOLD_SPANS = "gold"
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 GPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
@@ -105,20 +107,43 @@ def last_bispn(nlp: Language) -> Any:
     return nlp.get_pipe(ours[-1]) if ours else None
 
 
-def predict_docs(nlp: Language, path: Path) -> list[Example]:
+def predict_docs(nlp: Language, path: Path, entities: str = PREDICTED) -> list[Example]:
     """The Docs of `.spacy` files, and what is predicted for them."""
-    return predict_examples(nlp, list(create_reader(path)(nlp)))
+    return predict_examples(nlp, list(create_reader(path)(nlp)), entities)
 
 
-def predict_texts(nlp: Language, texts: Sequence[AnnotatedText]) -> list[Example]:
+def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str = PREDICTED) -> list[Example]:
     """What is predicted for texts, beside as much of their gold as fits the tokens."""
     gold = (to_doc(nlp, text)[0] for text in texts)
-    return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
+    return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold], entities)
 
 
-def predict_examples(nlp: Language, examples: list[Example]) -> list[Example]:
-    """Examples whose predicted Docs are bare, with the pipeline's predictions on them."""
+def predict_examples(nlp: Language, examples: list[Example], entities: str = PREDICTED) -> list[Example]:
+    """Examples whose predicted Docs are bare, with the pipeline's predictions on them.
+
+    entities: "gold" gives the component the entities of the gold, whatever its settings say.
+    """
+    if entities == GOLD:
+        take_gold(nlp)
+        for example in examples:
+            give_entities(example, GOLD_SPANS)
     docs = nlp.pipe(example.predicted for example in examples)
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc
     return examples
+
+
+def take_gold(nlp: Language) -> None:
+    """Let the components of a pipeline take their entities from `GOLD_SPANS`, whatever their settings say.
+
+    Raises SettingError for a pipeline without such a component.
+    """
+    from spacy_bispn.component import BiSPN
+    from spacy_bispn.model.given import GivenEntities
+
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, BiSPN)]
+    if not pipes:
+        expected = f"{PREDICTED!r} for a pipeline without the component bispn ({', '.join(nlp.pipe_names)})"
+        raise SettingError("--entities", GOLD, expected, "give a pipeline that has one")
+    for pipe in pipes:
+        pipe.given = GivenEntities("given", GOLD_SPANS, with_ents=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING
 
 import torch
 from spacy.tokens import Doc
+from spacy.util import logger
 
 from spacy_bispn.component_settings import ComponentSettings
 from spacy_bispn.model.decoding import Decoding, Given
@@ -24,10 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GivenEntities:
-    """Where entities come from: the settings `entities` and `given_spans`."""
+    """Where entities come from: the settings `entities` and `given_spans`.
+
+    with_ents: whether those of `doc.ents` are given, too.
+    """
 
     entities: str
     group: str
+    with_ents: bool = True
+    reported: set[str] = field(default_factory=set, compare=False)  # labels that a warning has named
 
     @classmethod
     def checked(
@@ -64,9 +72,14 @@ class GivenEntities:
         beside = [gold_beside(said, x, self.entities == "given") for said, x in zip(gold, found, strict=True)]
         return beside, self._in_windows(found, windows, labels)
 
+    def limits(self, network: NetworkSettings) -> dict[str, float]:
+        """The most entities and relations of a window. Every given entity is a query."""
+        entities = inf if self.entities == "given" else network.entity_queries
+        return {"entity_queries": entities, "relation_queries": network.relation_queries}
+
     def _on(self, doc: Doc) -> tuple[Entity, ...]:
         """The entities of `doc.ents` and of the group, each once."""
-        spans = chain(doc.ents, doc.spans.get(self.group, ()))
+        spans = chain(doc.ents if self.with_ents else (), doc.spans.get(self.group, ()))
         return tuple(sorted({Entity(span.start_char, span.end_char, span.label_) for span in spans}))
 
     def _on_or_gold(self, doc: Doc, gold: Extraction) -> tuple[Entity, ...]:
@@ -80,8 +93,21 @@ class GivenEntities:
     def _in_windows(
         self, by_text: Sequence[tuple[Entity, ...]], windows: Sequence[Window], labels: Labels
     ) -> GivenInWindows:
+        self._report_unknown(by_text, labels)
         shares = share_out(windows, [Extraction(found) for found in by_text]) if by_text else []
         return GivenInWindows(self.entities, by_text, shares, type_numbers(labels.entity))
+
+    def _report_unknown(self, by_text: Sequence[tuple[Entity, ...]], labels: Labels) -> None:
+        """Warn of labels that the network does not know, once each."""
+        known = self.reported.union(labels.entity)
+        new = Counter(entity.label for found in by_text for entity in found if entity.label not in known)
+        if new:
+            self.reported.update(new)
+            logger.warning(
+                "given entities have labels that the model does not know: %s. Relations may join them, but "
+                "are found as for entities without a label; train with these labels, or rename them.",
+                ", ".join(f"{label or 'none'} ({count})" for label, count in new.most_common()),
+            )
 
 
 @dataclass(frozen=True)

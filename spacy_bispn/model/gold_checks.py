@@ -73,7 +73,7 @@ def check_annotated(name: str, docs: Sequence[Doc]) -> None:
 
 
 def count_surplus(
-    limits: Mapping[str, int],
+    limits: Mapping[str, float],
     docs: Sequence[Doc],
     windows: Sequence[Window],
     shares: Sequence[WindowGold],
@@ -95,7 +95,7 @@ def count_surplus(
                     f"raise model.{name}, make model.window smaller, or leave them out by surplus_gold = "
                     f'"skip"; the text is {text[:80]!r}',
                 )  # fmt: skip
-            surplus[name] += max(count - limits[name], 0)
+            surplus[name] += int(max(count - limits[name], 0))
     return surplus
 
 

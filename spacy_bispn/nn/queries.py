@@ -127,7 +127,8 @@ class ProposedQueries(nn.Module):
         candidates. Shape: (B, Qe), (B, Qe, 3), (B, Qe).
         """
         given = inputs.given
-        pointable = inputs.pointable if inputs.propose else inputs.pointable[:, :0]
+        # where nothing is to be proposed, one span that is not possible keeps every shape above 0
+        pointable = inputs.pointable if inputs.propose else torch.zeros_like(inputs.pointable[:, :1])
         logits, valid = self._score_spans(tokens[:, : pointable.shape[1]], pointable)
         if given is not None and inputs.propose:
             valid = valid & ~count_spans(given, logits)[:, :1]
@@ -135,7 +136,7 @@ class ProposedQueries(nn.Module):
         if inputs.gold is not None:
             taught = count_spans(inputs.gold.entity, logits) & valid if inputs.propose else valid
         chosen, mask = choose(logits, valid, taught, self.floor, self.entity_limit)
-        copy, start, end = unravel(chosen, max(pointable.shape[1], 1))
+        copy, start, end = unravel(chosen, pointable.shape[1])
         seed = torch.stack([start, end, torch.full_like(start, PROPOSED)], dim=-1)
         if given is not None:
             there = torch.stack(given, dim=-1)

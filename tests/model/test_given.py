@@ -1,0 +1,119 @@
+"""Entities that are given: what is learnt beside them, and what the network is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import spacy
+import torch
+from pipelines import make_nlp, tiny
+from spacy.tokens import Doc
+
+from spacy_bispn.model.decoding import Decoding
+from spacy_bispn.model.given import GivenEntities, gold_beside
+from spacy_bispn.records import Entity, Extraction, Labels, Relation
+from spacy_bispn.settings import SettingError
+
+A, B, C = Entity(0, 4, "GENE"), Entity(5, 9, "CELL"), Entity(10, 14, "GENE")
+A_AS_CELL = Entity(0, 4, "CELL")
+GOLD = Extraction((A, B, C), (Relation(A, B, "BINDS"), Relation(C, B, "INHIBITS")))
+LABELS = Labels(("GENE", "CELL"), ("BINDS", "INHIBITS"), ())
+
+
+@pytest.mark.parametrize(
+    ("given", "alone", "entities", "relations"),
+    [
+        ((A, B, C), True, (A, B, C), GOLD.relations),
+        ((), True, (), GOLD.relations),
+        ((), False, (A, B, C), GOLD.relations),
+        ((A, B), True, (A, B), GOLD.relations),
+        ((A, B), False, (A, B, C), GOLD.relations),
+        # a wrong label: the relation is that of the span that was given
+        ((A_AS_CELL, B), True, (A_AS_CELL, B), (Relation(A_AS_CELL, B, "BINDS"), Relation(C, B, "INHIBITS"))),
+        ((A_AS_CELL,), False, (A_AS_CELL, B, C), (Relation(A_AS_CELL, B, "BINDS"), GOLD.relations[1])),
+        # of several labels, that of the gold
+        ((A_AS_CELL, A, B), True, (A_AS_CELL, A, B), GOLD.relations),
+    ],
+)
+def test_what_is_learnt_beside_given_entities(
+    given: tuple[Entity, ...], alone: bool, entities: tuple[Entity, ...], relations: tuple[Any, ...]
+) -> None:
+    assert gold_beside(GOLD, given, alone) == Extraction(entities, relations)
+
+
+@pytest.fixture
+def doc() -> Doc:
+    return spacy.blank("en")("aaaa bbbb cccc")
+
+
+def texts(given: GivenEntities, doc: Doc, gold: Extraction = GOLD) -> list[tuple[Entity, ...]]:
+    _, found = given.taught([doc], [gold], [], LABELS)
+    return list(found.by_text)
+
+
+def test_gold_is_given_where_no_component_has_looked_for_entities(doc: Doc) -> None:
+    given = GivenEntities("given", "mine")
+    assert texts(given, doc) == [GOLD.entities]
+    doc.ents = []  # an NER that found nothing
+    assert texts(given, doc) == [()]
+
+
+def test_the_entities_of_doc_ents_and_of_the_group_are_given_once_each(doc: Doc) -> None:
+    doc.ents = [doc.char_span(0, 4, "GENE")]
+    doc.spans["mine"] = [
+        doc.char_span(0, 4, "GENE"),
+        doc.char_span(0, 4, "CELL"),
+        doc.char_span(0, 9, "CELL"),
+    ]
+    doc.spans["others"] = [doc.char_span(10, 14, "CELL")]
+    expected = (A_AS_CELL, A, Entity(0, 9, "CELL"))
+    assert texts(GivenEntities("given", "mine"), doc) == [expected]
+    assert texts(GivenEntities("given", "mine", with_ents=False), doc) == [expected]
+    assert texts(GivenEntities("given", "none"), doc) == [(A,)]
+
+
+def test_where_others_are_found_too_about_half_of_the_gold_is_given(doc: Doc) -> None:
+    torch.manual_seed(0)
+    gold = Extraction(tuple(Entity(n, n + 1, "GENE") for n in range(1000)))
+    [found] = texts(GivenEntities("both", "mine"), doc, gold)
+    assert 400 < len(found) < 600 and set(found) < set(gold.entities)
+
+
+def test_predicted_entities_are_never_given(doc: Doc) -> None:
+    doc.ents = [doc.char_span(0, 4, "GENE")]
+    given = GivenEntities("predicted", "mine")
+    gold, found = given.taught([doc], [GOLD], [], LABELS)
+    assert gold == [GOLD] and not found.by_text and found.of_windows([0]) == [{}]
+    assert found.beside([GOLD]) == [GOLD] and found.adapt(Decoding()) == Decoding()
+
+
+def test_unknown_labels_are_named_once_with_their_number(doc: Doc, caplog: Any) -> None:
+    doc.ents = [doc.char_span(0, 4, "DRUG"), doc.char_span(5, 9, "DRUG")]
+    given = GivenEntities("given", "mine")
+    for _ in range(2):
+        given.of([doc], [], LABELS)
+    assert caplog.text.count("given entities have labels that the model does not know: DRUG (2)") == 1
+    assert "train with these labels, or rename them" in caplog.text
+
+
+@pytest.mark.parametrize("entities", ["given", "both"])
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            tiny({"queries": "learned"}),
+            ["entities is", 'expected "predicted" with queries = "learned"', "set queries"],
+        ),
+        (
+            tiny(remove_overlaps=True),
+            ["remove_overlaps is True", "expected false with entities", "set it to false"],
+        ),
+    ],
+)
+def test_settings_that_contradict_given_entities(
+    entities: str, config: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(SettingError) as error:
+        make_nlp({**config, "entities": entities})
+    assert all(word in str(error.value) for word in words)
