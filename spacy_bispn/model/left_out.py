@@ -9,8 +9,8 @@ from spacy import util
 FORBIDDEN = "forbidden"  # learnt from all the same, for a later schema
 REASONS = {  # what was left out, and what to do
     "unplaced": (
-        "gold items that lie in no window or have an unknown label",
-        "See model.window and the labels",
+        "gold items that lie in no window, have an unknown label or join what was not given",
+        "See model.window, the labels and the entities that are given",
     ),
     "surplus": ("gold items that found no query", "Raise model.entity_queries or model.relation_queries"),
     "skipped": ("windows whose loss is NaN or infinite", "Lower the learning rates"),
