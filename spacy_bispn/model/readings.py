@@ -91,13 +91,11 @@ def meanings(end: Entity, types: Sequence[float], names: Sequence[str], find: Fi
 
     types: the probability of each of the labels `names`.
     """
-    known: set[Entity] = set()
     most = max(types)
     for share, name in sorted(zip(types, names, strict=True), key=lambda pair: -pair[0]):
         if share <= 0:
             return
         read = replace(end, label=name, score=end.score * share / most)
         entity = find(read)
-        if entity is not None and entity not in known:
-            known.add(entity)
+        if entity is not None and entity.label == name:
             yield End(read, entity, share / most)
