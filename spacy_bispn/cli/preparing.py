@@ -74,8 +74,8 @@ def load_encoder(pipe: BiSPN, texts: Iterable[str]) -> None:
 def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) -> Diagnosis:
     """Diagnose the component `name` with its corpora; the encoder is loaded, nothing is trained.
 
-    Raises ValueError if the training texts have no relations or the encoder cannot be loaded, and for a schema
-    with labels that they do not have.
+    Raises ValueError if the training texts have no relations, or lack labels of the schema, and if the
+    encoder cannot be loaded.
     """
     pipe: BiSPN = nlp.get_pipe(name)
     load_encoder(pipe, (doc.text for doc in train))
@@ -109,7 +109,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
 
 
 def schema_of(cfg: dict[str, Any], gold: Sequence[Extraction]) -> Schema | None:
-    """The schema that a component will have when it is trained on some gold, None if it permits everything."""
+    """The schema that a component will have when it is trained on some gold, None if it permits all."""
     labels = {f"{kind}_labels": names for kind, names in collect_labels(gold).items()}
     cfg = {**cfg, **labels}
     return Schema.of({**cfg, "observed_triples": observed_triples([], gold, Labels.of(cfg))})
