@@ -61,6 +61,10 @@ def test_predictions_are_within_the_schema(tmp_path: Path) -> None:
     assert predicted(loaded) == predicted(nlp)
     pipe_of(loaded).cfg["schema"] = "none"
     assert predicted(loaded) == free
+    triples = {"schema": [*OBSERVED, [None, "BINDS", None]], "relations_per_head": [[None, 1], ["BINDS", 2]]}
+    eager(**triples).to_disk(tmp_path / "triples")
+    saved = pipe_of(spacy.load(tmp_path / "triples"))
+    assert {name: saved.cfg[name] for name in triples} == triples
     narrow = {"components": {"bispn": {"schema": [[None, "BINDS", None]]}}}
     assert {label for _, label, _ in predicted(spacy.load(tmp_path, config=narrow))} == {"BINDS"}
 

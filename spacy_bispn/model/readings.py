@@ -56,8 +56,10 @@ def permitted_reading(
     find: gives what an end stands for, None for nothing.
     """
     head, tail = find(relation.head), find(relation.tail)
-    if head is None or tail is None or schema.permits(head.label, relation.label, tail.label):
-        return relation  # coherence drops what joins nothing
+    if head is None or tail is None or (head == tail and relation.head != relation.tail):
+        return relation  # which coherence drops
+    if schema.permits(head.label, relation.label, tail.label):
+        return relation
     if not isinstance(relation, OpenRelation):
         return None
     nothing, *shares = relation.query.relation

@@ -332,8 +332,8 @@ def test_readings_are_those_of_a_slow_loop(
         return
     rivals = sum(x for (one, _, other), x in weights.items() if (one, other) == (best[0], best[2]))
     score = weights[best] / (shares[0] + rivals)
-    accepted = weights[best] > shares[0] if threshold is None else score >= threshold
-    assert (found is not None) == accepted or score == pytest.approx(threshold)
+    value, bound = (weights[best], shares[0]) if threshold is None else (score, threshold)
+    assert value == pytest.approx(bound) or (found is not None) == (value > bound)
     if found is not None:
         assert weights[found.head.label, found.label, found.tail.label] == pytest.approx(weights[best])
         assert 0 < found.score <= 1
