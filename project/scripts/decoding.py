@@ -24,6 +24,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "longest_span": (11, 26, 64, None),
     "span_score": ("product", "sum"),
     "remove_overlaps": (True,),
+    "schema": ("observed",),
+    "self_relations": (False,),
 }
 
 

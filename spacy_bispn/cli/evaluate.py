@@ -33,7 +33,7 @@ from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
 from spacy_bispn.evaluation.scorer import symmetric_labels
-from spacy_bispn.evaluation.scoring import ANY, coherence
+from spacy_bispn.evaluation.scoring import ANY, coherence, schema_counts
 from spacy_bispn.files import check_apart, save
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
@@ -143,8 +143,8 @@ def make_report(
     """Everything that is said of the predictions, as plain values.
 
     `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
-    95 % intervals (None if unknown), `errors` of entities and of relations (see error_analysis.py), the
-    number of `texts` and the `symmetric` labels.
+    95 % intervals (None if unknown), `schema` (see scoring.py, None without one), `errors` of entities and of
+    relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
@@ -158,6 +158,7 @@ def make_report(
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
         **share("coherence", [found.coherence_parts() for found in predicted], samples),
         **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
+        "schema": schema_counts(predicted),
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),

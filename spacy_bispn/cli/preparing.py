@@ -19,7 +19,10 @@ from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings
 from spacy_bispn.doc_utils import text_id
+from spacy_bispn.model.gold_checks import collect_labels
+from spacy_bispn.model.schema import Schema, observed_triples
 from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
+from spacy_bispn.records import Extraction, Labels
 from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
 
@@ -71,7 +74,8 @@ def load_encoder(pipe: BiSPN, texts: Iterable[str]) -> None:
 def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) -> Diagnosis:
     """Diagnose the component `name` with its corpora; the encoder is loaded, nothing is trained.
 
-    Raises ValueError if the training texts have no relations or the encoder cannot be loaded.
+    Raises ValueError if the training texts have no relations, or lack labels of the schema, and if the
+    encoder cannot be loaded.
     """
     pipe: BiSPN = nlp.get_pipe(name)
     load_encoder(pipe, (doc.text for doc in train))
@@ -91,14 +95,24 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     model = config["components"][name]["model"]
     corpus = config["corpora"].get(str(config["training"]["dev_corpus"]).rpartition(".")[2], {})
     dev_file = str(corpus.get("path") or "dev.spacy")
+    samples = to_samples(nlp, train)
+    gold = [sample.extraction for sample in samples]
     constraints = Constraints(
         cutter,
         longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
         symmetric=tuple(pipe.cfg["symmetric_labels"]),
         proposed=model["queries"] == "proposed",
         skips=pipe.surplus_gold == "skip",
+        schema=schema_of(pipe.cfg, gold),
     )
-    return diagnose(to_samples(nlp, train), to_samples(nlp, dev), settings, constraints, dev_file)
+    return diagnose(samples, to_samples(nlp, dev), settings, constraints, dev_file)
+
+
+def schema_of(cfg: dict[str, Any], gold: Sequence[Extraction]) -> Schema | None:
+    """The schema that a component will have when it is trained on some gold, None if it permits all."""
+    labels = {f"{kind}_labels": names for kind, names in collect_labels(gold).items()}
+    cfg = {**cfg, **labels}
+    return Schema.of({**cfg, "observed_triples": observed_triples([], gold, Labels.of(cfg))})
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:

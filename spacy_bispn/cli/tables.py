@@ -15,6 +15,9 @@ COHERENCES = {
     "coherence": "Coherence: {} of the predicted relations join two predicted entities",
     "raw_coherence": "Raw coherence: {} did so before relations were changed to join entities",
 }
+SCHEMA = (
+    "Schema: of {predicted} predicted relations {changed} were given other labels, {dropped} were dropped."
+)
 
 Row = tuple[str, ...]
 
@@ -47,13 +50,17 @@ def examples_in_words(errors: dict[str, dict[str, Any]], each: int | None = None
 
 
 def report_in_words(report: dict[str, Any]) -> str:
-    """How many texts there are, and the coherence of the predictions."""
+    """How many texts there are, the coherence of the predictions, and what a schema did to them."""
     said = [f"{report['texts']} texts."]
     for name, words in COHERENCES.items():
         if report[name] is not None:
             interval = _interval(*(report[f"{name}_interval"] or (None, None)))
             said.append(f"{words.format(f'{100 * report[name]:.1f} % ({interval})')}.")
-    return " ".join(said if len(said) > 1 else [*said, "Coherence: no relation is predicted."])
+    if len(said) == 1:
+        said.append("Coherence: no relation is predicted.")
+    if report["schema"] is not None:
+        said.append(SCHEMA.format(**report["schema"]))
+    return " ".join(said)
 
 
 def unknown_in_words(rows: Iterable[Row]) -> str:

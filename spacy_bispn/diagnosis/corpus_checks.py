@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spacy_bispn.diagnosis.near_duplicates import LEAST, SIZE, near_duplicates, spelled
+from spacy_bispn.model.schema import Schema, known_relations, triple
 from spacy_bispn.records import Entity, Extraction, Relation
 
 FEW = 20  # examples: a label with fewer is hardly learnt
@@ -65,12 +66,18 @@ class Finding:
 
 
 def check_corpus(
-    train: Sequence[Sample], dev: Sequence[Sample], symmetric: Sequence[str], dev_file: str
+    train: Sequence[Sample],
+    dev: Sequence[Sample],
+    symmetric: Sequence[str],
+    dev_file: str,
+    schema: Schema | None = None,
 ) -> Iterator[Finding]:
     """All findings that do not depend on the settings of the model; `dev_file` is where dev is read from."""
     yield from check_unannotated(train)
     for split, samples in (("train", train), ("dev", dev)):
         yield from check_tokens(split, samples)
+        if schema is not None:
+            yield from check_forbidden(split, samples, schema)
     yield from check_labels(train, dev)
     yield from check_symmetric(train, symmetric)
     yield from check_triples(train, dev, symmetric)
@@ -171,6 +178,21 @@ def check_triples(
         )  # fmt: skip
 
 
+def check_forbidden(split: str, samples: Sequence[Sample], schema: Schema) -> Iterator[Finding]:
+    """Relations that the schema of the component forbids."""
+    relations = known_relations([sample.extraction for sample in samples], schema.labels)
+    forbidden = schema.forbidden(relations)
+    count, total = forbidden.total(), len(relations)
+    if forbidden:
+        stops = split == "train" and count == total
+        yield Finding(
+            "error" if stops else "warning", "forbidden", split, count, total,
+            f"relations are of {len(forbidden)} kinds (label of the head, relation, label of the tail) that "
+            f"the schema forbids: "
+            + ("training stops with an error." if stops else "they are never predicted."), named(forbidden),
+        )  # fmt: skip
+
+
 def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample], dev_file: str) -> Iterator[Finding]:
     """Texts of dev that are nearly the same as one of train."""
     learnt, seen = ([spelled(sample.spelling) for sample in split] for split in (train, dev))
@@ -184,12 +206,6 @@ def check_recurrence(train: Sequence[Sample], dev: Sequence[Sample], dev_file: s
             f"`spacy bispn convert --drop-recurring {dev_file}`, which leaves them out of it.",
             tuple(f"{score:.2f}: {clip(dev[index].named)}" for _, index, score in pairs[:SHOWN]),
         )  # fmt: skip
-
-
-def triple(relation: Relation[Entity], symmetric: Sequence[str]) -> tuple[str, str, str]:
-    """Labels of head, relation and tail; those of head and tail are sorted if the relation is symmetric."""
-    found = Relation(relation.head.label, relation.tail.label, relation.label).oriented(symmetric)
-    return found.head, found.label, found.tail
 
 
 def inside(sample: Sample, entity: Entity) -> bool:

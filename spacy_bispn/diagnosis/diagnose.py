@@ -58,7 +58,7 @@ def diagnose(
     given = (("train", train), ("dev", dev)) if dev else (("train", train),)
     splits = [Split(name, samples, constraints, labels) for name, samples in given]
     recommended = recommend(splits, constraints)
-    findings = [*check_corpus(train, dev, constraints.symmetric, dev_file)]
+    findings = [*check_corpus(train, dev, constraints.symmetric, dev_file, constraints.schema)]
     measures: dict[str, Measures] = {}
     for split in splits:
         cut = split.cut(settings.window, settings.overlap)

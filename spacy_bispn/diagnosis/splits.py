@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from spacy_bispn.diagnosis.corpus_checks import Sample
+from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.targets import assign_to_windows, with_inverses
 from spacy_bispn.model.windowing import Window, WindowTokenizer
 from spacy_bispn.records import Labels
@@ -35,6 +36,7 @@ class Constraints:
     cutter: makes a WindowTokenizer from window and overlap. longest: the most positions a window can have.
     symmetric: relation labels without a direction. proposed: whether queries are proposed from the text.
     skips: whether training leaves out gold beyond the number of queries.
+    schema: which relations are permitted, None for all.
     """
 
     cutter: Callable[[int, int], WindowTokenizer]
@@ -42,6 +44,7 @@ class Constraints:
     symmetric: tuple[str, ...] = ()
     proposed: bool = True
     skips: bool = False
+    schema: Schema | None = None
 
 
 @dataclass(frozen=True)

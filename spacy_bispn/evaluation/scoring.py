@@ -120,10 +120,18 @@ def score_extractions(
     predicted = [pair.predicted for pair in all_pairs]
     scores["bispn_coherence"] = coherence(found.coherence_parts() for found in predicted)
     scores["bispn_raw_coherence"] = coherence(found.joined or (0, 0) for found in predicted)
-    counted = [(*x.forbidden, x.joined[1]) for x in predicted if x.forbidden and x.joined]
-    scores["bispn_schema_changed"] = coherence((changed, count) for changed, _, count in counted)
-    scores["bispn_schema_dropped"] = coherence((dropped, count) for _, dropped, count in counted)
+    counts = schema_counts(predicted) or {}
+    total = counts.get("predicted")
+    for what in ("changed", "dropped"):
+        scores[f"bispn_schema_{what}"] = counts[what] / total if total else None
     return scores
+
+
+def schema_counts(predicted: Iterable[Extraction]) -> dict[str, int] | None:
+    """How many relations were predicted, and what a schema did to how many of them; None without one."""
+    counted = [(x.joined[1], *x.forbidden) for x in predicted if x.joined and x.forbidden]
+    totals = (sum(numbers) for numbers in zip(*counted, strict=True))
+    return dict(zip(("predicted", "changed", "dropped"), totals, strict=True)) if counted else None
 
 
 def typed(entity: Entity) -> tuple[int | str, ...]:
@@ -175,9 +183,9 @@ def macro_average(counts: dict[str, PRF]) -> dict[str, float]:
 
 
 def coherence(parts: Iterable[tuple[int, int]]) -> float | None:
-    """Share of predicted relations, such as those whose ends are both entities; None without relations.
+    """Share of predicted relations both of whose ends are predicted entities; None without relations.
 
-    parts: of each text, how many relations are such, and how many there are.
+    parts: of each text, how many relations have such ends, and how many there are.
     """
     coherent, total = (sum(numbers) for numbers in zip((0, 0), *parts, strict=True))
     return coherent / total if total else None

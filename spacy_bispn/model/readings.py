@@ -56,8 +56,10 @@ def permitted_reading(
     find: gives what an end stands for, None for nothing.
     """
     head, tail = find(relation.head), find(relation.tail)
-    if head is None or tail is None or schema.permits(head.label, relation.label, tail.label):
-        return relation  # coherence drops what joins nothing
+    if head is None or tail is None or (head == tail and relation.head != relation.tail):
+        return relation  # which coherence drops
+    if schema.permits(head.label, relation.label, tail.label):
+        return relation
     if not isinstance(relation, OpenRelation):
         return None
     nothing, *shares = relation.query.relation
@@ -91,13 +93,11 @@ def meanings(end: Entity, types: Sequence[float], names: Sequence[str], find: Fi
 
     types: the probability of each of the labels `names`.
     """
-    known: set[Entity] = set()
     most = max(types)
     for share, name in sorted(zip(types, names, strict=True), key=lambda pair: -pair[0]):
         if share <= 0:
             return
         read = replace(end, label=name, score=end.score * share / most)
         entity = find(read)
-        if entity is not None and entity not in known:
-            known.add(entity)
+        if entity is not None and entity.label == name:
             yield End(read, entity, share / most)

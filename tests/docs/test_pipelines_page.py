@@ -14,6 +14,7 @@ from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, 
 from running import run_blocks
 from spacy.tokens import DocBin
 from spacy.training import Example
+from thinc.api import Config
 
 from spacy_bispn import get_relations
 from spacy_bispn.corpus import to_docbin
@@ -77,7 +78,7 @@ def expected(block: Block) -> str:
 
 
 def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert {block.language for block in BLOCKS} == {"python", "bash"}
+    assert {block.language for block in BLOCKS} == {"python", "bash", "ini"}
     names: dict[str, Any] = {}
     for block in (x for x in BLOCKS if x.language == "python"):
         run_blocks([block], folder, names)
@@ -86,6 +87,20 @@ def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [span.label_ for span in names["both"].spans["bispn"]].count("complex") == 1
     assert names["html"].count("Rov") and "part_of" not in names["html"]
     assert "part_of" in str(names["drawing"])
+
+
+def test_the_schema_of_the_page_can_be_trained_with(caplog: pytest.LogCaptureFixture) -> None:
+    (block,) = (block for block in BLOCKS if block.language == "ini")
+    config = Config().from_str(f"[components]\n\n{block.content}")["components"]["bispn"]
+    assert config.pop("factory") == "bispn"
+    nlp = make_nlp(tiny(**config))
+    initialize(nlp, TEXTS)
+    schema = nlp.get_pipe("bispn").schema
+    assert schema.permits("protein", "part_of", "complex") and not schema.permits(
+        "complex", "part_of", "protein"
+    )
+    assert (schema.per_head, schema.per_tail, schema.self_relations) == ({"part_of": 1}, {}, False)
+    assert "schema forbids" not in caplog.text and "more than relations_per_head" not in caplog.text
 
 
 def test_ner_and_bispn_learn_over_one_transformer(folder: Path) -> None:

@@ -28,6 +28,7 @@ KEYS = {
     for ratio in "prf"
 } | {"ents_per_type", "rel_per_type", "bispn_coherence", "bispn_raw_coherence"}  # fmt: skip
 KEYS |= {"spans_bispn_per_type", "spans_bispn-relations_per_type"}
+KEYS |= {"bispn_schema_changed", "bispn_schema_dropped"}
 
 
 @pytest.fixture
