@@ -14,6 +14,7 @@ from spacy.tokens import DocBin
 
 from spacy_bispn import annotations
 from spacy_bispn.evaluation.scorer import score
+from spacy_bispn.model.schema import Schema
 from spacy_bispn.settings import SettingError
 
 TEXTS = [
@@ -43,7 +44,7 @@ def predicted(nlp: Language) -> set[tuple[str, str, str]]:
 def test_triples_are_collected_whatever_the_schema_is() -> None:
     nlp = make_nlp(tiny(symmetric_labels=["BINDS"]))
     initialize(nlp, TEXTS)
-    assert pipe_of(nlp).cfg["observed_triples"] == OBSERVED and pipe_of(nlp).schema is None
+    assert pipe_of(nlp).cfg["observed_triples"] == OBSERVED and Schema.of(pipe_of(nlp).cfg) is None
     labels = {"entity": ["PROTEIN"], "relation": ["BINDS", "BLOCKS"]}
     pipe_of(nlp).initialize(lambda: make_examples(nlp, TEXTS), nlp=nlp, labels=labels)
     assert pipe_of(nlp).cfg["observed_triples"] == OBSERVED[1:], "the others have labels that are not learnt"
@@ -140,10 +141,10 @@ def test_an_observed_schema_grows_with_new_data(tmp_path: Path) -> None:
     losses = nlp.update(make_examples(nlp, [*NEW, *TEXTS]))
     assert pipe_of(nlp).cfg["observed_triples"] == [*OBSERVED, ["PROTEIN", "DOCKS", "GENE"]]
     assert "bispn_forbidden" not in losses
-    assert pipe_of(nlp).schema is not None
+    assert Schema.of(pipe_of(nlp).cfg) is not None
     nlp.to_disk(tmp_path / "grown")
     grown = pipe_of(spacy.load(tmp_path / "grown"))
-    assert grown.schema == pipe_of(nlp).schema
+    assert Schema.of(grown.cfg) == Schema.of(pipe_of(nlp).cfg)
 
 
 def test_a_schema_of_triples_does_not_grow_but_counts() -> None:
@@ -156,7 +157,7 @@ def test_a_schema_of_triples_does_not_grow_but_counts() -> None:
 def test_models_of_earlier_versions_know_no_triples() -> None:
     folder = next(KEPT.glob("0.1.0-transformers-4.49*")) / "model"
     nlp = spacy.load(folder)
-    assert pipe_of(nlp).cfg["observed_triples"] is None and pipe_of(nlp).schema is None
+    assert pipe_of(nlp).cfg["observed_triples"] is None and Schema.of(pipe_of(nlp).cfg) is None
     with pytest.raises(
         SettingError, match=r"schema is 'observed', expected a model that was saved with the tri"
     ):

@@ -16,8 +16,9 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from thinc.api import Config
 
-from spacy_bispn import get_relations
+from spacy_bispn import create_reader, get_relations
 from spacy_bispn.corpus import to_docbin
+from spacy_bispn.model.schema import Schema
 
 pytestmark = pytest.mark.slow
 
@@ -90,17 +91,30 @@ def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_schema_of_the_page_can_be_trained_with(caplog: pytest.LogCaptureFixture) -> None:
-    (block,) = (block for block in BLOCKS if block.language == "ini")
+    (block,) = (x for x in BLOCKS if x.language == "ini" and "schema" in x.content)
     config = Config().from_str(f"[components]\n\n{block.content}")["components"]["bispn"]
     assert config.pop("factory") == "bispn"
     nlp = make_nlp(tiny(**config))
     initialize(nlp, TEXTS)
-    schema = nlp.get_pipe("bispn").schema
+    schema = Schema.of(nlp.get_pipe("bispn").cfg)
     assert schema.permits("protein", "part_of", "complex") and not schema.permits(
         "complex", "part_of", "protein"
     )
     assert (schema.per_head, schema.per_tail, schema.self_relations) == ({"part_of": 1}, {}, False)
     assert "schema forbids" not in caplog.text and "more than relations_per_head" not in caplog.text
+
+
+def test_the_given_entities_of_the_page_can_be_trained_with(folder: Path) -> None:
+    (block,) = (x for x in BLOCKS if x.language == "ini" and "given" in x.content)
+    config = Config().from_str(f'[paths]\ntrain = "train.spacy"\n[components]\n[corpora]\n{block.content}')
+    component, reader = config["components"]["bispn"], config["corpora"]["train"]
+    assert component.pop("factory") == "bispn"
+    nlp = make_nlp(tiny(**component))
+    examples = list(create_reader(folder / reader["path"], given_spans=reader["given_spans"])(nlp))
+    nlp.initialize(lambda: examples)
+    assert nlp.get_pipe("bispn").update(examples[:8])["bispn"] > 0
+    doc = nlp(examples[0].predicted)
+    assert {*map(str, doc.spans["given"])} == {*map(str, doc.spans["bispn"])} != set()
 
 
 def test_ner_and_bispn_learn_over_one_transformer(folder: Path) -> None:

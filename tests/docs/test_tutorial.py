@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -25,10 +26,15 @@ def said() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, said: dict[str, str]) -> Path:
+def names() -> dict[str, Any]:
+    """What the Python of the page defines; filled when the page has run."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, said: dict[str, str], names: dict[str, Any]) -> Path:
     """The folder in which everything on the page was run, in its order."""
     place = tmp_path_factory.mktemp("tutorial")
-    names: dict[str, object] = {}
     for block in blocks(PAGE):
         said[block.section] = said.get(block.section, "") + run_blocks([block], place, names)
     return place
@@ -118,3 +124,15 @@ def test_the_page_shows_every_command_of_the_way() -> None:
         "render",
     )
     assert used == {*(("bispn", name) for name in ours), ("find-threshold",), ("package",)}
+
+
+def test_relations_of_given_entities(folder: Path, names: dict[str, Any]) -> None:
+    by_rules, by_ner = names["by_rules"], names["by_ner"]
+    assert [str(span) for span in by_rules.spans["bispn"]] == ["Tem2", "Dal92", "Rov5"]
+    assert {*map(str, by_ner.ents)} == {*map(str, by_ner.spans["bispn"])} >= {"Tem2"}
+    scores = srsly.read_json(folder / "gold.json")["scores"]["strict"]
+    assert scores["entities"]["f"] == 1.0
+    assert (
+        scores["relations"]["f"]
+        > srsly.read_json(folder / "scores.json")["scores"]["strict"]["relations"]["f"]
+    )
