@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 Kind = Literal["texts", "entities", "relations"]  # of what is counted in a corpus
 Argument = TypeVar("Argument", bound=Any)  # members can be sorted
+
+NO_ID = ("", "-", "-1", "NIL")  # what corpora and entity linkers write where they know no id
 
 
 @dataclass(frozen=True, order=True)
@@ -18,12 +20,15 @@ class Entity:
     end: the character after the last one.
     label: the entity's type.
     score: a probability, 1.0 for gold. Scores are not compared.
+    kb_id: what it is a mention of: a concept, or a cluster of coreference. Mentions with one id are of one
+        thing, in whichever text they are. Ids are not compared.
     """
 
     start: int
     end: int
     label: str
     score: float = field(default=1.0, compare=False)
+    kb_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -135,6 +140,17 @@ class Labels:
     entity: tuple[str, ...] = ()
     relation: tuple[str, ...] = ()
     symmetric: tuple[str, ...] = ()
+
+
+def distinct(entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """Each entity once, in order, with its first score; several ids of one become one id, "D1|D2"."""
+    ids: dict[Entity, dict[str, None]] = {}
+    for entity in entities:
+        ids.setdefault(entity, {})[entity.kb_id] = None
+    return tuple(
+        entity if len(names) == 1 else replace(entity, kb_id="|".join(filter(None, names)))
+        for entity, names in ids.items()
+    )
 
 
 def overlap_ratio(left: Entity, right: Entity) -> float:
