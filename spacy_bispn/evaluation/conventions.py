@@ -242,8 +242,7 @@ def official(text: Judged, symmetric: Collection[str]) -> Counts:
 @convention(
     "clusters",
     about="things, not mentions: an entity or relation counts once for all mentions that have the same "
-    "[ids](formats.md#ids-of-mentions) in gold, and is found if one of them is; relations do not compare "
-    "labels of entities",
+    "id in gold, and is found if one of them is; relations do not compare labels of entities",
     used_by="corpora of documents, such as BC5CDR, BioRED and DocRED",
 )
 def clusters(text: Judged, symmetric: Collection[str]) -> Counts:
