@@ -149,6 +149,19 @@ def test_a_cluster_is_found_by_one_of_its_mentions() -> None:
     assert found["entities"] == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.parametrize(("part", "interactions", "pairs"), [("train", 2214, 4142), ("dev", 294, 610)])
+def test_published_interactions_count_once(corpora: Path, part: str, interactions: int, pairs: int) -> None:
+    path = corpora / "biorelex" / f"{part}.json"
+    _, sentences = read_json(path)
+    listed = [{(*sorted(x["participants"]), x["label"]) for x in one["interactions"]} for one in sentences]
+    assert sum(map(len, listed)) == interactions, "some are listed twice"
+    read = read_biorelex(path)
+    for name, count in (("clusters", interactions), ("strict", pairs)):
+        texts = [Judged(text, text.extraction) for text in read.texts]
+        found = score(name, texts, read.symmetric, samples=2)["relations"]
+        assert found and sum(one["tp"] for one in found["labels"].values()) == count and found["f"] == 1
+
+
 FLAT = "lithium toxicity after lithium"
 EFFECT, INSIDE, DRUG = Entity(0, 16, "Effect"), Entity(0, 7, "Drug"), Entity(23, 30, "Drug")
 NESTED = Extraction((EFFECT, INSIDE, DRUG), (Relation(EFFECT, INSIDE, "of"), Relation(EFFECT, DRUG, "of")))
