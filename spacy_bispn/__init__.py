@@ -32,6 +32,7 @@ _PUBLIC = {
     "set_relations": "annotations",
     "to_doc": "corpus",
     "to_docbin": "corpus",
+    "to_networkx": "graphs",
     "to_rows": "doc_utils",
     "use_extension": "annotations",
 }
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from spacy_bispn.doc_utils import to_rows as to_rows
     from spacy_bispn.drawing import Drawing as Drawing
     from spacy_bispn.drawing import render as render
+    from spacy_bispn.graphs import to_networkx as to_networkx
     from spacy_bispn.records import AnnotatedText as AnnotatedText
     from spacy_bispn.records import Entity as Entity
     from spacy_bispn.records import Extraction as Extraction

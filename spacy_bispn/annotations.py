@@ -14,8 +14,8 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from spacy_bispn.doc_storage import KEY as KEY
-from spacy_bispn.doc_storage import RELATIONS, Place, Row, Stored, find, put, span_at
-from spacy_bispn.records import Entity, Extraction, Mention, Relation, is_label, place_of, trimmed
+from spacy_bispn.doc_storage import RELATIONS, Place, Row, Stored, find, id_of, put, span_at
+from spacy_bispn.records import Entity, Extraction, Mention, Relation, distinct, is_label, place_of, trimmed
 from spacy_bispn.settings import SettingError
 from spacy_bispn.span_group import members
 
@@ -90,7 +90,9 @@ def read(doc: Doc) -> Extraction:
     """
     check_extension()
     found, rows, *counts = find(doc)
-    entities = {place: Entity(*place, entity.score) for place, entity in found.items()}
+    entities = {
+        place: Entity(*place, entity.score, id_of(doc, entity.kb_id)) for place, entity in found.items()
+    }
     relations = (
         Relation(entities.get(head) or Entity(*head), entities.get(tail) or Entity(*tail), label, score)
         for head, tail, label, score in rows
@@ -102,12 +104,12 @@ def write(doc: Doc, extraction: Extraction) -> int:
     """Put an extraction on a Doc; returns how many entities lie inside tokens and were widened.
 
     A span that ends inside a token is widened to whole tokens; spans that become equal are one, with
-    the best score. Entities that other components set in `doc.ents` stay, ours fill the gaps.
+    the best score and all ids. Entities that other components set in `doc.ents` stay, ours fill the gaps.
     """
     check_extension()
     others = _ents_of_others(doc)
     text = doc.text
-    best: dict[Place, float] = {}
+    moved: list[Entity] = []
     place: dict[Entity, Place] = {}
     widened = 0
     free = (end for x in extraction.relations for end in (x.head, x.tail))
@@ -120,7 +122,7 @@ def write(doc: Doc, extraction: Extraction) -> int:
         place[entity] = where = (span.start_char, span.end_char, entity.label)
         if entity in known:
             widened += (span.start_char, span.end_char) != (start, end)
-            best[where] = max(entity.score, best.get(where, 0.0))
+            moved.append(Entity(*where, entity.score, entity.kb_id))
     rows: dict[tuple[Place, Place, str], float] = {}
     for relation in extraction.relations:
         # two different ends may have become one span: that was no relation of it with itself
@@ -128,7 +130,9 @@ def write(doc: Doc, extraction: Extraction) -> int:
         if apart and relation.head in place and relation.tail in place:
             key = (place[relation.head], place[relation.tail], relation.label)
             rows[key] = max(relation.score, rows.get(key, 0.0))
-    found = {where: Stored(best[where]) for where in sorted(best)}
+    best = distinct(sorted(moved, key=lambda entity: (entity, -entity.score)))
+    add = doc.vocab.strings.add
+    found = {(x.start, x.end, x.label): Stored(x.score, add(x.kb_id)) for x in best}
     spans = [span_at(doc, *item) for item in found.items()]
     doc.set_ents(flat(spans, [entity.score for entity in found.values()], others))
     put(doc, found, [(*key, score) for key, score in rows.items()], (extraction.joined, extraction.forbidden))
@@ -295,7 +299,9 @@ def _end(
                 f'doc.char_span(start, end, label=..., alignment_mode="expand").'
             )
         entities[place] = Stored()
-        if span is not None and span.doc.vocab is doc.vocab:  # else its hashes mean nothing here
+        if isinstance(argument, Entity):
+            entities[place] = Stored(kb_id=doc.vocab.strings.add(argument.kb_id))
+        elif span is not None and span.doc.vocab is doc.vocab:  # else its hashes mean nothing here
             entities[place] = Stored(1.0, span.kb_id, span.id)
     return place
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
@@ -92,7 +93,7 @@ def to_doc(
             line = f"entity {words!r} ({entity.label}) at {start} ends inside a token"
             leave_out("entities", "ending inside a token", line)
         else:
-            fits[entity] = Entity(start, end, entity.label, entity.score)
+            fits[entity] = replace(entity, start=start, end=end)
     relations: list[Relation[Entity]] = []
     for relation in gold.relations:
         where = f"relation {relation.label} at {relation.head.start}"

@@ -2,10 +2,11 @@
 
 `doc.spans["bispn"]` holds the entities; its attribute `scores` has one number a span. A second group,
 `doc.spans["bispn-relations"]`, holds two spans a relation: the head with the `kb_id_` "3 head BINDS", the
-tail with "3 tail BINDS". An end is the entity with its characters and its label, so entities may be filtered,
-sorted and replaced, and tokens merged and split. An end that was no entity when it was stored needs none; it
-has "3 free head BINDS". Groups survive `to_bytes`, a DocBin, copies, pickles and other processes; their
-characters, labels and `kb_id_` also `Doc.from_docs`, JSON and `Example.to_dict`.
+tail with "3 tail BINDS". An end is the entity with its characters and its label, so entities may be
+filtered, sorted and replaced, and tokens merged and split. An end that was no entity when it was stored
+needs none; it has "3 free head BINDS". The `kb_id_` of an entity is the id of what it is a mention of.
+Groups survive `to_bytes`, a DocBin, copies, pickles and other processes; their characters, labels and
+`kb_id_` also `Doc.from_docs`, JSON and `Example.to_dict`.
 
 Attributes of the second group (of the first, where nothing is known about relations) hold what spans cannot:
 `ents`, what `doc.ents` was, so that later changes of it count as corrections; `scores` of the relations by
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from spacy_bispn.records import trimmed
+from spacy_bispn.records import NO_ID, trimmed
 from spacy_bispn.span_group import CharSpan, CharSpanGroup, Member, members
 
 KEY = "bispn"
@@ -141,6 +142,12 @@ def _plain_span(doc: Doc, place: Place, entity: Stored) -> Span:
     return span_at(doc, place, entity) if found is None else found
 
 
+def id_of(doc: Doc, kb_id: int) -> str:
+    """The text of an id in a knowledge base, empty where it says that there is none."""
+    name = doc.vocab.strings[kb_id] if kb_id in doc.vocab.strings else str(kb_id)
+    return "" if name in NO_ID else name
+
+
 def place_of_span(span: Span) -> Place:
     """Where a Span is, with its label."""
     return span.start_char, span.end_char, label_of(span.doc, span.label)
@@ -202,10 +209,14 @@ def _correct(
     """Take over what was done to `doc.ents` since they were stored.
 
     What was taken out of them is no entity any more, what is new is one; an entity that nested ones or others
-    keep out of `doc.ents` stays. Returns the new places of entities that only got another label.
+    keep out of `doc.ents` stays. An entity without an id gets the one that it has there, as entity linkers
+    set it. Returns the new places of entities that only got another label.
     """
     before = {(start, end, label) for start, end, label in saved}
     now = {place_of_span(span): span for span in doc.ents}
+    for place, span in now.items():
+        if place in entities and not entities[place].kb_id:
+            entities[place] = entities[place]._replace(kb_id=span.kb_id)
     gone, new = before - now.keys(), [place for place in now if place not in before]
     # What merged tokens cannot hold is still there: they made it vanish, or grow, or left a part of it.
     hidden = {place for place in gone if doc.char_span(*place[:2]) is None}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 Kind = Literal["texts", "entities", "relations"]  # of what is counted in a corpus
 LABEL_LISTS = ("entity_labels", "relation_labels", "symmetric_labels")  # of a component's `cfg`
 Argument = TypeVar("Argument", bound=Any)  # members can be sorted
+
+NO_ID = ("", "-", "-1", "NIL")  # what corpora and entity linkers write where they know no id
 
 
 @dataclass(frozen=True, order=True)
@@ -19,12 +21,15 @@ class Entity:
     end: the character after the last one.
     label: the entity's type.
     score: a probability, 1.0 for gold. Scores are not compared.
+    kb_id: what it is a mention of: a concept, or a cluster of coreference. Mentions with one id are of one
+        thing, in whichever text they are. Ids are not compared.
     """
 
     start: int
     end: int
     label: str
     score: float = field(default=1.0, compare=False)
+    kb_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -144,6 +149,17 @@ class Labels:
     def of(cls, cfg: Mapping[str, Any]) -> Labels:
         """Those in the `cfg` of a component."""
         return cls(*(tuple(cfg[kind]) for kind in LABEL_LISTS))
+
+
+def distinct(entities: Iterable[Entity]) -> tuple[Entity, ...]:
+    """Each entity once, in order, with its first score; several ids of one become one id, "D1|D2"."""
+    ids: dict[Entity, dict[str, None]] = {}
+    for entity in entities:
+        ids.setdefault(entity, {})[entity.kb_id] = None
+    return tuple(
+        entity if len(names) == 1 else replace(entity, kb_id="|".join(filter(None, names)))
+        for entity, names in ids.items()
+    )
 
 
 def overlap_ratio(left: Entity, right: Entity) -> float:

@@ -10,7 +10,7 @@ from spacy_bispn.converters.cutting import cut, sentences_of
 from spacy_bispn.converters.file_reading import ConversionError
 from spacy_bispn.converters.offsets import Unit
 from spacy_bispn.converters.parsed_item import Counts, ParsedItem
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Kind, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Kind, Relation, distinct
 from spacy_bispn.settings import SettingError
 from spacy_bispn.span_index import SpanIndex
 
@@ -211,13 +211,13 @@ class Conversion:
             for relation in relations
             if not {relation.label, self._name(relation.label)} & {*self.negative}
         ]
-        kept_entities = tuple(dict.fromkeys(entities))
+        kept_entities = distinct(entities)
         kept_relations = tuple(dict.fromkeys(map(self._orient, positive)))
         self.report.duplicate_entities += len(entities) - len(kept_entities)
         self.report.duplicate_relations += len(positive) - len(kept_relations)
         self.report.drop("negative relations", len(relations) - len(positive), "relations")
-        distinct = Extraction(kept_entities, kept_relations)
-        return replace(text, extraction=self._renamed(distinct) if self.rename else distinct)
+        kept = Extraction(kept_entities, kept_relations)
+        return replace(text, extraction=self._renamed(kept) if self.rename else kept)
 
     def _renamed(self, given: Extraction) -> Extraction:
         """The same with new labels; what these make equal is counted."""
@@ -228,7 +228,7 @@ class Conversion:
         for label in [*(one.label for one in given.entities), *(one.label for one in given.relations)]:
             if label in self.rename:
                 self.report.note(f"labels {label!r} renamed to {self._name(label)!r}")
-        entities = tuple(dict.fromkeys(map(renamed, given.entities)))
+        entities = distinct(map(renamed, given.entities))
         relations = tuple(
             dict.fromkeys(
                 self._orient(Relation(renamed(x.head), renamed(x.tail), self._name(x.label), x.score))

@@ -9,7 +9,16 @@ from typing import Any
 
 from spacy_bispn.converters.file_reading import FilePosition
 from spacy_bispn.converters.offsets import FILLER, TRIMMED, WORDS, Gathered, Unit, spread
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Kind, Relation, spaces_after, trimmed
+from spacy_bispn.records import (
+    AnnotatedText,
+    Entity,
+    Extraction,
+    Kind,
+    Relation,
+    distinct,
+    spaces_after,
+    trimmed,
+)
 
 
 @dataclass
@@ -117,7 +126,7 @@ class ParsedItem(Counts):
         """The entities without white space at their edges, and the relations that are left."""
         moved = {
             one: replace(one, start=start, end=end)
-            for one in entities
+            for one in distinct(entities)
             for start, end in [trimmed(text, one.start, one.end)]
         }
         blank = {old for old, new in moved.items() if new.start == new.end}
@@ -158,7 +167,7 @@ def _in_characters(
                 raise position.error(found, "offsets in UTF-16 units, between characters", advice)
         return replace(entity, start=gathered.offset(entity.start), end=gathered.offset(entity.end))
 
-    moved = {entity: move(entity) for entity in entities}
+    moved = {entity: move(entity) for entity in distinct(entities)}
     related = [replace(one, head=moved[one.head], tail=moved[one.tail]) for one in relations]
     return (
         gathered.text,
@@ -166,6 +175,11 @@ def _in_characters(
         related,
         [gathered.offset(one) for one in sentences],
     )
+
+
+def cluster_id(text_id: str, number: int) -> str:
+    """The id of a cluster that only its text tells apart from others: the same in each of its sentences."""
+    return f"{text_id}#{number}"
 
 
 def is_empty(value: Any) -> bool:

@@ -103,7 +103,7 @@ class Format:
 
     about: whose it is, in a few words. recognizes: whether it fits what a file begins with, see `first_item`.
     tokens: whether its texts come with tokens. level: what a text is, unless asked otherwise.
-    options: the options of its reader, by name.
+    options: the options of its reader, by name. ids: whether it says which mentions are of one thing.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Format:
     read: Reader
     write: Writer | None
     options: dict[str, Option]
+    ids: bool
 
 
 def corpus_format(
@@ -125,6 +126,7 @@ def corpus_format(
     tokens: Literal["no", "optional", "prescribed"] = "no",
     counts: Unit | None = "characters",
     level: str = "document",
+    ids: bool = False,
 ) -> Callable[[AnyReader], AnyReader]:
     """Register a reader, and perhaps a writer, as a format; see `Format` for the rest.
 
@@ -159,7 +161,8 @@ def corpus_format(
             return conversion
 
         reader = cast(AnyReader, checked_read)
-        FORMATS.register(name, func=Format(name, about, tokens, recognizes, level, reader, write, options))
+        found = Format(name, about, tokens, recognizes, level, reader, write, options, ids)
+        FORMATS.register(name, func=found)
         return reader
 
     return register
@@ -261,5 +264,6 @@ def format_rows() -> Iterator[dict[str, str]]:
             "of": one.about,
             "written": "yes" if one.write else "",
             "tokens": one.tokens,
+            "ids": "yes" if one.ids else "",
             "options": ", ".join(f"`{option.flag}`" for option in one.options.values()),
         }

@@ -17,13 +17,12 @@ from spacy_bispn.converters import FilePosition, ParsedItem, short_repr
 from spacy_bispn.converters.conversion import DISCONTIGUOUS
 from spacy_bispn.converters.offsets import gather
 from spacy_bispn.converters.spelling import is_respelt, is_similar
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.records import NO_ID, Entity, Relation
 
 Pairs = Annotated[Literal["all", "nearest"], "mentions of related concepts"]
 Discontiguous = Annotated[Literal["drop", "cover"], "mentions in several parts"]
 Claim = tuple[FilePosition, str, str]  # where it stands, what is marked, what is said to be marked
 
-NO_CONCEPT = ("", "-", "-1")
 UNCHECKED = "mentions whose offsets nothing checks, as no text stands behind them"
 EDGES = "mentions whose own text has white space at an edge, which is cut off"
 RESPELT = "mentions whose own text is spelt otherwise than what they mark"
@@ -115,7 +114,7 @@ def concept_names(label: str, ids: str) -> set[str]:
     The whole column is a name, since some ids contain separators; so is every part between `|`, `;`
     or `,`, alone or as `label|part`. A missing id gives no names.
     """
-    parts = {part.strip() for part in re.split(r"[|;,]", ids)} - {*NO_CONCEPT}
+    parts = {part.strip() for part in re.split(r"[|;,]", ids)} - {*NO_ID}
     return parts and parts | {ids.strip()} | {f"{label}|{part}" for part in parts}
 
 

@@ -240,6 +240,22 @@ def official(text: Judged, symmetric: Collection[str]) -> Counts:
 
 
 @convention(
+    "clusters",
+    about="things, not mentions: an entity or relation counts once for all mentions that have the same "
+    "id in gold, and is found if one of them is; relations do not compare labels of entities",
+    used_by="corpora of documents, such as BC5CDR, BioRED and DocRED",
+)
+def clusters(text: Judged, symmetric: Collection[str]) -> Counts:
+    ids = {boundary(one): one.kb_id for one in text.gold.extraction.entities if one.kb_id}
+
+    def thing(entity: Entity) -> tuple[int | str, ...]:
+        place = boundary(entity)
+        return (-1, -1, ids[place]) if place in ids else (*place, "")
+
+    return _count(text, thing, symmetric)
+
+
+@convention(
     "spert",
     about="as `strict`, mean over labels",
     used_by="ADE in Eberts and Ulges (2020), as the mean over ten folds",

@@ -18,7 +18,7 @@ from spacy_bispn.model.decoding import Decoding, Given
 from spacy_bispn.model.targets import WindowGold, pad, share_out, type_numbers
 from spacy_bispn.model.windowing import Window
 from spacy_bispn.nn.shapes import NULL, Inputs, SpanTargets
-from spacy_bispn.records import Entity, Extraction, Labels
+from spacy_bispn.records import Entity, Extraction, Labels, distinct
 from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class GivenEntities:
     def _on(self, doc: Doc) -> tuple[Entity, ...]:
         """The entities of `doc.ents` and of the group, each once."""
         spans = chain(doc.ents if self.with_ents else (), doc.spans.get(self.group, ()))
-        return tuple(sorted({Entity(span.start_char, span.end_char, span.label_) for span in spans}))
+        found = (Entity(x.start_char, x.end_char, x.label_, kb_id=x.kb_id_) for x in spans)
+        return distinct(sorted(found))
 
     def _on_or_gold(self, doc: Doc, gold: Extraction) -> tuple[Entity, ...]:
         """If others are to be found as well, a random half of the gold is given, so that both are learnt."""

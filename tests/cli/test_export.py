@@ -53,6 +53,30 @@ def test_export_of_docs_without_relations_warns(run: Run, tmp_path: Path) -> Non
     assert read_jsonl(tmp_path / "out.jsonl").texts[0].words == ("Tem2", "sleeps")
 
 
+def test_ids_that_a_format_has_no_place_for_are_counted(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", BIORELEX)
+    run("convert", source, tmp_path / "a.spacy", "--punctuation")
+    said = " ".join(run("export", tmp_path / "a.spacy", tmp_path / "out", "-f", "brat").output.split())
+    assert "3 entities have an id, for which brat has no place" in said
+    assert "have an id" not in run("export", tmp_path / "a.spacy", tmp_path / "out.jsonl").output
+
+
+def test_export_of_a_graph(run: Run, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.json", [BIORELEX[0], BIORELEX[0]])
+    run("convert", source, tmp_path / "a.spacy", "--punctuation")
+    options = ["-f", "graph-csv", "--merge", "id", "--symmetric", "binds"]
+    said = " ".join(run("export", tmp_path / "a.spacy", tmp_path / "new" / "graph", *options).output.split())
+    assert "6 mentions are 3 nodes, 2 relations are 1 edges" in said and "2 texts in" in said
+    assert "1 Docs have an id that an earlier one has" in said
+    edges = (tmp_path / "new" / "graph" / "edges.csv").read_text("utf-8").splitlines()
+    assert edges == [
+        ":START_ID,:END_ID,:TYPE,label,doc,score:float,mentions:int,docs:int",
+        '"b1#0","b1#1","binds","binds","b1",1.0,2,2',
+    ]
+    run("export", tmp_path / "a.spacy", tmp_path / "graph.ttl", "-f", "turtle")
+    assert (tmp_path / "graph.ttl").exists()
+
+
 PACKED = {"number": 5, "keys": {"a": 1}}  # of the kind of a DocBin, and none
 
 
@@ -67,8 +91,19 @@ def test_export_does_not_write_over_what_it_reads(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
-        ("PAIR", ["-f", "conll"], ["'conll'", "biorelex, brat, jsonl, prodigy, spert", "choose one"]),
+        (
+            "PAIR",
+            ["-f", "conll"],
+            ["'conll'", "brat, jsonl, prodigy, spert, graph-csv, turtle", "choose one"],
+        ),
         ("PAIR", ["-f", "biorelex"], ["'BINDS'", "binds, not_binds, may_bind", "Use the labels"]),
+        ("PAIR", ["-f", "turtle", "--merge", "x"], ["merge is 'x'", "text or id or none", "choose one"]),
+        ("PAIR", ["--merge", "id"], ["--merge is given for jsonl", "graph-csv, turtle", "leave it out"]),
+        (
+            "PAIR",
+            ["--symmetric", "a"],
+            ["--symmetric is given for jsonl", "turtle", "leave it out"],
+        ),
         ("text", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
         ("number", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),
         ("keys", [], ["no DocBin", "expected a .spacy file", "spacy bispn convert"]),

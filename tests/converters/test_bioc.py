@@ -155,7 +155,11 @@ def test_the_label_of_a_relation_may_be_called_relation(read):
 def test_relations_between_concepts_join_their_mentions(read, inside):
     conversion = read(two_passages(relation(inside)))
     assert relations(conversion) == (Relation(DRUG, SHOCK, "CID"),)
-    assert conversion.report.noted == {"relations between concepts": 1, "pairs of mentions made of them": 1}
+    assert conversion.report.noted == {
+        "relations between concepts": 1,
+        "pairs of mentions made of them": 1,
+        "ids of concepts from the infon 'MESH'": 3,
+    }
 
 
 def test_all_pairs_or_the_nearest(read):
@@ -218,7 +222,7 @@ def test_mentions_in_several_places_are_dropped_or_covered(read):
     assert conversion.report.dropped == {"discontiguous mentions": 1}
     conversion = read(content, discontiguous="cover")
     assert Entity(0, 23, "Chemical") in conversion.texts[0].extraction.entities
-    assert conversion.report.noted == {"discontiguous mentions covered by one span": 1}
+    assert conversion.report.noted["discontiguous mentions covered by one span"] == 1
     assert conversion.report.problems == []
 
 

@@ -42,8 +42,13 @@ def test_sentences_are_texts_of_their_own(read):
     assert first.words == ("BERT", "(", "a", "parser", ")")
     assert said(first) == (["BERT", "parser"], [("BERT", "USED-FOR", "parser")])
     assert said(second) == (["It", "GPT"], [("GPT", "COMPARE", "It")])
-    assert conversion.report.dropped == {"coreference clusters": 1}
-    assert "1 coreference clusters" in str(conversion.report)
+    assert [entity.kb_id for text in conversion.texts for entity in text.extraction.entities] == [
+        "H01#0",
+        "",
+        "H01#0",
+        "",
+    ]
+    assert conversion.report.noted == {"coreference clusters": 1} and not conversion.report.dropped
 
 
 def test_a_document_may_be_one_text(read):
@@ -71,7 +76,7 @@ def test_what_crosses_sentences_is_dropped_and_counted(read):
     for level in ("sentence", "2", "document"):  # sentences are not cut where an entity goes on
         conversion = read(crossing, level=level)
         assert [said(text) for text in conversion.texts] == [joined]
-        assert conversion.report.dropped == {"coreference clusters": 1, "events": 1}
+        assert conversion.report.dropped["events"] == 1
     split = {"ner": [[[0, 0, "Method"], [4, 4, "Odd"]], [[7, 7, "Method"]]],
              "relations": [[[0, 0, 7, 7, "COMPARE"]], [[4, 4, 7, 7, "USED-FOR"]]]}  # fmt: skip
     conversion = read(crossing | split)
@@ -116,7 +121,7 @@ def test_malformed_documents_are_named_with_their_line(read, change, found, expe
     conversion = read(DOCUMENT | change, DOCUMENT, level=level, lenient=True)
     # A document is read whole or not at all.
     assert len(conversion.texts) == (2 if level == "sentence" else 1)
-    assert conversion.report.dropped == {"coreference clusters": 1}
+    assert conversion.report.noted == {"coreference clusters": 1} and not conversion.report.dropped
 
 
 def test_an_unknown_level_is_named(read):
@@ -188,7 +193,18 @@ def test_keys_may_be_numbers_or_missing(read):
 
 def test_only_clusters_with_something_in_them_are_counted(read):
     for clusters, count in (([], {}), ([[]], {}), ([[], [[0, 0], [4, 4]], []], {"coreference clusters": 1})):
-        assert read(TWO | {"clusters": clusters}).report.dropped == count
+        assert read(TWO | {"clusters": clusters}).report.noted == count
+
+
+def test_mentions_of_clusters_that_are_no_entities_are_counted(read):
+    report = read(TWO | {"clusters": [[[0, 0], [3, 3], [77, 78]]]}).report
+    assert report.dropped == {"mentions of coreference clusters that are no entities": 2}
+
+
+@pytest.mark.parametrize("cluster", [1, [1], [[0]], [[0, "0"]], [[0, 0, "x"]]])
+def test_malformed_clusters_are_errors(read, cluster):
+    with pytest.raises(ConversionError, match=r"line 1: found .* expected a list of .* Change the value"):
+        read(TWO | {"clusters": [cluster]})
 
 
 def test_keys_that_are_not_read_are_counted(read):
@@ -226,7 +242,7 @@ def test_published_counts_of_scierc(
     report = read_dygie(path).report
     assert (report.texts, report.entities, report.nested) == (sentences, entities, nested)
     assert (report.relations, report.duplicate_relations) == (relations - duplicates, duplicates)
-    assert set(report.dropped) == {"coreference clusters"} and not report.problems
+    assert set(report.noted) == {"coreference clusters"} and not report.problems and not report.dropped
     whole = read_dygie(path, level="document").report
     assert (whole.texts, whole.entities) == (documents, entities)
     assert (whole.relations, whole.duplicate_relations) == (relations - duplicates, duplicates)
@@ -251,4 +267,4 @@ def test_a_document_is_kept_whole_or_not_at_all(read):
     assert [text.id for text in conversion.texts] == ["H01:0", "H01:1"]
     (error,) = conversion.report.errors
     assert "line 1: found an empty word, number 6 of 9 counted from 0, expected words of at least" in error
-    assert "Leave it out" in error and conversion.report.dropped == {"coreference clusters": 1}
+    assert "Leave it out" in error and conversion.report.noted == {"coreference clusters": 1}

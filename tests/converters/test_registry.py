@@ -66,6 +66,7 @@ def test_a_format_is_known_by_its_decorator(source: Path) -> None:
         "of": "A name a line",
         "written": "",
         "tokens": "no",
+        "ids": "",
         "options": "`--case`",
     } in format_rows()
 

@@ -47,6 +47,8 @@ def test_the_page_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert linked(doc) == [], "Rov is no entity any more"
     assert {doc.text[x.start : x.end] for x in annotations.read(doc).entities} == {"Rov - Dal complex", "Tem"}
     assert len(list(create_reader(tmp_path / "train.spacy")(names["nlp"]))) == 1
+    run_blocks(of("Ids of mentions"), tmp_path, names)
+    assert names["mentions"] == ["Tem", "It"] and linked(names["known"]) == [("Tem", "BINDS", "Dal")]
     run_blocks(of("Read and make tables"), tmp_path, names)
     assert [(row["doc"], row["head"], row["score"]) for row in names["rows"]] == [(0, "Tem", 0.9)]
     assert capsys.readouterr().out == "Tem 4\n"
@@ -54,7 +56,7 @@ def test_the_page_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == "1 2\n"
     run_blocks(of("Another name for the attribute"), tmp_path, names)
     assert "BINDS" in capsys.readouterr().out
-    run = [block for section in ("Give gold", "Read and make tables", "What survives what",
+    run = [block for section in ("Give gold", "Ids of mentions", "Read and make tables", "What survives what",
                                  "Another name for the attribute") for block in of(section)]  # fmt: skip
     assert run == BLOCKS, "every block was run"
 
@@ -64,6 +66,6 @@ def test_the_functions_of_the_page_are_there() -> None:
     functions = {name.split("(")[0] for name in cells if name.endswith(")") and "." not in name.split("(")[0]}
     assert functions and all(callable(getattr(spacy_bispn, name)) for name in functions)
     other = {"__version__", "attention_map", "compare_pipelines", "create_reader", "render"}
-    other |= {"to_doc", "to_docbin"}
+    other |= {"to_doc", "to_docbin", "to_networkx"}
     public = {name for name in spacy_bispn.__all__ if name.islower()} - other
     assert functions == public, "all that concerns annotations is on the page"

@@ -95,6 +95,22 @@ def test_going_on_runs(folder: Path, language: str) -> None:
         assert (folder / "continued" / "model-best").is_dir()
 
 
+def test_the_page_of_graphs_runs(folder: Path) -> None:
+    (folder / "texts" / "deep").mkdir(parents=True)
+    (folder / "predicted.spacy").unlink()
+    for place, text in zip(("b.txt", "a.txt", "deep/c.txt"), demo_texts(3), strict=True):
+        (folder / "texts" / place).write_text(text.text, encoding="utf-8")
+    names: dict[str, Any] = {}
+    said = run_blocks(blocks(DOCS / "graphs.md"), folder, names)
+    assert said.count("3 texts in graph") == 3 and "mentions are" in said
+    graph, again = names["graph"], names["again"]
+    assert graph.graph["docs"] == 3 and len(graph) and set(again) == set(graph)
+    assert {found["doc"] for found in graph.nodes.values()} == {"a", "b", "c"}
+    assert "<urn:spacy-bispn:node/" in (folder / "graph.ttl").read_text("utf-8")
+    assert "<graphml" in (folder / "graph.graphml").read_text("utf-8")
+    assert names["things"].graph["docs"] == 2
+
+
 @pytest.mark.slow
 def test_preparation_runs(folder: Path) -> None:
     save_bert(folder / "NAME")

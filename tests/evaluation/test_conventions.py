@@ -110,6 +110,58 @@ def test_both_directions_of_a_symmetric_relation_are_no_more_than_one() -> None:
     assert found and found["labels"]["binds"]["tp"] == 1, "turned, it is the same"
 
 
+MENTIONS = [Entity(at, at + 1, "P", kb_id=name) for at, name in enumerate(["A", "A", "B", "B", "", ""])]
+
+
+def between(*pairs: tuple[int, int], label: str = "r") -> Extraction:
+    return Extraction(tuple(MENTIONS), tuple(Relation(MENTIONS[x], MENTIONS[y], label) for x, y in pairs))
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "symmetric", "expected"),
+    [
+        ([(0, 2), (0, 3), (1, 2), (1, 3)], [(1, 2)], (), (1, 0, 0)),  # one pair of mentions is enough
+        ([(0, 2)], [(1, 3), (0, 3)], (), (1, 0, 0)),  # as is another one, and two count once
+        ([(0, 2)], [(2, 0), (3, 1)], (), (0, 1, 1)),
+        ([(0, 2)], [(2, 0), (3, 1)], ("r",), (1, 0, 0)),
+        ([(0, 4), (5, 0)], [(1, 4), (1, 5), (5, 1)], (), (2, 1, 0)),  # mentions without ids are things apart
+        ([(0, 4)], [(4, 1)], ("r",), (1, 0, 0)),  # names and places have an order
+        ([(0, 1)], [(0, 1), (1, 0)], (), (1, 0, 0)),  # of a thing with itself
+        ([], [(0, 2), (1, 3)], (), (0, 1, 0)),
+    ],
+)
+def test_a_relation_of_clusters_counts_once(
+    gold: Any, predicted: Any, symmetric: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    # predictions know no ids, and their labels may be wrong
+    seen = [Entity(one.start, one.end, "Q") for one in MENTIONS]
+    found = Extraction(tuple(seen), tuple(Relation(seen[x], seen[y], "r") for x, y in predicted))
+    scores = score("clusters", [judged(between(*gold), found)], symmetric, samples=2)
+    assert scores["relations"] and scores["entities"]
+    counts = scores["relations"]["labels"]["r"]
+    assert (counts["tp"], counts["fp"], counts["fn"]) == expected
+    assert scores["entities"]["labels"]["P"]["fn"] == 4, "two clusters and two mentions"
+
+
+def test_a_cluster_is_found_by_one_of_its_mentions() -> None:
+    gold = Extraction((Entity(0, 1, "P", kb_id="A"), Entity(2, 3, "P", kb_id="A"), Entity(4, 5, "P")))
+    found = ratios("clusters", gold, Extraction((Entity(2, 3, "P"), Entity(4, 6, "P"))))
+    assert found["entities"] == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(("part", "interactions", "pairs"), [("train", 2214, 4142), ("dev", 294, 610)])
+def test_published_interactions_count_once(corpora: Path, part: str, interactions: int, pairs: int) -> None:
+    path = corpora / "biorelex" / f"{part}.json"
+    _, sentences = read_json(path)
+    listed = [{(*sorted(x["participants"]), x["label"]) for x in one["interactions"]} for one in sentences]
+    assert sum(map(len, listed)) == interactions, "some are listed twice"
+    read = read_biorelex(path)
+    for name, count in (("clusters", interactions), ("strict", pairs)):
+        texts = [Judged(text, text.extraction) for text in read.texts]
+        found = score(name, texts, read.symmetric, samples=2)["relations"]
+        assert found and sum(one["tp"] for one in found["labels"].values()) == count and found["f"] == 1
+
+
 FLAT = "lithium toxicity after lithium"
 EFFECT, INSIDE, DRUG = Entity(0, 16, "Effect"), Entity(0, 7, "Drug"), Entity(23, 30, "Drug")
 NESTED = Extraction((EFFECT, INSIDE, DRUG), (Relation(EFFECT, INSIDE, "of"), Relation(EFFECT, DRUG, "of")))

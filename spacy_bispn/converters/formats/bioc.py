@@ -40,7 +40,7 @@ from spacy_bispn.converters.standoff import (
     relate_concepts,
     single_span,
 )
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.records import NO_ID, Entity, Relation
 
 INSIDE = {  # the elements that are read, or say nothing of text and annotations
     "collection": {"source", "date", "key", "infon", "document"},
@@ -50,6 +50,8 @@ INSIDE = {  # the elements that are read, or say nothing of text and annotations
     "annotation": {"infon", "location", "text"},
     "relation": {"infon", "node"},
 }
+# the infons that hold the id of a concept: the usual one, or else others, as BC5CDR has "MESH"
+CONCEPT_IDS = {re.compile(r"identifier"): True, re.compile(r".*\bidentifier|.*\bid|[A-Z]{3}.*"): False}
 RELATION_LABELS = ("type", "relation")  # the infons that may hold a relation's label
 HEAD_ROLES, TAIL_ROLES = ("arg1", "head", "subject"), ("arg2", "tail", "object")
 
@@ -82,7 +84,7 @@ def is_bioc(item: Any) -> bool:
     return isinstance(item, str) and re.search(r"<(!DOCTYPE )?collection\b", item) is not None
 
 
-@corpus_format("bioc", about="BioC XML", recognizes=is_bioc)
+@corpus_format("bioc", about="BioC XML", recognizes=is_bioc, ids=True)
 def read_bioc(
     path: Path,
     *,
@@ -93,12 +95,13 @@ def read_bioc(
 ) -> Conversion:
     """Read a collection. Raises ConversionError on malformed input.
 
-    The text is that of the passages (of their sentences, where passages have none), one space wherever
-    their offsets leave a gap; for offsets that do not fit the mentions see `passages`. Labels are the infons
-    `type`, for relations `type` or else `relation`. The first node of a relation is its head, unless the
-    roles say otherwise (arg1, head, subject; arg2, tail, object). `pairs` says which mentions a relation
-    between concepts joins (see the pubtator format), `discontiguous` what becomes of mentions in several
-    places (see the brat format).
+    The text is that of the passages (of their sentences, where passages have none), one space wherever their
+    offsets leave a gap; for offsets that do not fit the mentions see `passages`. A mention's id is its infon
+    `identifier`, or else that of a vocabulary, such as `MESH`. Labels are the infons `type`, for relations
+    `type` or else `relation`. The first node of a relation is its head, unless the roles say otherwise
+    (arg1, head, subject; arg2, tail, object). `pairs` says which mentions a relation between concepts joins
+    (see the pubtator format), `discontiguous` what becomes of mentions in several places (see the brat
+    format).
     """
     conversion = Conversion(**rules, offsets=unit_of(offsets))
     numbers = count()
@@ -221,7 +224,18 @@ def _mention(
         expected = "the infon 'type' with a label"
         raise annotation.position.error("none", expected, "Add it to the annotation.")
     span = single_span(parsed, text, fragments, discontiguous)
-    return None if span is None else Entity(*span, label)
+    return None if span is None else Entity(*span, label, kb_id=_concept_id(parsed, annotation))
+
+
+def _concept_id(parsed: ParsedItem, annotation: Element) -> str:
+    """The id of the concept of a mention; several as one, "D1|D2"."""
+    for keys, is_usual in CONCEPT_IDS.items():
+        ids = {value: key for key, value in _infons(annotation) if keys.fullmatch(key) and value not in NO_ID}
+        for key in () if is_usual else ids.values():
+            parsed.note(f"ids of concepts from the infon {key!r}")
+        if ids:
+            return "|".join(ids)
+    return ""
 
 
 def _concepts(annotation: Element, label: str) -> set[str]:

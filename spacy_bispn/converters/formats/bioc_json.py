@@ -82,7 +82,11 @@ def write_bioc_json(path: Path, texts: Iterable[AnnotatedText]) -> None:
 
 
 @corpus_format(
-    "bioc-json", about="BioC JSON: BioRED, PubTator", recognizes=is_bioc_json, write=write_bioc_json
+    "bioc-json",
+    about="BioC JSON: BioRED, PubTator",
+    recognizes=is_bioc_json,
+    write=write_bioc_json,
+    ids=True,
 )
 def read_bioc_json(
     path: Path,
@@ -163,14 +167,15 @@ def _to_document(path: Path, text: AnnotatedText) -> dict[str, Any]:
     entities, relations = text.extraction.entities, text.extraction.relations
     if not text.text.strip():
         raise position.error("a blank text", "one with a word", "Leave it out.")
-    for name in [text.id, *(one.label for one in entities), *(one.label for one in relations)]:
+    ids = (one.kb_id for one in entities if one.kb_id)
+    for name in [text.id, *ids, *(one.label for one in entities), *(one.label for one in relations)]:
         if not name or name != name.strip():
             expected = "ids and labels without white space around them"
             raise position.error(short_repr(name), expected, "Rename it.")
     annotations = [
         {
             "id": str(number),
-            "infons": {"type": one.label},
+            "infons": {"type": one.label} | ({"identifier": one.kb_id} if one.kb_id else {}),
             "text": text.text[one.start : one.end],
             "locations": [{"offset": one.start, "length": one.end - one.start}],
         }

@@ -8,7 +8,8 @@ every mention of the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, Unpack
@@ -23,6 +24,7 @@ from spacy_bispn.converters import (
     corpus_format,
     read_items,
 )
+from spacy_bispn.converters.parsed_item import cluster_id
 from spacy_bispn.converters.standoff import Claim, check_claims
 from spacy_bispn.files import save
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
@@ -49,11 +51,12 @@ def write_biorelex(path: Path, texts: Iterable[AnnotatedText]) -> None:
     save(path, json.dumps(sentences, ensure_ascii=False))
 
 
-@corpus_format("biorelex", about="BioRelEx 1.0", recognizes=is_biorelex, write=write_biorelex)
+@corpus_format("biorelex", about="BioRelEx 1.0", recognizes=is_biorelex, write=write_biorelex, ids=True)
 def read_biorelex(path: Path, **rules: Unpack[Rules]) -> Conversion:
     """Read a published file. Raises ConversionError on malformed input.
 
-    An interaction of a cluster with itself also relates each of its mentions to itself.
+    The mentions of a cluster have one id, "ID#0". An interaction of a cluster with itself also relates each
+    of its mentions to itself.
     Reported as problems: names without a mention, and names that differ from the text they mark; if most of
     a sentence's do, that is an error.
     """
@@ -65,9 +68,10 @@ def read_biorelex(path: Path, **rules: Unpack[Rules]) -> Conversion:
 def to_official(predictions: Iterable[tuple[str, str, Extraction]]) -> list[Sentence]:
     """Predictions, as (id, text, extraction), in the format that the official script scores.
 
-    Every mention becomes a cluster of its own. The script skips sentences it does not find, so give
-    it all of them, those with an empty extraction too. Raises ConversionError for a relation label
-    that BioRelEx does not have, or a relation whose head or tail is not among the entities.
+    Mentions with one id and one label are a cluster, unless only some of them have a relation: then each is
+    one, as is a mention without an id. The script skips sentences it does not find, so give it all of them,
+    those with an empty extraction too. Raises ConversionError for a relation label that BioRelEx does not
+    have, or a relation whose head or tail is not among the entities.
     """
     return [_to_sentence(text_id, text, extraction) for text_id, text, extraction in predictions]
 
@@ -77,8 +81,8 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -
     parsed.drop_keys(item, (*KNOWN, *SOURCE), "sentences")
     clusters = []
     claims: list[Claim] = []
-    for cluster in position.get(item, "entities", list):
-        names = _mentions_by_name(position, cluster)
+    for index, cluster in enumerate(position.get(item, "entities", list)):
+        names = _mentions_by_name(position, cluster, cluster_id(text_id, index))
         parsed.drop_keys(cluster, ("label", "names", "is_mentioned"), "entities")
         clusters.append([mention for mentions in names.values() for mention in mentions])
         for name, mentions in names.items():
@@ -98,13 +102,16 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -
     parsed.add(position, text_id, text, entities, relations)
 
 
-def _mentions_by_name(position: FilePosition, cluster: Any) -> dict[str, list[Entity]]:
+def _mentions_by_name(position: FilePosition, cluster: Any, kb_id: str) -> dict[str, list[Entity]]:
     label = position.get(cluster, "label", str)
     spans = {
         name: [position.row(span, int, int) for span in position.get(details, "mentions", list)]
         for name, details in position.get(cluster, "names", dict).items()
     }
-    return {name: [Entity(start, end, label) for start, end in found] for name, found in spans.items()}
+    return {
+        name: [Entity(start, end, label, kb_id=kb_id) for start, end in found]
+        for name, found in spans.items()
+    }
 
 
 def _relations(
@@ -129,24 +136,58 @@ def _to_sentence(text_id: str, text: str, extraction: Extraction) -> Sentence:
             f"text {text_id!r}: found the relation label {min(unknown)!r}, expected one of: "
             f"{', '.join(numbers)}. Use the labels that the biorelex reader gives."
         )
-    arguments = argument_indices(extraction.entities, extraction.relations, text_id)
+    entities, relations = extraction.entities, extraction.relations
+    pairs = [
+        (frozenset(pair), relation.label)
+        for pair, relation in zip(argument_indices(entities, relations, text_id), relations, strict=True)
+    ]
+    clusters = _clusters(entities, pairs)
+    home = {mention: number for number, cluster in enumerate(clusters) for mention in cluster}
+    joined = [(tuple(sorted((home[min(pair)], home[max(pair)]))), label) for pair, label in pairs]
     return {
         "id": text_id,
         "text": text,
-        "entities": [_to_cluster(text, entity) for entity in extraction.entities],
+        "entities": [_to_cluster(text, [entities[mention] for mention in cluster]) for cluster in clusters],
         "interactions": [
-            {"participants": sorted(pair), "type": "bind", "label": numbers[relation.label]}
-            for pair, relation in zip(arguments, extraction.relations, strict=True)
+            {"participants": [*participants], "type": "bind", "label": numbers[label]}
+            for participants, label in dict.fromkeys(joined)
         ],
     }
 
 
-def _to_cluster(text: str, entity: Entity) -> dict[str, Any]:
-    name = {"is_mentioned": True, "mentions": [[entity.start, entity.end]]}
+def _clusters(
+    entities: Sequence[Entity], pairs: Sequence[tuple[frozenset[int], str]]
+) -> list[tuple[int, ...]]:
+    """The mentions of each cluster, by their numbers; `pairs` are the related ones with their labels."""
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for number, entity in enumerate(entities):
+        alike[(entity.kb_id, entity.label) if entity.kb_id else number].append(number)
+    home = {mention: name for name, cluster in alike.items() for mention in cluster}
+    related: dict[Any, set[frozenset[int]]] = defaultdict(set)
+    for pair, label in pairs:
+        related[frozenset(home[mention] for mention in pair), label].add(pair)
+    split = {
+        name
+        for (names, _), found in related.items()
+        if {frozenset(pair) for pair in product(alike[next(iter(names))], alike[[*names][-1]])} - found
+        for name in names
+    }
+    return [
+        part
+        for name, cluster in alike.items()
+        for part in ([(mention,) for mention in cluster] if name in split else [tuple(cluster)])
+    ]
+
+
+def _to_cluster(text: str, mentions: Sequence[Entity]) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for one in mentions:
+        name = names.setdefault(text[one.start : one.end], {"is_mentioned": True, "mentions": []})
+        name["mentions"].append([one.start, one.end])
     return {
-        "label": entity.label,
+        "label": mentions[0].label,
         "is_state": False,
         "is_mutant": False,
         "is_mentioned": True,
-        "names": {text[entity.start : entity.end]: name},
+        "names": names,
     }

@@ -5,19 +5,21 @@
                     [{"name": "ATP", "sent_id": 0, "pos": [2, 3], "type": "chemical"}]],
       "labels": [{"h": 0, "t": 1, "r": "binds", "evidence": [0]}]}]
 
-A vertex is what several mentions name. Positions count the tokens of a sentence, ends exclusive; labels
-join vertices.
+A vertex is what several mentions name: its mentions have one id. Positions count the tokens of a sentence,
+ends exclusive; labels join vertices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Unpack
 
 from spacy_bispn.converters import Conversion, FilePosition, ParsedItem, Rules, Words, corpus_format
 from spacy_bispn.converters.file_reading import read_objects
+from spacy_bispn.converters.parsed_item import cluster_id
 from spacy_bispn.converters.standoff import Claim, Pairs, check_claims, relate_concepts
 from spacy_bispn.records import Entity, Relation
 
@@ -28,13 +30,14 @@ def is_docred(item: Any) -> bool:
     return isinstance(item, dict) and {"sents", "vertexSet"} <= item.keys()
 
 
-@corpus_format("docred", about="DocRED, Re-DocRED", recognizes=is_docred, tokens="prescribed")
+@corpus_format("docred", about="DocRED, Re-DocRED", recognizes=is_docred, tokens="prescribed", ids=True)
 def read_docred(path: Path, *, pairs: Pairs = "all", **rules: Unpack[Rules]) -> Conversion:
     """Read a list of documents, or one a line. Raises ConversionError on malformed input.
 
-    Every mention is an entity. A label becomes a relation between every mention of its head and every
-    mention of its tail, or with `pairs="nearest"` between the two that have the least text between them.
-    Dropped and counted: the sentences that are evidence. Noted: documents without `labels`.
+    Every mention is an entity; those of a vertex have one id, "title#0". A label becomes a relation between
+    every mention of its head and every mention of its tail, or with `pairs="nearest"` between the two that
+    have the least text between them. Dropped and counted: the sentences that are evidence. Noted: documents
+    without `labels`.
     """
     numbered = ((position, item, number) for number, (position, item) in enumerate(read_objects(path)))
     return Conversion(**rules).add_items(_parse, numbered, pairs)
@@ -51,10 +54,12 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int, p
     parsed.drop_keys(item, ("title", "sents", "vertexSet", "labels"), "documents")
     claims: list[Claim] = []
     vertices: dict[str, list[Entity]] = {}
-    for number, mentions in enumerate(position.get(item, "vertexSet", list)):
+    for vertex, mentions in enumerate(position.get(item, "vertexSet", list)):
         if not isinstance(mentions, list):
             position.row(mentions)
-        vertices[str(number)] = [_mention(position, text, firsts, one, claims) for one in mentions]
+        kb_id = cluster_id(text_id, vertex)
+        found = [_mention(position, text, firsts, one, claims) for one in mentions]
+        vertices[str(vertex)] = [replace(one, kb_id=kb_id) for one in found]
         for mention in mentions:
             parsed.drop_keys(mention, MENTION, "mentions")
     check_claims(parsed, text_id, claims, spaces=False)

@@ -9,6 +9,7 @@ each sentence.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Unpack
@@ -22,7 +23,7 @@ from spacy_bispn.converters import (
     corpus_format,
     read_lines,
 )
-from spacy_bispn.converters.parsed_item import is_empty
+from spacy_bispn.converters.parsed_item import cluster_id
 from spacy_bispn.converters.spelling import BRACKETS
 from spacy_bispn.records import Entity, Relation
 
@@ -44,13 +45,15 @@ def is_dygie(item: Any) -> bool:
     recognizes=is_dygie,
     tokens="prescribed",
     level="sentence",
+    ids=True,
 )
 def read_dygie(path: Path, **rules: Unpack[Rules]) -> Conversion:
     """Read documents, by default cut into their sentences (ids "doc_key:0", ...).
 
-    Names of brackets become brackets. Dropped and counted: coreference clusters, events and what stands under
-    other keys. Rows outside of the sentence in whose list they stand are problems. Raises ConversionError on
-    malformed input, and where most rows are.
+    Names of brackets become brackets. The entities of a coreference cluster get an id, "doc_key#0". Dropped
+    and counted: mentions of clusters that are no entities, events and what stands under other keys. Rows
+    outside of the sentence in whose list they stand are problems. Raises ConversionError on malformed input,
+    and where most rows are.
     """
     numbered = ((*item, number) for number, item in enumerate(read_lines(path)))
     return Conversion(**rules).add_items(_parse, numbered)
@@ -63,8 +66,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int)
     text = Words([word for sentence in sentences for word in sentence])
 
     parsed.drop_keys(item, KNOWN, "documents")
-    clusters = position.get(item, "clusters", list, [])
-    parsed.drop("coreference clusters", sum(not is_empty(cluster) for cluster in clusters))
+    ids = _cluster_ids(parsed, position, key, position.get(item, "clusters", list, []))
     if "events" in item:
         parsed.drop("events", len(_rows(position, item, "events", len(sentences))))
     named = [
@@ -82,9 +84,10 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int)
     found: list[Entity] = []
     entities: dict[tuple[int, int], Entity] = {}
     for _, (start, end, label) in named:
-        found.append(text.entity(position, start, end + 1, label))
+        found.append(replace(text.entity(position, start, end + 1, label), kb_id=ids.get((start, end), "")))
         # Arguments are named by their place: of several entities there, it means the first.
         entities.setdefault((start, end), found[-1])
+    parsed.drop("mentions of coreference clusters that are no entities", len(ids.keys() - entities.keys()))
     related = [
         Relation(
             position.find(entities, (head, head_end), "the span"),
@@ -96,6 +99,19 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int)
     # where a sentence without tokens begins, the next one does
     starts = [text.start(at) for at in accumulate(map(len, sentences[:-1]), initial=0)]
     parsed.add(position, key, text.text, found, related, text.words, starts)
+
+
+def _cluster_ids(
+    parsed: ParsedItem, position: FilePosition, key: str, clusters: list[Any]
+) -> dict[tuple[int, int], str]:
+    """The id of the cluster of each mention, by its first and last token."""
+    ids: dict[tuple[int, int], dict[str, None]] = {}
+    position.row(clusters, *[list] * len(clusters))
+    for number, cluster in enumerate(clusters):
+        for mention in position.row(cluster, *[list] * len(cluster)):
+            ids.setdefault(tuple(position.row(mention, int, int)), {})[cluster_id(key, number)] = None
+    parsed.note("coreference clusters", sum(map(bool, clusters)))
+    return {place: "|".join(names) for place, names in ids.items()}
 
 
 def _check_sentences(

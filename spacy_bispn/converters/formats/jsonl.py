@@ -3,9 +3,9 @@
     {"id": "a", "text": "ORC binds ATP.", "entities": [[0, 3, "protein"], [10, 13, "chemical"]],
      "relations": [[0, 1, "binds"]]}
 
-Entities are [start, end, label] in characters, end exclusive; relations are [head, tail, label],
-head and tail counted from 0 in `entities`. `words` may prescribe tokens: a list of strings that spell
-`text` with at most one space after each.
+Entities are [start, end, label] in characters, end exclusive, or [start, end, label, id], the id of what it
+is a mention of; relations are [head, tail, label], head and tail counted from 0 in `entities`. `words` may
+prescribe tokens: a list of strings that spell `text` with at most one space after each.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def write_jsonl(path: Path, texts: Iterable[AnnotatedText]) -> None:
     save(path, "".join(json.dumps(to_item(text), ensure_ascii=False) + "\n" for text in texts))
 
 
-@corpus_format("jsonl", about="this package", recognizes=is_jsonl, write=write_jsonl, tokens="optional")
+@corpus_format(
+    "jsonl", about="this package", recognizes=is_jsonl, write=write_jsonl, tokens="optional", ids=True
+)
 def read_jsonl(
     path: Path, *, offsets: Offsets = "characters", text_key: TextKey = "text", **rules: Unpack[Rules]
 ) -> Conversion:
@@ -61,7 +63,7 @@ def read_jsonl(
 def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int, text_key: str) -> None:
     item = position.parse(line)
     text = parsed.measured(get_text(position, item, text_key))
-    entities = [Entity(*position.row(row, int, int, str)) for row in position.get(item, "entities", list)]
+    entities = [_entity(position, row) for row in position.get(item, "entities", list)]
     relations = []
     for row in position.get(item, "relations", list):
         head, tail, label = position.row(row, int, int, str)
@@ -69,6 +71,12 @@ def _parse(parsed: ParsedItem, position: FilePosition, line: bytes, number: int,
         relations.append(Relation(*arguments, label))
     words = position.strings(item, "words") if "words" in item else None
     parsed.add(position, position.get_id(item, "id", number), text, entities, relations, words)
+
+
+def _entity(position: FilePosition, row: Any) -> Entity:
+    has_id = isinstance(row, list) and len(row) == 4
+    start, end, label, *kb_id = position.row(row, int, int, str, *[str] * has_id)
+    return Entity(start, end, label, kb_id="".join(kb_id))
 
 
 def to_item(text: AnnotatedText) -> dict[str, Any]:
@@ -81,7 +89,9 @@ def to_item(text: AnnotatedText) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": text.id,
         "text": text.text,
-        "entities": [[entity.start, entity.end, entity.label] for entity in entities],
+        "entities": [
+            [entity.start, entity.end, entity.label, *filter(None, [entity.kb_id])] for entity in entities
+        ],
         "relations": [
             [head, tail, relation.label] for (head, tail), relation in zip(arguments, relations, strict=True)
         ],

@@ -60,17 +60,17 @@ def is_pubtator(item: Any) -> bool:
     return isinstance(item, str) and _is_title(item)
 
 
-@corpus_format("pubtator", about="PubTator: BC5CDR, BioRED", recognizes=is_pubtator)
+@corpus_format("pubtator", about="PubTator: BC5CDR, BioRED", recognizes=is_pubtator, ids=True)
 def read_pubtator(
     path: Path, *, pairs: Pairs = "all", offsets: Offsets = "characters", **rules: Unpack[Rules]
 ) -> Conversion:
     """Read a file. Raises ConversionError on malformed input.
 
-    The text is title, one space, abstract; no space, or two, if that makes more mentions right. A relation
-    between concepts becomes one between every mention of the head and every mention of the tail, or with
-    `pairs="nearest"` between the two that have the least text between them. Reported as problems: mentions
-    whose text is not at their offsets, and relations with a concept that no mention has. Columns behind those
-    named above are dropped and counted.
+    The text is title, one space, abstract; no space, or two, if that makes more mentions right. The id of a
+    mention is its column of ids as a whole. A relation between concepts becomes one between every mention of
+    the head and every mention of the tail, or with `pairs="nearest"` between the two that have the least
+    text between them. Reported as problems: mentions whose text is not at their offsets, and relations with
+    a concept that no mention has. Columns behind those named above are dropped and counted.
     """
     conversion = Conversion(**rules, offsets=unit_of(offsets))
     for lines in _texts(path):
@@ -147,10 +147,11 @@ def _parse(parsed: ParsedItem, lines: list[tuple[FilePosition, str]], pairs: Pai
             raise position.error(found, expected, "Complete the mention, or check the tabs.")
         start, end = read_number(position, columns[1]), read_number(position, columns[2])
         position.check_span(start, end, len(text), "characters")
-        entity = Entity(start, end, columns[4].strip())
+        ids = columns[5].strip() if columns[5:] else ""
+        names = concept_names(columns[4].strip(), ids)
+        entity = Entity(start, end, columns[4].strip(), kb_id=ids if names else "")
         entities.append(entity)
         claims.append((position, gather(text[start:end]), columns[3]))
-        names = concept_names(entity.label, columns[5] if columns[5:] else "")
         if not names:
             parsed.note("mentions without a concept")
         for name in names:
