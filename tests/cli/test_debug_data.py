@@ -87,6 +87,22 @@ def test_it_lists_likely_problems(folder: Path) -> None:
     assert "The recommended settings repair this." in said
 
 
+def test_it_counts_what_the_schema_forbids(folder: Path, report: Callable[..., dict[str, Any]]) -> None:
+    said: dict[str, list[tuple[str, int]]] = {}
+    for schema in ("observed", [[None, "BINDS", None]], [["PROTEIN", "NO_LABEL", None]]):
+        write(folder / "schema.cfg", {"bispn": {"factory": "bispn", **tiny(schema=schema)}})
+        if "NO_LABEL" in str(schema):
+            failed = " ".join(debug(folder, "schema.cfg", code=1).output.split())
+            assert "schema is ['NO_LABEL'], expected relation labels of the model" in failed
+        else:
+            found = report("schema.cfg")["findings"]
+            said[str(schema)] = [(x["split"], x["count"]) for x in found if x["code"] == "forbidden"]
+    relations = [x for text in demo_texts(12) for x in text.extraction.relations]
+    others = sum(x.label != "BINDS" for x in relations)
+    assert 0 < others < len(relations)
+    assert [*said.values()] == [[], [("train", others), ("dev", others)]]
+
+
 def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     folder: Path, report: Callable[..., dict[str, Any]]
 ) -> None:

@@ -104,6 +104,7 @@ def test_scores_and_errors_of_docs(run: Run, tmp_path: Path, known: Path, gold: 
     assert report["coherence_interval"] == [1.0, 1.0]
     assert (report["raw_coherence"], report["raw_coherence_interval"]) == (0.5, None)
     assert "Raw coherence: 50.0 % (unknown) did so before" in " ".join(result.output.split())
+    assert report["schema"] is None and "Schema" not in result.output
     assert "100.0 % (100.0–100.0) of the predicted relations" in " ".join(result.output.split())
 
 
@@ -294,6 +295,17 @@ def test_a_file_without_texts_is_an_error(run: Run, tmp_path: Path, known: Path)
     DocBin().to_disk(tmp_path / "empty.spacy")
     output = " ".join(run("evaluate", known, tmp_path / "empty.spacy", code=1).output.split())
     assert "found no texts" in output and "expected at least one" in output
+
+
+def test_what_a_schema_did_is_reported(
+    run: Run, tmp_path: Path, known: Path, gold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SAID, PAIR.text, replace(PAIR.extraction, joined=(1, 4), forbidden=(1, 2)))
+    monkeypatch.setitem(SAID, OTHER, replace(SAID[OTHER], joined=(1, 3), forbidden=(0, 1)))
+    result = run("evaluate", known, gold, "--output", tmp_path / "report.json")
+    assert read(tmp_path / "report.json")["schema"] == {"predicted": 7, "changed": 1, "dropped": 3}
+    said = " ".join(result.output.split())
+    assert "Schema: of 7 predicted relations 1 were given other labels, 3 were dropped." in said
 
 
 def test_relations_without_entities_are_scored_and_written(

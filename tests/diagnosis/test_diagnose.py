@@ -14,9 +14,10 @@ from spacy_bispn.diagnosis.corpus_checks import Finding, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.near_duplicates import near_duplicates
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings, Spread
+from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
-from spacy_bispn.records import Entity, Extraction, Relation
+from spacy_bispn.records import Entity, Extraction, Labels, Relation
 
 ENOUGH = CorpusSettings(entity_queries=64, relation_queries=64, window=64, overlap=16, longest_span=32)
 
@@ -230,6 +231,28 @@ def test_triples() -> None:
     assert counts(diagnosis, "new_triples", "dev") == (1, 2)
     assert find(diagnosis, "new_triples", "dev").examples == ("C R P: 1",)  # type: ignore[union-attr]
     assert counts(look(train, dev, replace(WORDS, symmetric=("R",))), "new_triples", "dev") is None
+
+
+def test_relations_that_a_schema_forbids() -> None:
+    ends = [("Tem2", "P"), ("Dal92", "C")]
+    train = [sample("Tem2 binds Dal92", ends, [(0, 1, "R"), (0, 1, "S")])]
+    dev = [sample("Tem2 meets Dal92", ends, [(0, 1, "R"), (1, 0, "R"), (0, 0, "NEW")])]
+
+    def under(*triples: tuple[str | None, str | None, str | None]) -> Diagnosis:
+        schema = Schema(frozenset(triples), {}, {}, True, Labels(("C", "P"), ("R", "S")))
+        return look(train, dev, replace(WORDS, schema=schema))
+
+    permissive = under((None, None, None))
+    assert counts(permissive, "forbidden") is None and counts(permissive, "forbidden", "dev") is None
+    some = under(("P", "R", None))
+    assert counts(some, "forbidden") == (1, 2) and counts(some, "forbidden", "dev") == (1, 2), (
+        "NEW is unknown"
+    )
+    found = find(some, "forbidden")
+    assert found is not None and (found.level, found.examples) == ("warning", ("P S C: 1",))
+    assert "1 kinds" in found.message and "they are never predicted" in found.message
+    found = find(under(("C", "S", "C")), "forbidden")
+    assert found is not None and found.level == "error" and "training stops" in found.message
 
 
 def test_silence_and_symmetric_labels() -> None:
