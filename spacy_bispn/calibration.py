@@ -211,7 +211,7 @@ def _choose_thresholds(report: KindReport, items: ScoredItems, target: Target | 
         one = items.labelled(label)
         above = one.where(one.scores >= report.threshold)
         whole = len(above) if target.name == "precision" else one.gold.total()
-        if whole and above.correct.sum() / whole >= target.value:
+        if not whole or above.correct.sum() / whole >= target.value:
             continue
         if (one.gold.total() if target.name == "recall" else len(one)) < LEAST:
             report.few.append(label)
