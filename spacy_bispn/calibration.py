@@ -30,6 +30,7 @@ from spacy_bispn.model.score_settings import (
 from spacy_bispn.settings import PROBABILITY, SettingError, Shown
 
 LEAST = 20  # correct and wrong candidates for a scale; predictions for a precision, gold items for a recall
+ADVICE = "or limit it to the other kind with --kind"
 Predict = Callable[[], Sequence[Judged]]
 
 
@@ -109,13 +110,13 @@ def _calibrate_kind(
     report = KindReport(kind, len(items), correct, items.gold.total(), unknown)
     if not enough(items):
         found = f"{correct} correct and {len(items) - correct} wrong candidates"
-        report.reason = f"found {found}, expected at least {LEAST} of each"
+        report.reason = f"has {found}, expected at least {LEAST} of each"
         if not items.size:
-            report.reason = f"found no text that is annotated with {kind}, expected some"
+            report.reason = f"has no text that is annotated with {kind}, expected some"
         if target:
-            raise SettingError(
-                target.name, Shown(f"{target.value} for {kind}"), "enough of them", report.reason
-            )
+            shown = Shown(f"{target.value} of {kind}")
+            expected = f"a target for a kind that can be calibrated; it {report.reason}"
+            raise SettingError(f"--{target.name}", shown, expected, f"use more development texts, {ADVICE}")
         return report
     scales = fit_scales(items)
     scaled = scale_items(items, scales)
@@ -205,8 +206,7 @@ def _choose_thresholds(report: KindReport, items: ScoredItems, target: Target | 
     report.threshold, best = _reach(found, target)
     if report.threshold is None:
         expected = f"at most {best:.3f}, which {report.kind} can reach on these texts"
-        advice = "choose a lower one, or limit it to the other kind with --kind"
-        raise SettingError(f"--{target.name}", target.value, expected, advice)
+        raise SettingError(f"--{target.name}", target.value, expected, f"choose a lower one, {ADVICE}")
     for label in sorted(set(items.labels.tolist()) | items.gold.keys()):
         one = items.labelled(label)
         above = one.where(one.scores >= report.threshold)
