@@ -142,5 +142,6 @@ def save(nlp: Language, pipe: Any, model: str, output: Path | None) -> None:
         pipe.to_disk(Path(model) / pipe.name, exclude=["vocab"])
         msg.good(f"Calibrated: {model}")
     else:
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(output)
         msg.good(f"Calibrated: {output}")
