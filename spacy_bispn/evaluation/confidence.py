@@ -58,7 +58,7 @@ class ScoredItems:
             rows += [(score, item in known, item.label, number) for item, score in found.items()]
         scores, correct, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(
-            np.array(scores, float), np.array(correct, bool), np.array(labels, str), np.array(texts, int),
+            np.array(scores, float), np.array(correct, bool), np.array(labels, object), np.array(texts, int),
             gold, len(annotated),
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from spacy_bispn.model.query_predictions import (
     relation_queries,
     to_rows,
 )
-from spacy_bispn.model.score_settings import CALIBRATION, Scales, ScoreSettings, score_settings
+from spacy_bispn.model.score_settings import CALIBRATION, KINDS, Scales, ScoreSettings, score_settings
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
@@ -96,7 +96,8 @@ class Decoding(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        assert self.floors  # raises where the settings of single labels are not in order
+        for kind in KINDS:
+            score_settings(kind, asdict(self))  # raises where they are not in order
 
     @cached_property
     def entities(self) -> ScoreSettings:

@@ -67,6 +67,7 @@ def test_a_target_for_one_kind(run: Run, trained: Path, dev: Path) -> None:
     shown = squeezed(run("calibrate", trained, dev, "--precision", 0.8, "--kind", "entities").output)
     assert "for a precision of 0.8" in shown and "for the best F1" in shown
     assert "entities, thresholds of their own, as they would miss the target: PROTEIN 0." in shown
+    assert "entities, too few items for a scale of their own: CELL" in shown
     assert "entities, cannot reach the target: COMPLEX at most 0." in shown
     cfg = cfg_of(trained)
     assert cfg["entity_thresholds"].keys() == {"PROTEIN"} and cfg["relation_thresholds"] == {}
