@@ -30,6 +30,7 @@ from spacy_bispn.model.score_settings import (
 from spacy_bispn.settings import PROBABILITY, SettingError, Shown
 
 LEAST = 20  # correct and wrong candidates for a scale; predictions for a precision, gold items for a recall
+ADVICE = "or limit it to the other kind with --kind"
 Predict = Callable[[], Sequence[Judged]]
 
 
@@ -47,8 +48,8 @@ class KindReport:
     candidates, correct, gold: how many there are. unknown: gold items with labels that the component lacks.
     reason: why the kind was not calibrated; what follows is then empty.
     threshold: the one of all labels. thresholds: of labels that would miss the target with it.
-    scales: the labels with a scale of their own.
-    few: labels with too few items for a scale or threshold of their own.
+    scales: the labels with a scale of their own. few_to_scale: those with too few items to try it.
+    few: labels that miss the target, and have too few items for a threshold of their own.
     unreached: for labels that cannot reach the target, the best that they can.
     """
 
@@ -61,6 +62,7 @@ class KindReport:
     threshold: float | None = None
     thresholds: dict[str, float] = field(default_factory=dict)
     scales: list[str] = field(default_factory=list)
+    few_to_scale: list[str] = field(default_factory=list)
     few: list[str] = field(default_factory=list)
     unreached: dict[str, float] = field(default_factory=dict)
 
@@ -109,17 +111,19 @@ def _calibrate_kind(
     report = KindReport(kind, len(items), correct, items.gold.total(), unknown)
     if not enough(items):
         found = f"{correct} correct and {len(items) - correct} wrong candidates"
-        report.reason = f"found {found}, expected at least {LEAST} of each"
+        report.reason = f"has {found}, expected at least {LEAST} of each"
         if not items.size:
-            report.reason = f"found no text that is annotated with {kind}, expected some"
+            report.reason = f"has no text that is annotated with {kind}, expected some"
         if target:
-            raise SettingError(
-                target.name, Shown(f"{target.value} for {kind}"), "enough of them", report.reason
-            )
+            shown = Shown(f"{target.value} of {kind}")
+            expected = f"a target for a kind that can be calibrated; it {report.reason}"
+            raise SettingError(f"--{target.name}", shown, expected, f"use more development texts, {ADVICE}")
         return report
     scales = fit_scales(items)
     scaled = scale_items(items, scales)
     report.scales = [label for label in scales if label != SHARED]
+    if len(_labels(items)) > 1:
+        report.few_to_scale = sorted(_labels(items) - _labels_to_scale(items))
     _choose_thresholds(report, scaled, target)
     common, single = KINDS[kind]
     pipe.cfg = pipe.cfg | {
@@ -161,19 +165,29 @@ def fit_scales(items: ScoredItems) -> dict[str, Scale]:
     to the other half.
     """
     scales = {SHARED: fit_scale(items)}
-    halves = [items.where(items.texts % 2 == half) for half in (0, 1)]
-    splits = [(halves[0], halves[1]), (halves[1], halves[0])]
-    labels = sorted(set(items.labels.tolist()))
-    for label in labels if len(labels) > 1 else ():
-        if all(enough(half.labelled(label)) for half in halves):
-            gain = sum(
-                _log_loss(held_out.labelled(label), fit_scale(fitted))
-                - _log_loss(held_out.labelled(label), fit_scale(fitted.labelled(label)))
-                for fitted, held_out in splits
-            )
-            if gain > 0:
-                scales[label] = fit_scale(items.labelled(label))
+    even, odd = _halves(items)
+    for label in sorted(_labels_to_scale(items)) if len(_labels(items)) > 1 else ():
+        gain = sum(
+            _log_loss(held_out.labelled(label), fit_scale(fitted))
+            - _log_loss(held_out.labelled(label), fit_scale(fitted.labelled(label)))
+            for fitted, held_out in ((even, odd), (odd, even))
+        )
+        if gain > 0:
+            scales[label] = fit_scale(items.labelled(label))
     return scales
+
+
+def _halves(items: ScoredItems) -> tuple[ScoredItems, ScoredItems]:
+    return items.where(items.texts % 2 == 0), items.where(items.texts % 2 == 1)
+
+
+def _labels(items: ScoredItems) -> set[str]:
+    return set(items.labels.tolist())
+
+
+def _labels_to_scale(items: ScoredItems) -> set[str]:
+    """The labels of which a scale can be fitted to either half of the texts."""
+    return {label for label in _labels(items) if all(enough(half.labelled(label)) for half in _halves(items))}
 
 
 def scale_items(items: ScoredItems, scales: Mapping[str, Scale]) -> ScoredItems:
@@ -205,13 +219,12 @@ def _choose_thresholds(report: KindReport, items: ScoredItems, target: Target | 
     report.threshold, best = _reach(found, target)
     if report.threshold is None:
         expected = f"at most {best:.3f}, which {report.kind} can reach on these texts"
-        advice = "choose a lower one, or limit it to the other kind with --kind"
-        raise SettingError(f"--{target.name}", target.value, expected, advice)
-    for label in sorted(set(items.labels.tolist()) | items.gold.keys()):
+        raise SettingError(f"--{target.name}", target.value, expected, f"choose a lower one, {ADVICE}")
+    for label in sorted(_labels(items) | items.gold.keys()):
         one = items.labelled(label)
         above = one.where(one.scores >= report.threshold)
         whole = len(above) if target.name == "precision" else one.gold.total()
-        if whole and above.correct.sum() / whole >= target.value:
+        if not whole or above.correct.sum() / whole >= target.value:
             continue
         if (one.gold.total() if target.name == "recall" else len(one)) < LEAST:
             report.few.append(label)

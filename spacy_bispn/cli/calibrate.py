@@ -118,7 +118,7 @@ def in_words(report: KindReport, target: Any) -> Iterator[str]:
     """What was fitted to the candidates of a kind, and to which labels it was not; a line each."""
     counted = f"{report.candidates} candidates, {report.correct} of them correct, {report.gold} gold"
     if report.reason:
-        yield f"{report.kind}: not calibrated, {report.reason}; thresholds are those of the config."
+        yield f"{report.kind}: not calibrated, {report.reason}; scores are as the network gives them."
     else:
         wanted = f"a {target.name} of {target.value}" if target else "the best F1"
         yield f"{report.kind}: calibrated on {counted}; one threshold, {report.threshold:.3f}, for {wanted}."
@@ -128,6 +128,7 @@ def in_words(report: KindReport, target: Any) -> Iterator[str]:
     for words, labels in (
         ("thresholds of their own, as they would miss the target", own),
         ("scales of their own", report.scales),
+        ("too few items for a scale of their own", report.few_to_scale),
         ("miss the target with too few items for a threshold of their own", report.few),
         ("cannot reach the target", best),
         ("gold labels that the component does not know, counted as missed", unknown),
@@ -142,5 +143,6 @@ def save(nlp: Language, pipe: Any, model: str, output: Path | None) -> None:
         pipe.to_disk(Path(model) / pipe.name, exclude=["vocab"])
         msg.good(f"Calibrated: {model}")
     else:
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(output)
         msg.good(f"Calibrated: {output}")

@@ -1,6 +1,6 @@
 """`spacy bispn evaluate`: scores by the conventions of the field, and what kinds of errors there are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +15,16 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
+<<<<<<< HEAD
 from spacy_bispn.cli.sources import DOCS, GOLD, GPU, PREDICTED, predict_docs, predict_texts
+=======
+from spacy_bispn.cli.sources import DOCS, GPU, last_bispn, predict_docs, predict_texts
+>>>>>>> calibration
 from spacy_bispn.cli.tables import (
+    CALIBRATION_HEADER,
     ERROR_HEADER,
     SCORE_HEADER,
+    calibration_rows,
     error_rows,
     examples_in_words,
     report_in_words,
@@ -30,11 +36,13 @@ from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
 from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
+from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, precision_recall
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
 from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.evaluation.scoring import ANY, coherence, schema_counts
 from spacy_bispn.files import check_apart, save
+from spacy_bispn.model.score_settings import KINDS, lowered
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
@@ -77,6 +85,7 @@ def evaluate_command(
         conversion = None if corpus.format == DOCS else read_gold(corpus, nlp.lang)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
+<<<<<<< HEAD
     try:
         examples = (
             predict_docs(nlp, corpus.path, entities)
@@ -86,12 +95,23 @@ def evaluate_command(
     except SettingError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
     texts = judge_docs(examples) if conversion is None else judge_texts(examples, conversion, corpus)
+=======
+
+    def judge() -> list[Judged]:
+        if conversion is None:
+            return judge_docs(predict_docs(nlp, corpus.path))
+        return judge_texts(predict_texts(nlp, conversion.texts), conversion, corpus)
+
+    texts = judge()
+>>>>>>> calibration
     declared = (corpus.symmetric or ()) if conversion is None else conversion.symmetric
     undirected = tuple(dict.fromkeys((*declared, *symmetric_labels(nlp))))
     try:
         report = make_report(texts, chosen, undirected, samples)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
+    if page is not None and (pipe := last_bispn(nlp)) is not None:
+        report["precision_recall"] = curves(pipe, judge, texts, undirected)
     source = PageSource.of(nlp, model, corpus.path, len(texts), chosen, undirected)
     if entities == GOLD:
         source = replace(source, title=f"{source.title}, gold entities given")
@@ -143,8 +163,13 @@ def make_report(
     """Everything that is said of the predictions, as plain values.
 
     `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
+<<<<<<< HEAD
     95 % intervals (None if unknown), `schema` (see scoring.py, None without one), `errors` of entities and of
     relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
+=======
+    95 % intervals (None if unknown), `calibration` of the scores (see confidence.py), `errors` of entities
+    and of relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
+>>>>>>> calibration
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
@@ -158,12 +183,33 @@ def make_report(
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
         **share("coherence", [found.coherence_parts() for found in predicted], samples),
         **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
+<<<<<<< HEAD
         "schema": schema_counts(predicted),
+=======
+        "calibration": {
+            kind: calibration_scores(ScoredItems.of(texts, kind, symmetric), samples) for kind in KINDS
+        },
+>>>>>>> calibration
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),
         },
     }
+
+
+def curves(
+    pipe: Any, judge: Callable[[], list[Judged]], texts: Sequence[Judged], symmetric: tuple[str, ...]
+) -> dict[str, Any]:
+    """The precision-recall curves, see `precision_recall`, as one threshold moves and others stay.
+
+    judge: predicts the texts again, with what the component `pipe` is then set to.
+    """
+    found = {}
+    for kind in KINDS:
+        with lowered(pipe, kind):
+            candidates = ScoredItems.of(judge(), kind, symmetric)
+        found[kind] = precision_recall(candidates, ScoredItems.of(texts, kind, symmetric))
+    return found
 
 
 def share(name: str, parts: Sequence[tuple[int, int]], samples: int) -> dict[str, Any]:
@@ -181,6 +227,8 @@ def print_report(report: dict[str, Any], title: str) -> None:
     if unknown := unknown_in_words(rows):
         msg.text(unknown)
     msg.text(report_in_words(report))
+    if rows := calibration_rows(report["calibration"]):
+        msg.table(rows, header=CALIBRATION_HEADER, divider=True, aligns=("l", *"rrrrr"))
     aligns = ("l", "l", "r")
     msg.table(error_rows(report["errors"]), header=ERROR_HEADER, divider=True, aligns=aligns)
     for line in examples_in_words(report["errors"], each=1):

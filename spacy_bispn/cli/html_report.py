@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,14 @@ from wasabi import msg
 from spacy_bispn import __version__
 from spacy_bispn.cli.page_filters import Item, Keys, compare, count_errors
 from spacy_bispn.cli.tables import (
+    BIN_HEADER,
+    CALIBRATION_HEADER,
+    CURVE_HEADER,
     ERROR_HEADER,
     SCORE_HEADER,
+    bin_rows,
+    calibration_rows,
+    curve_rows,
     error_rows,
     examples_in_words,
     report_in_words,
@@ -150,10 +156,31 @@ def _tables(report: dict[str, Any]) -> dict[str, Any]:
         "scores": rows,
         "scores_note": unknown_in_words(rows),
         "said": report_in_words(report),
+        "calibration_header": CALIBRATION_HEADER,
+        "calibration": calibration_rows(report["calibration"]),
+        "bin_header": BIN_HEADER,
+        "curve_header": CURVE_HEADER,
+        "charts": list(_charts(report)),
         "error_header": ERROR_HEADER,
         "errors": error_rows(report["errors"]),
         "examples": list(examples_in_words(report["errors"])),
     }
+
+
+def _charts(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Of each kind that has scores: its reliability diagram and, where it was drawn, its curve."""
+    for kind, found in report["calibration"].items():
+        curve = report.get("precision_recall", {}).get(kind)
+        bins = found["bins"] if found else []
+        if bins or curve:
+            yield {
+                "kind": kind,
+                "bins": bins,
+                "bin_rows": bin_rows(bins),
+                "most": max((x["items"] for x in bins), default=1),
+                "curve": curve,
+                "curve_rows": curve_rows(curve) if curve else [],
+            }
 
 
 def _render_text(number: int, text: Judged, items: Sequence[Item], symmetric: Collection[str]) -> Markup:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from spacy_bispn.evaluation.error_analysis import CORRECT
 from spacy_bispn.evaluation.scoring import ANY
 
 SCORE_HEADER = ("Convention", "Of", "Label", "P", "R", "F", "95 %", "Gold", "Predicted")
+CALIBRATION_HEADER = ("Of", "Predicted", "ECE", "95 %", "Brier", "95 %")
+BIN_HEADER = ("Scores", "Predicted", "Mean score", "Correct")
+CURVE_HEADER = ("Threshold", "P", "R", "F")
 ERROR_HEADER = ("Of", "Class", "Count")
 UNKNOWN = "unknown"  # an interval
 COHERENCES = {
@@ -30,6 +34,35 @@ def score_rows(scores: dict[str, dict[str, Any]], labels: bool = True) -> list[R
             overall, *others = _part_rows(part, found)
             rows += [(convention, *row) for row in (overall, *(others if labels else ()))]
     return rows
+
+
+def calibration_rows(calibration: dict[str, Any]) -> list[Row]:
+    """Expected calibration error and Brier score of each kind that has scores, with their intervals."""
+    return [
+        (kind, str(found["items"]), *chain(*(_with_interval(found, name) for name in ("ece", "brier"))))
+        for kind, found in calibration.items()
+        if found is not None
+    ]
+
+
+def bin_rows(bins: list[dict[str, Any]]) -> list[Row]:
+    """The points of a reliability diagram."""
+    return [
+        (f"{x['low']:.1f}–{x['high']:.1f}", str(x["items"]), decimal(x["score"]), decimal(x["correct"]))
+        for x in bins
+    ]
+
+
+def curve_rows(curve: dict[str, Any]) -> list[Row]:
+    """Precision, recall and F1 at some thresholds, and with those that are set."""
+    rows = [(f"{x['threshold']:.1f}", x) for x in curve["thresholds"]] + [("as set", curve["now"])]
+    return [(name, *(percent(x[ratio]) for ratio in "prf")) for name, x in rows]
+
+
+def _with_interval(found: dict[str, Any], name: str) -> tuple[str, str]:
+    interval = found[f"{name}_interval"]
+    shown = UNKNOWN if interval is None else "–".join(map(decimal, interval))
+    return decimal(found[name]), shown
 
 
 def error_rows(errors: dict[str, dict[str, Any]]) -> list[Row]:

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from spacy_bispn.evaluation.bootstrap import percentiles, resampled
 from spacy_bispn.evaluation.conventions import Judged
+from spacy_bispn.evaluation.scoring import PRF
 from spacy_bispn.records import Entity, Extraction, Relation
 
+POINTS = 200  # of a curve
+TENTHS = tuple(number / 10 for number in range(1, 10))
 BINS = 10  # of equal width, as usual for the expected calibration error
 
 Array = NDArray[Any]
@@ -55,7 +58,7 @@ class ScoredItems:
             rows += [(score, item in known, item.label, number) for item, score in found.items()]
         scores, correct, labels, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(
-            np.array(scores, float), np.array(correct, bool), np.array(labels, str), np.array(texts, int),
+            np.array(scores, float), np.array(correct, bool), np.array(labels, object), np.array(texts, int),
             gold, len(annotated),
         )  # fmt: skip
 
@@ -107,25 +110,47 @@ def cuts(items: ScoredItems) -> Cuts:
     return Cuts(thresholds, predicted, correct / predicted, correct / gold, 2 * correct / (predicted + gold))
 
 
-def precision_recall(items: ScoredItems, most: int = 200) -> list[dict[str, float]]:
-    """The precision-recall curve: `threshold`, `p`, `r` and `f` of at most so many points, evenly spread."""
-    found = cuts(items)
+def precision_recall(candidates: ScoredItems, now: ScoredItems) -> dict[str, Any] | None:
+    """Precision and recall at all thresholds; None without candidates or gold.
+
+    candidates: what is predicted with very low thresholds. now: what is predicted with those that are set.
+
+    Returns `points`, the curve from the highest threshold on, of at most 200 points; `thresholds`, its points
+    at 0.1, 0.2 and so on where anything is predicted; and `now`. A point has `p`, `r`, `f` and, but for
+    `now`, its `threshold`.
+    """
+    if not len(candidates) or not candidates.gold.total():
+        return None
+    found = cuts(candidates)
     size = len(found.thresholds)
-    chosen = np.unique(np.linspace(0, size - 1, min(size, most)).astype(int))
-    columns = (found.thresholds, found.precision, found.recall, found.f1)
-    rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
-    return [dict(zip(("threshold", "p", "r", "f"), row, strict=True)) for row in rows]
+    chosen = np.unique(np.linspace(0, size - 1, min(size, POINTS)).astype(int))
+    columns = (
+        column[chosen].tolist() for column in (found.thresholds, found.precision, found.recall, found.f1)
+    )
+    above = {x: candidates.where(candidates.scores >= x) for x in TENTHS}
+    return {
+        "points": [
+            dict(zip(("threshold", "p", "r", "f"), row, strict=True)) for row in zip(*columns, strict=True)
+        ],
+        "thresholds": [{"threshold": x, **_ratios(items)} for x, items in above.items() if len(items)],
+        "now": _ratios(now),
+    }
+
+
+def _ratios(items: ScoredItems) -> dict[str, float]:
+    correct = int(items.correct.sum())
+    return PRF(correct, len(items) - correct, items.gold.total() - correct).ratios()
 
 
 def calibration_scores(items: ScoredItems, samples: int = 1000, seed: int = 0) -> dict[str, Any] | None:
-    """How far scores are the probabilities that they should be; None without items.
+    """How far scores are the probabilities that they should be; None without items or without scores.
 
     Returns `items`, how many there are; `ece`, the expected calibration error over ten bins, and `brier`, the
     mean square of score minus 1 (correct) or 0 (wrong), each with its 95 % interval (None if fewer than two
     texts have items); and `bins`: of each bin that has items `low`, `high`, `items`, the mean `score`, and
     the share that is `correct`.
     """
-    if not len(items):
+    if not len(items) or (items.scores == 1).all():
         return None
     bins = np.minimum((items.scores * BINS).astype(int), BINS - 1)
     table = np.zeros((items.size, BINS, 4))

@@ -16,9 +16,11 @@ from pipelines import make_text
 from samples import text_of
 from test_render import contrast_with_white
 
+from spacy_bispn.cli.evaluate import make_report
 from spacy_bispn.cli.html_report import TEMPLATES, PageSource, render_page
 from spacy_bispn.cli.page_filters import ERROR, compare
 from spacy_bispn.drawing.svg import SHADES, color
+from spacy_bispn.evaluation.confidence import ScoredItems, precision_recall
 from spacy_bispn.evaluation.conventions import Judged
 from spacy_bispn.evaluation.error_analysis import ENTITY_CLASSES, RELATION_CLASSES
 from spacy_bispn.records import AnnotatedText, Extraction
@@ -214,7 +216,7 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     parsed = Parsed(html)
     assert not [name for _, name, _ in parsed.attributes if name in loading]
     links = [value for _, name, value in parsed.attributes if name == "href"]
-    assert links == ["#texts", "#scores", "#errors"]
+    assert links == ["#texts", "#scores", "#errors"], "nothing has scores"
     assert "url(" not in html and "@import" not in html and "fetch(" not in html
 
 
@@ -331,3 +333,53 @@ def test_page_of_empty_texts_and_self_relations() -> None:
     html = page_of(Judged(loop, loop.extraction), empty)
     assert "Tem2 (P) — BINDS → Tem2 (P)" in text_of(html) and "Text 1 none 0 errors" in text_of(html)
     assert "0 of 0 texts are shown." in text_of(page_of())
+
+
+def with_curves(texts: tuple[Judged, ...]) -> tuple[str, dict[str, Any]]:
+    """The page of texts whose predictions have scores, and its report."""
+    report = make_report(list(texts), ["strict"], (), 5)
+    found = {kind: ScoredItems.of(texts, kind, ()) for kind in ("entities", "relations")}
+    report["precision_recall"] = {kind: precision_recall(items, items) for kind, items in found.items()}
+    source = PageSource("t", {}, len(texts))
+    return render_page(source, list(texts), report)[0], report
+
+
+def scored(number: int, score: float) -> Judged:
+    """A text of which the first entity and the relation are right and all predictions have a score."""
+    text = judged(str(number), (PAIR, [ONE]), ([PAIR[0], ("Dal92", "P")], [ONE, BACK]))
+    entities = tuple(replace(x, score=score) for x in text.predicted.entities)
+    relations = tuple(replace(x, score=score) for x in text.predicted.relations)
+    return replace(text, predicted=Extraction(entities, relations))
+
+
+def test_scores_are_drawn_as_probabilities() -> None:
+    html, report = with_curves((scored(0, 0.9), scored(1, 0.35)))
+    shown = text_of(html)
+    assert '<a href="#calibration">Calibration</a>' in html and '<h2 id="calibration">' in html
+    # the score of each of four relations is 0.9 or 0.35; half of them are right
+    assert report["calibration"]["relations"]["ece"] == pytest.approx((0.4 + 0.15) / 2)
+    assert re.search(r"relations 4 0\.275 0\.\d+–0\.\d+ 0\.341 ", shown)
+    charts = re.findall(r'<svg class="chart".*?</svg>', html, flags=re.S)
+    assert len(charts) == 4, "of each kind the reliability and the curve"
+    for chart in charts:
+        points = re.findall(r'c?[xy][12]?="([\d.]+)"', chart)
+        assert points and all(0 <= float(x) <= 324 for x in points)
+        assert 'role="img" aria-label="' in chart
+    # 46 + 260 * 0.9 across and 270 - 260 * 0.5 up
+    assert re.search('<circle class="dot" cx="280.0" cy="140.0"', charts[2])
+    assert "2 predictions with a mean score of 0.900: 0.500 correct" in charts[2]
+    assert 'points="' in charts[3] and 'class="now"' in charts[3]
+    assert "0.3–0.4 2 0.350 0.500" in shown and "as set 50.0 100.0 66.7" in shown
+    assert "url(" not in html
+
+
+def test_without_scores_nothing_is_drawn() -> None:
+    html = page_of(*MIXED, report=True)
+    assert '<h2 id="calibration">' not in html and 'class="chart"' not in html
+    silent_too = [silent("Tem2 binds Dal92.", scored(0, 0.5).predicted)]
+    assert 'class="chart"' not in page_of(*silent_too, report=True)
+
+
+def test_without_a_curve_the_reliability_is_drawn() -> None:
+    html = page_of(scored(0, 0.9), report=True)
+    assert html.count('<svg class="chart"') == 2 and "0.9–1.0 2 0.900" in text_of(html)

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import spacy
 import srsly
+from kept import KEPT
 from pages import DOCS, REPOSITORY, Block, blocks, commands
 from pipelines import PUNCTUATION, demo_texts, initialize, make_nlp, make_text, save_bert, tiny
 from running import run_blocks
 from spacy.tokens import DocBin
+from test_calibration import dev_texts
 
 import spacy_bispn
 from spacy_bispn.converters import all_formats
@@ -191,6 +193,20 @@ def test_the_reports_run(folder: Path) -> None:
         assert convention in said
     assert srsly.read_json(folder / "report.json")["texts"] == 12
     assert "<table>" in (folder / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_calibration_page_runs(tmp_path: Path) -> None:
+    shutil.copytree(KEPT / "0.1.0" / "model", tmp_path / "training" / "model-best")
+    to_docbin(spacy.blank("en", config=PUNCTUATION), dev_texts())[0].to_disk(tmp_path / "dev.spacy")
+    found = [x for x in blocks(DOCS / "calibration.md") if x.section != "Measured"]
+    names: dict[str, Any] = {}
+    said = " ".join(run_blocks(found, tmp_path, names).split())
+    assert "for a precision of 0.9" in said and "for a recall of 0.4" in said
+    before, after = ((tmp_path / name).read_text("utf-8") for name in ("before.html", "after.html"))
+    assert before.count('class="chart"') == after.count('class="chart"') == 4
+    changed = spacy.load(tmp_path / "changed").get_pipe("bispn").decoding
+    assert (changed.relation_threshold, changed.entity_thresholds) == (0.3, {"PROTEIN": 0.8})
 
 
 @pytest.mark.parametrize("page", [REPOSITORY / "README.md", DOCS / "index.md"], ids=lambda page: page.name)
