@@ -15,11 +15,16 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
-<<<<<<< HEAD
-from spacy_bispn.cli.sources import DOCS, GOLD, GPU, PREDICTED, predict_docs, predict_texts
-=======
-from spacy_bispn.cli.sources import DOCS, GPU, last_bispn, predict_docs, predict_texts
->>>>>>> calibration
+from spacy_bispn.cli.sources import (
+    DOCS,
+    GOLD,
+    GPU,
+    PREDICTED,
+    last_bispn,
+    predict_docs,
+    predict_texts,
+    take_gold,
+)
 from spacy_bispn.cli.tables import (
     CALIBRATION_HEADER,
     ERROR_HEADER,
@@ -82,28 +87,18 @@ def evaluate_command(
             expected = "document for the format 'biorelex', whose clusters are those of whole texts"
             raise SettingError("--level", corpus.level, expected, "leave out --level")
         nlp = load_model(model)
+        if entities == GOLD:
+            take_gold(nlp)
         conversion = None if corpus.format == DOCS else read_gold(corpus, nlp.lang)
     except ValueError as error:
         msg.fail("The texts cannot be evaluated", str(error), exits=1)
-<<<<<<< HEAD
-    try:
-        examples = (
-            predict_docs(nlp, corpus.path, entities)
-            if conversion is None
-            else predict_texts(nlp, conversion.texts, entities)
-        )
-    except SettingError as error:
-        msg.fail("The texts cannot be evaluated", str(error), exits=1)
-    texts = judge_docs(examples) if conversion is None else judge_texts(examples, conversion, corpus)
-=======
 
     def judge() -> list[Judged]:
         if conversion is None:
-            return judge_docs(predict_docs(nlp, corpus.path))
-        return judge_texts(predict_texts(nlp, conversion.texts), conversion, corpus)
+            return judge_docs(predict_docs(nlp, corpus.path, entities))
+        return judge_texts(predict_texts(nlp, conversion.texts, entities), conversion, corpus)
 
     texts = judge()
->>>>>>> calibration
     declared = (corpus.symmetric or ()) if conversion is None else conversion.symmetric
     undirected = tuple(dict.fromkeys((*declared, *symmetric_labels(nlp))))
     try:
@@ -163,13 +158,9 @@ def make_report(
     """Everything that is said of the predictions, as plain values.
 
     `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
-<<<<<<< HEAD
-    95 % intervals (None if unknown), `schema` (see scoring.py, None without one), `errors` of entities and of
-    relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
-=======
-    95 % intervals (None if unknown), `calibration` of the scores (see confidence.py), `errors` of entities
-    and of relations (see error_analysis.py), the number of `texts` and the `symmetric` labels.
->>>>>>> calibration
+    95 % intervals (None if unknown), `schema` (see scoring.py, None without one), `calibration` of the scores
+    (see confidence.py), `errors` of entities and of relations (see error_analysis.py), the number of `texts`
+    and the `symmetric` labels.
     Raises ValueError where there are no texts, or a convention lacks something.
     """
     if not texts:
@@ -183,13 +174,10 @@ def make_report(
         "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
         **share("coherence", [found.coherence_parts() for found in predicted], samples),
         **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
-<<<<<<< HEAD
         "schema": schema_counts(predicted),
-=======
         "calibration": {
             kind: calibration_scores(ScoredItems.of(texts, kind, symmetric), samples) for kind in KINDS
         },
->>>>>>> calibration
         "errors": {
             "entities": entity_errors(entities),
             "relations": relation_errors(relations, symmetric),

@@ -121,12 +121,10 @@ def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str =
 def predict_examples(nlp: Language, examples: list[Example], entities: str = PREDICTED) -> list[Example]:
     """Examples whose predicted Docs are bare, with the pipeline's predictions on them.
 
-    entities: "gold" gives the component the entities of the gold, whatever its settings say.
+    entities: "gold" puts those of the gold into `GOLD_SPANS`, for a component after `take_gold`.
     """
-    if entities == GOLD:
-        take_gold(nlp)
-        for example in examples:
-            give_entities(example, GOLD_SPANS)
+    for example in examples if entities == GOLD else ():
+        give_entities(example, GOLD_SPANS)
     docs = nlp.pipe(example.predicted for example in examples)
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc
@@ -134,16 +132,14 @@ def predict_examples(nlp: Language, examples: list[Example], entities: str = PRE
 
 
 def take_gold(nlp: Language) -> None:
-    """Let the components of a pipeline take their entities from `GOLD_SPANS`, whatever their settings say.
+    """Let the last component of a pipeline take its entities from `GOLD_SPANS`, whatever its settings say.
 
     Raises SettingError for a pipeline without such a component.
     """
-    from spacy_bispn.component import BiSPN
     from spacy_bispn.model.given import GivenEntities
 
-    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, BiSPN)]
-    if not pipes:
+    pipe = last_bispn(nlp)
+    if pipe is None:
         expected = f"{PREDICTED!r} for a pipeline without the component bispn ({', '.join(nlp.pipe_names)})"
         raise SettingError("--entities", GOLD, expected, "give a pipeline that has one")
-    for pipe in pipes:
-        pipe.given = GivenEntities("given", GOLD_SPANS, with_ents=False)
+    pipe.given = GivenEntities("given", GOLD_SPANS, with_ents=False)

@@ -19,13 +19,9 @@ from spacy_bispn.model.query_predictions import (
     relation_queries,
     to_rows,
 )
-<<<<<<< HEAD
 from spacy_bispn.model.readings import OpenRelation
 from spacy_bispn.model.schema import LIMITS, SCHEMAS, TRIPLES, Schema, check_limits, check_triples
-from spacy_bispn.model.score_settings import CALIBRATION, Scales, ScoreSettings, score_settings
-=======
 from spacy_bispn.model.score_settings import CALIBRATION, KINDS, Scales, ScoreSettings, score_settings
->>>>>>> calibration
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
@@ -119,15 +115,11 @@ class Decoding(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-<<<<<<< HEAD
         check_triples(self.schema)
         check_limits("relations_per_head", self.relations_per_head)
         check_limits("relations_per_tail", self.relations_per_tail)
-        assert self.floors  # raises where the settings of single labels are not in order
-=======
         for kind in KINDS:
             score_settings(kind, asdict(self))  # raises where they are not in order
->>>>>>> calibration
 
     @cached_property
     def entities(self) -> ScoreSettings:
