@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pipelines import demo_texts
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from spacy_bispn.model.wordpieces import learn_wordpieces
 
@@ -130,6 +130,11 @@ FAMILIES: dict[str, Kind] = {
     "umt5": (eos_pieces, T5_SPECIAL, T5_SIZES),
     "longt5": (eos_pieces, T5_SPECIAL, {**T5_SIZES, "local_radius": 7}),
 }  # fmt: skip
+NEWEST: dict[str, Kind] = {  # of transformers 5 alone
+    "eurobert": (byte_pieces, ROBERTA_SPECIAL, {**SIZES, "num_key_value_heads": 2}),
+    "nomic_bert": (wordpieces, BERT_SPECIAL, SIZES),
+}
+FAMILIES |= {family: kind for family, kind in NEWEST.items() if family in CONFIG_MAPPING}
 
 
 def make_folder(family: str, folder: Path) -> Path:

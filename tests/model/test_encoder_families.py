@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import spacy
 import torch
-from encoder_folders import FAMILIES, ROBERTA_SPECIAL, SIZES, around, byte_pieces, make_folder, save_model
+from encoder_folders import FAMILIES, NEWEST, ROBERTA_SPECIAL, SIZES, around, byte_pieces, make_folder, save_model
 from hypothesis import given
 from hypothesis import strategies as st
 from pipelines import demo_texts, initialize, make_nlp, optimizer, pipe_of, said, scores, tiny, train
@@ -39,6 +39,7 @@ TEXTS = [
 TRAINED = (
     *("albert", "bart", "big_bird", "convbert", "deberta-v2", "distilbert", "electra"),
     *("modernbert", "mpnet", "t5", "xlm-roberta"),
+    *(family for family in NEWEST if family in FAMILIES),
 )
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
