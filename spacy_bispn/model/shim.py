@@ -273,10 +273,10 @@ class NetworkShim(Shim):  # type: ignore[misc]
         Raises ValueError where they are damaged or do not fit this config.
         """
         try:
-            sizes = tuple(map(int, values["sizes"]))
+            sizes, epoch = tuple(map(int, values["sizes"])), float(values["epoch"])
             lengths = WindowLengths(*map(int, values["seen"])) if values["seen"] else None
             if "encoder" not in values:
-                return State(None, None, sizes, float(values["epoch"]), lengths)
+                return State(None, None, sizes, epoch, lengths)
             with SkipInit():
                 encoder = rebuild(values["encoder"]) if values["encoder"] else None
                 network = self.build(encoder, *sizes, given_types=self.given_types)
@@ -287,7 +287,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
                 f"expected the tensors of the network that the config describes: load them with the config "
                 f"they were saved with."
             ) from error
-        return State(network, encoder, sizes, float(values["epoch"]), lengths)
+        return State(network, encoder, sizes, epoch, lengths)
 
     def take(self, state: State) -> None:
         """Replace the network."""

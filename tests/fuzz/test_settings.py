@@ -36,7 +36,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "reader": READER,
 }
 # blocks of their own, and what is no number and no choice; a name of the extension is for the whole process
-KEPT = ("encoder", "tok2vec", "path", "extension")
+KEPT = ("encoder", "tok2vec", "path", "extension", "given_spans")
 SETTINGS = [
     (block, name)
     for block, values in BLOCKS.items()

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 import spacy
 import torch
-from encoder_folders import FAMILIES, NEWEST, ROBERTA_SPECIAL, SIZES, around, byte_pieces, make_folder, save_model
+from encoder_folders import (
+    FAMILIES,
+    NEWEST,
+    ROBERTA_SPECIAL,
+    SIZES,
+    around,
+    byte_pieces,
+    make_folder,
+    save_model,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pipelines import demo_texts, initialize, make_nlp, optimizer, pipe_of, said, scores, tiny, train

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_decoding import LABELS, by_character, logits
 
-from spacy_bispn.model.decoding import COHERENCE, Decoding, cohere, extract, merge
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import COHERENCE, Decoding, extract, merge
 from spacy_bispn.model.query_predictions import OpenRelationQuery, RelationQuery
 from spacy_bispn.model.readings import OpenRelation, permitted_reading
 from spacy_bispn.model.schema import Schema, known_relations, observed_triples, triple

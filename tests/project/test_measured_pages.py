@@ -129,7 +129,7 @@ def put_everything(corpus: str) -> None:
     }
     put(f"metrics/{corpus}.json", {**STRICT, "run": NEW})
     put(f"metrics/{corpus}_published.json", {"scores": published, "run": NEW})
-    for form in ("", "-released", "-paper"):
+    for form in ("", "-released", "-paper", "-transformer"):
         put_run(f"{corpus}{form}", 1, "seed 1", corpus, 0.3)
         put(f"metrics/runs/{corpus}{form}/1/{corpus}_published.json", {"scores": published})
         variant = {"name": "as configured", "minutes": 1, "development": STRICT, "run": NEW, "texts": {}}
