@@ -100,14 +100,15 @@ def read(doc: Doc) -> Extraction:
     return Extraction(tuple(entities.values()), tuple(relations), *counts)
 
 
-def write(doc: Doc, extraction: Extraction) -> int:
+def write(doc: Doc, extraction: Extraction, given: bool = False) -> int:
     """Put an extraction on a Doc; returns how many entities lie inside tokens and were widened.
 
     A span that ends inside a token is widened to whole tokens; spans that become equal are one, with
-    the best score and all ids. Entities that other components set in `doc.ents` stay, ours fill the gaps.
+    the best score and all ids. Entities that other components set in `doc.ents` stay, ours fill the gaps:
+    if some were `given`, with a score of 1, only the others.
     """
     check_extension()
-    others = _ents_of_others(doc)
+    others = ents_before(doc) if given else _ents_of_others(doc)
     text = doc.text
     moved: list[Entity] = []
     place: dict[Entity, Place] = {}
@@ -133,8 +134,9 @@ def write(doc: Doc, extraction: Extraction) -> int:
     best = distinct(sorted(moved, key=lambda entity: (entity, -entity.score)))
     add = doc.vocab.strings.add
     found = {(x.start, x.end, x.label): Stored(x.score, add(x.kb_id)) for x in best}
-    spans = [span_at(doc, *item) for item in found.items()]
-    doc.set_ents(flat(spans, [entity.score for entity in found.values()], others))
+    ours = {where: entity for where, entity in found.items() if not given or entity.score < 1}
+    spans = [span_at(doc, *item) for item in ours.items()]
+    doc.set_ents(flat(spans, [entity.score for entity in ours.values()], others))
     put(doc, found, [(*key, score) for key, score in rows.items()], (extraction.joined, extraction.forbidden))
     return widened
 
@@ -203,6 +205,12 @@ def _owns(name: str) -> bool:
 def _register(name: str) -> None:
     if not Doc.has_extension(name):
         Doc.set_extension(name, getter=get_relations, setter=set_relations)
+
+
+def ents_before(doc: Doc) -> list[Span]:
+    """`doc.ents` without those that an earlier pass of ours found: these have a score below 1."""
+    found = {place for place, entity in find(doc).entities.items() if entity.score < 1}
+    return [x for x in doc.ents if (x.start_char, x.end_char, x.label_) not in found]
 
 
 def _ents_of_others(doc: Doc) -> list[Span]:

@@ -160,7 +160,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             extractions = extract(outputs, windows, labels, decoding, schema, given.of_windows(batch))
             for index, extraction in zip(batch, extractions, strict=True):
                 found[index] = extraction
-        merged = given.beside(merge(reading.windows, found, len(docs)))
+        merged = given.joined_by(merge(reading.windows, found, len(docs)))
         return [cohere(x, labels, given.adapt(decoding), schema) for x in merged]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -186,7 +186,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     def set_annotations(self, docs: Iterable[Doc], extractions: Iterable[Extraction]) -> None:
         """Write the extractions on the Docs."""
         for doc, extraction in zip(docs, extractions, strict=True):
-            annotations.write(doc, extraction)
+            annotations.write(doc, extraction, given=self.given.entities != "predicted")
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Settings, labels and weights as one safetensors file; "vocab" may be excluded."""
@@ -248,6 +248,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.left_out.count(losses, "forbidden", forbidden_relations(Schema.of(self.cfg), gold))
         gold, reading.given = self.given.taught(reading.docs, gold, reading.windows, self.label_sets)
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
+        shares = reading.given.numbered(shares, reading.windows)
         self.left_out.count(losses, "unplaced", report.lost)
         self.left_out.count(losses, "unannotated", known.count(False))
         for batch in reading.batches(self.batch_pieces):

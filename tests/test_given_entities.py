@@ -160,3 +160,63 @@ def test_new_labels_can_be_given_later(texts: list[AnnotatedText]) -> None:
     doc = nlp.make_doc(texts[0].text)
     doc.ents = [Span(doc, 0, 1, "DRUG")]
     assert [x.label for x in annotations.read(nlp(doc)).entities] == ["DRUG"]
+
+
+def test_relations_are_learnt_between_spans_whose_labels_are_unknown(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(entities="given"))
+    initialize(nlp, texts)
+    examples = given_docs(nlp, texts)
+    for example in examples:
+        group = example.predicted.spans["given"]
+        example.predicted.spans["given"] = [Span(x.doc, x.start, x.end, "UNHEARD_OF") for x in group]
+    assert "bispn_unplaced" not in nlp.get_pipe("bispn").update(examples)
+
+
+def test_entities_at_one_place_are_not_confused(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny({"proposal_floor": 1e-5}, entities="given", relation_threshold=0.0))
+    initialize(nlp, texts[:4])
+    doc = Doc(nlp.vocab, words=["mo", "rtalase", "and", "mortalase"], spaces=[False, True, True, False])
+    doc.spans["given"] = [Span(doc, 0, 1, "CELL"), Span(doc, 1, 2, "CELL"), Span(doc, 3, 4, "ONE")]
+    doc.spans["given"] += [Span(doc, 3, 4, "OTHER")]
+    found = {(str(x.head), x.head.label_) for x in nlp(doc)._.relations}
+    assert found >= {("mo", "CELL"), ("rtalase", "CELL"), ("mortalase", "ONE"), ("mortalase", "OTHER")}
+
+
+@pytest.mark.parametrize("entities", ["given", "both"])
+def test_a_second_pass_takes_nothing_that_the_first_has_found(
+    entities: str, texts: list[AnnotatedText]
+) -> None:
+    nlp = make_nlp(tiny({"proposal_floor": 1e-5}, entities=entities, type_threshold=0.0))
+    initialize(nlp, texts[:4])
+    doc = nlp.make_doc(texts[0].text)
+    words = len(doc)
+    for start in (0, 2):
+        doc.spans["given"] = [Span(doc, start, start + 1, "CELL"), Span(doc, words - 2, words - 1, "CELL")]
+        doc = nlp(doc)
+        found = {(x.start, x.end) for x in doc.spans["bispn"]}
+        assert found >= {(x.start, x.end) for x in doc.spans["given"]}
+        given = [x for x, score in zip(doc.spans["bispn"], doc.spans["bispn"].attrs["scores"], strict=True)
+                 if score == 1]  # fmt: skip
+        assert [(x.start, x.end) for x in given] == [(start, start + 1), (words - 2, words - 1)]
+    assert bool(doc.ents) == (entities == "both")
+
+
+def test_a_schema_permits_what_was_given(texts: list[AnnotatedText]) -> None:
+    schema = {"schema": [[None, "BINDS", None]], "relation_threshold": 0.0}
+    nlp = make_nlp(tiny({"proposal_floor": 1e-5}, entities="given", **schema))
+    initialize(nlp, texts)
+    doc = nlp.make_doc(texts[0].text)
+    doc.spans["given"] = [Span(doc, 0, 1, "UNHEARD_OF"), Span(doc, 2, 3, "CHEMICAL")]
+    ends = {(x.head.label_, x.label, x.tail.label_) for x in nlp(doc)._.relations}
+    assert ("UNHEARD_OF", "BINDS", "CHEMICAL") in ends and {label for _, label, _ in ends} == {"BINDS"}
+
+
+@pytest.mark.parametrize(("one", "other"), [("given", "predicted"), ("predicted", "both")])
+def test_weights_for_another_setting_are_refused(
+    one: str, other: str, texts: list[AnnotatedText], tmp_path: Path
+) -> None:
+    nlp = make_nlp(tiny(entities=one))
+    initialize(nlp, texts[:2])
+    nlp.to_disk(tmp_path)
+    with pytest.raises(ValueError, match="was trained with another setting of entities, expected the same"):
+        spacy.load(tmp_path, config={"components": {"bispn": {"entities": other}}})

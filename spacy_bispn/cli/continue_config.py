@@ -72,6 +72,9 @@ def continued(nlp: Language, name: str, model: str, corpus: Path, replay: Path |
     rates = {key: optimizer[key] for key in ("encoder_rate", "decoder_rate") if key in optimizer}
     paths = {"train": str(corpus), "dev": None, **({} if replay is None else {"replay": str(replay)})}
     readers = {part: {"@readers": READER, "path": f"${{paths.{part}}}"} for part in ("train", "dev")}
+    for part, reader in readers.items():  # what a component with given entities needs
+        if (group := config["corpora"].get(part, {}).get("given_spans")) is not None:
+            reader["given_spans"] = group
     if replay is not None:
         readers["train"]["replay"] = "${paths.replay}"
     logger = {key: None if key == "output_file" else x for key, x in training["logger"].items()}

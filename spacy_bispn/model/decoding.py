@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -22,7 +22,7 @@ from spacy_bispn.model.query_predictions import (
 from spacy_bispn.model.readings import OpenRelation
 from spacy_bispn.model.schema import LIMITS, SCHEMAS, TRIPLES, Schema, check_limits, check_triples
 from spacy_bispn.model.score_settings import CALIBRATION, KINDS, Scales, ScoreSettings, score_settings
-from spacy_bispn.nn.shapes import Outputs
+from spacy_bispn.nn.shapes import PROPOSED, Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
 
@@ -137,7 +137,7 @@ class Decoding(Settings):
         return self.entities.floor, self.relations.floor
 
 
-Given = Mapping[tuple[int, int, int], Entity]  # by start, end and type
+Given = Sequence[Entity]  # by their numbers in a window
 
 
 def extract(
@@ -163,7 +163,7 @@ def extract(
     by_window: list[list[Any]] = [[] for _ in outputs.entity_mask]
     for query in chain.from_iterable(to_rows(tables)):
         by_window[int(query.window)].append(query)
-    each = zip(by_window, windows, given or [{}] * len(windows), strict=True)
+    each = zip(by_window, windows, given or [()] * len(windows), strict=True)
     return [_decode(queries, Reading(window, known, labels, decoding)) for queries, window, known in each]
 
 
@@ -221,8 +221,8 @@ def _decode_relation(query: RelationQuery[float], reading: Reading) -> Iterator[
 
 def _to_entity(span: BestSpan[float], reading: Reading) -> Entity | None:
     """A span in characters, None where it has no label, or its ends are improbable or have no characters."""
-    if span.given:
-        return reading.given[int(span.start), int(span.end), int(span.label) + 1]
+    if span.given != PROPOSED:
+        return reading.given[int(span.given)]
     least = reading.decoding.boundary_threshold
     if span.label < 0 or min(span.start_probability, span.end_probability) < least:
         return None

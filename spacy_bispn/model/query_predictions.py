@@ -20,8 +20,8 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 class BestSpan(NamedTuple, Generic[Number]):
     """The best span of a query and its best label. Positions are inclusive. Labels count from 0.
 
-    The label is -1 where there is no threshold and null is the likeliest. `given` is 1 where the span and its
-    label, or -1, were given. Shape: each (...,), or a number.
+    The label is -1 where there is no threshold and null is the likeliest. `given` is the number of the given
+    entity that this is, `PROPOSED` where it is none. Shape: each (...,), or a number.
     """
 
     start: Number
@@ -87,15 +87,14 @@ def best_spans(spans: Spans, decoding: Decoding) -> BestSpan[Tensor]:
         end_probability=end.gather(-1, last)[..., 0],
         label=label,
         label_probability=probability,
-        given=torch.zeros_like(label),
+        given=torch.full_like(label, PROPOSED),
     )
     if spans.seed is None:
         return found
-    start, end, kind = spans.seed.unbind(-1)
-    there = kind != PROPOSED
+    start, end, number = spans.seed.unbind(-1)
     sure = torch.ones_like(probability)
-    known = (start, end, sure, sure, kind - 1, probability, there)
-    return BestSpan(*(torch.where(there, new, old) for new, old in zip(known, found, strict=True)))
+    known = (start, end, sure, sure, label, probability, number)
+    return BestSpan(*(torch.where(number != PROPOSED, x, y) for x, y in zip(known, found, strict=True)))
 
 
 def _best_starts(start: Tensor, longest: int | None) -> tuple[Tensor, Tensor]:
@@ -143,13 +142,11 @@ def open_relation_queries(outputs: Outputs, decoding: Decoding) -> OpenRelationQ
 
 
 def _end_types(spans: Spans) -> Tensor:
-    """The probabilities of an end's labels; what was given has no other than its own. Shape: (K, E)."""
+    """The probabilities of an end's labels, all 0 if it is given and has its own. Shape: (K, E)."""
     types = spans.type[..., NULL + 1 :].softmax(-1)
     if spans.seed is None:
         return types
-    kind = spans.seed[..., 2:]
-    own = kind == torch.arange(NULL + 1, types.shape[-1] + 1, device=kind.device)
-    return torch.where(kind == PROPOSED, types, own.to(types))
+    return torch.where(spans.seed[..., 2:] == PROPOSED, types, 0.0)
 
 
 def _masked(spans: Spans, mask: Tensor) -> Spans:

@@ -91,9 +91,11 @@ def permitted_reading(
 def meanings(end: Entity, types: Sequence[float], names: Sequence[str], find: Find) -> Iterator[End]:
     """What an end may stand for, the likeliest first.
 
-    types: the probability of each of the labels `names`.
+    types: the probability of each of the labels `names`; all are 0 of a given entity.
     """
     most = max(types)
+    if not most and (given := find(end)) is not None:
+        yield End(end, given, 1.0)
     for share, name in sorted(zip(types, names, strict=True), key=lambda pair: -pair[0]):
         if share <= 0:
             return

@@ -39,6 +39,7 @@ PRECISIONS = ("full", "bf16", "int8")
 RANDOM_INIT = {"normal_", "uniform_", "kaiming_uniform_"}
 # not cuDNN, which newer GPUs prefer: it plans a kernel for every new shape, and here every batch has its own
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+GIVEN_TYPE = "queries.given_type.weight"
 Build = Callable[..., Network]
 
 # a forked process (`n_process=2`) inherits torch's thread pool without its threads and would wait for ever
@@ -277,6 +278,11 @@ class NetworkShim(Shim):  # type: ignore[misc]
             lengths = WindowLengths(*map(int, values["seen"])) if values["seen"] else None
             if "encoder" not in values:
                 return State(None, None, sizes, epoch, lengths)
+            if (GIVEN_TYPE in tensors) != self.given_types:
+                raise ValueError(
+                    "the network was trained with another setting of entities, expected the same, as only "
+                    "one for given entities knows their types"
+                )
             with SkipInit():
                 encoder = rebuild(values["encoder"]) if values["encoder"] else None
                 network = self.build(encoder, *sizes, given_types=self.given_types)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from spacy_bispn.model.windowing import Window
-from spacy_bispn.nn.shapes import NULL, SpanTargets, Targets
+from spacy_bispn.nn.shapes import NULL, PROPOSED, SpanTargets, Targets
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.span_index import SpanIndex
 
@@ -44,10 +44,14 @@ class CoverageReport:
 
 @dataclass(frozen=True)
 class WindowGold:
-    """The gold that lies in one window: entities with their positions, and relations between them."""
+    """The gold that lies in one window: entities with their positions, and relations between them.
+
+    given: the numbers of those entities that are given.
+    """
 
     entities: list[tuple[Entity, tuple[int, int]]]
     relations: list[Relation[Entity]]
+    given: dict[Entity, int] = field(default_factory=dict)
 
 
 def assign_to_windows(
@@ -135,13 +139,20 @@ def make_targets(
     entities, heads, tails, links = [], [], [], []
     for share in shares:
         index = {entity: number for number, (entity, _) in enumerate(share.entities)}
-        spans = [(*positions, entity_type[entity.label]) for entity, positions in share.entities]
+        spans = [
+            (*positions, entity_type[entity.label], share.given.get(entity, PROPOSED))
+            for entity, positions in share.entities
+        ]
         both = with_inverses(share.relations, labels.symmetric, relation_queries)
         entities.append(spans)
         heads.append([spans[index[x.head]] for x in both])
         tails.append([spans[index[x.tail]] for x in both])
         links.append([(relation_type[x.label], index[x.head], index[x.tail]) for x in both])
-    entity, head, tail = (SpanTargets(*pad(x, (-1, -1, NULL), device)) for x in (entities, heads, tails))
+    entity, head, tail = (
+        SpanTargets(*pad(x, (-1, -1, NULL, PROPOSED), device)) for x in (entities, heads, tails)
+    )
+    if not any(share.given for share in shares):
+        entity, head, tail = (spans._replace(given=None) for spans in (entity, head, tail))
     relation, head_entity, tail_entity = pad(links, (NULL, -1, -1), device)
     return Targets(entity, head, tail, relation, head_entity, tail_entity)
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spacy_bispn.nn.matching import Match
-from spacy_bispn.nn.shapes import NULL, Candidates, Spans, SpanTargets
+from spacy_bispn.nn.shapes import NULL, PROPOSED, Candidates, Spans, SpanTargets
 
 OWN = 100.0  # more than all probabilities of a relation and its ends together
 
@@ -26,14 +26,10 @@ def span_cost(spans: Spans, gold: SpanTargets) -> Tensor:
     """
     start, end = _probability(spans.start, gold.start), _probability(spans.end, gold.end)
     cost = -_probability(spans.type, gold.type) - start - end
-    if spans.seed is not None:
-        cost = cost - OWN * seeded_by(spans.seed, gold)
+    if spans.seed is not None and gold.given is not None:
+        number = spans.seed[:, :, None, 2]
+        cost = cost - OWN * ((number == gold.given[:, None]) & (number != PROPOSED))
     return cost
-
-
-def seeded_by(seed: Tensor, gold: SpanTargets) -> Tensor:
-    """Which queries were made from which given entities. Shape: seed (B, Q, 3), gold (B, N) -> (B, Q, N)."""
-    return (seed[:, :, None] == torch.stack(gold, dim=-1)[:, None]).all(-1)
 
 
 def relation_cost(relation: Tensor, head: Spans, tail: Spans, gold: Tensor,

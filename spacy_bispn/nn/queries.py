@@ -9,10 +9,11 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from spacy_bispn.nn.heads import widened
 from spacy_bispn.nn.pairs import Biaffine
-from spacy_bispn.nn.shapes import NULL, PROPOSED, Candidates, Inputs, Proposals, Queries, SpanTargets, Targets
+from spacy_bispn.nn.shapes import PROPOSED, Candidates, Inputs, Proposals, Queries, SpanTargets, Targets
 
 COPIES = 2  # a span may carry two types and a pair two relations: each candidate exists twice
 WIDTHS = 32  # wider spans share the last width embedding
@@ -82,9 +83,9 @@ class ProposedQueries(nn.Module):
         """Shape: tokens (B, P, d) -> queries, and in training the proposals."""
         gold = inputs.gold
         copy, entity_seed, entity_mask, spans = self._choose_spans(tokens, inputs)
-        start, end, given = entity_seed.unbind(-1)
+        start, end, _ = entity_seed.unbind(-1)
         sums = running_sum(tokens)
-        entity = self._span_states(tokens, sums, copy, start, end, given)
+        entity = self._span_states(tokens, sums, copy, start, end, inputs.given)
 
         side = entity.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]
@@ -139,9 +140,10 @@ class ProposedQueries(nn.Module):
         copy, start, end = unravel(chosen, pointable.shape[1])
         seed = torch.stack([start, end, torch.full_like(start, PROPOSED)], dim=-1)
         if given is not None:
-            there = torch.stack(given, dim=-1)
-            copy = torch.cat([torch.zeros_like(there[..., 0]), copy], dim=1)
-            seed = torch.cat([there.clamp(min=0), seed], dim=1)
+            number = torch.arange(given.start.shape[1], device=seed.device).expand_as(given.start)
+            there = torch.stack([given.start.clamp(min=0), given.end.clamp(min=0), number], dim=-1)
+            copy = torch.cat([torch.zeros_like(number), copy], dim=1)
+            seed = torch.cat([there, seed], dim=1)
             mask = torch.cat([given.start >= 0, mask], dim=1)
         return copy, seed, mask, None if taught is None else Candidates(logits, taught, valid)
 
@@ -158,18 +160,20 @@ class ProposedQueries(nn.Module):
         return logits, valid[:, None].expand_as(logits)
 
     def _span_states(
-        self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor, given: Tensor
-    ) -> Tensor:
-        """Queries of spans: ends, mean, width, copy and the type that was given.
+        self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor,
+        given: SpanTargets | None,
+    ) -> Tensor:  # fmt: skip
+        """Queries of spans: ends, mean, width, copy and the type that was given. The first spans are those
+        given.
 
-        Shape: copy, start, end, given (B, Q) -> (B, Q, d).
+        Shape: copy, start, end (B, Q) -> (B, Q, d).
         """
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
-        if self.given_type is not None:
-            known = self.given_type(given.clamp(min=NULL))
-            extra = extra + known.masked_fill((given == PROPOSED)[..., None], 0.0)
+        if self.given_type is not None and given is not None:
+            known = self.given_type(given.type)
+            extra = extra + pad(known, (0, 0, 0, extra.shape[1] - known.shape[1]))
         states: Tensor = self.span_norm(self.span_seed(parts) + extra)
         return states
 
@@ -202,7 +206,7 @@ def unravel(flat: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def running_sum(tokens: Tensor) -> Tensor:
     """Sums of all tokens before each position. Shape: (B, P, d) -> (B, P + 1, d)."""
-    return torch.nn.functional.pad(tokens.float().cumsum(1), (0, 0, 1, 0))
+    return pad(tokens.float().cumsum(1), (0, 0, 1, 0))
 
 
 def gaps(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,14 +249,20 @@ def count_spans(gold: SpanTargets, like: Tensor) -> Tensor:
 
 
 def count_pairs(gold: Targets, seed: Tensor, valid: Tensor) -> Tensor:
-    """Gold of the pair scores, likewise; the type of what was given counts.
+    """Gold of the pair scores, likewise: a given entity is known by its number, others by their positions.
 
     Shape: seed (B, K, 3), valid (B, C, K, K) -> (B, C, K, K) bool.
     """
-    any_type = torch.tensor([False, False, True], device=seed.device) & (seed[..., 2:] == PROPOSED)
-    at_head, at_tail = (
-        ((seed[:, :, None] == torch.stack(span, dim=-1)[:, None]) | any_type[:, :, None]).all(-1)
-        for span in (gold.head, gold.tail)
-    )
+
+    def at(span: SpanTargets) -> Tensor:
+        start, end, number = seed[:, :, None].unbind(-1)
+        same = (start == span.start[:, None]) & (end == span.end[:, None])
+        return (
+            same
+            if span.given is None
+            else torch.where(number == PROPOSED, same, number == span.given[:, None])
+        )
+
+    at_head, at_tail = at(gold.head), at(gold.tail)
     counts = at_head.float() @ at_tail.float().transpose(1, 2)
     return torch.stack([counts > copy for copy in range(valid.shape[1])], dim=1) & valid

@@ -13,16 +13,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-PROPOSED = -1  # in place of the type of a seed that was not given
+PROPOSED = -1  # in place of the number of a given entity, where none was given
 NULL = 0  # class "nothing here" of every type distribution; labels are counted from 1
 
 
 class SpanTargets(NamedTuple):
-    """Gold spans. Shape: each (B, N) long; positions are inclusive, padding is -1 with type NULL."""
+    """Gold spans. Shape: each (B, N) long; positions are inclusive, padding is -1 with type NULL.
+
+    given: the number of the given entity that a gold entity is, `PROPOSED` if it is none; None if none is.
+    """
 
     start: Tensor
     end: Tensor
     type: Tensor
+    given: Tensor | None = None
 
 
 class Targets(NamedTuple):
@@ -59,7 +63,7 @@ class Inputs(NamedTuple):
 
 class Queries(NamedTuple):
     """Queries before the decoders. Seeds are the inclusive positions (start, end) of spans that the text
-    proposed, or that were given, and the type that was given, `PROPOSED` where none was.
+    proposed, or that were given, and the number of the given entity, `PROPOSED` where there is none.
 
     Shape: entity (B, Qe, d), relation (B, Qr, d), masks (B, Q) bool, seeds (B, Q, 3) long or None.
     """

@@ -8,10 +8,10 @@ import pytest
 import spacy
 import torch
 from pipelines import make_nlp, tiny
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from spacy_bispn.model.decoding import Decoding
-from spacy_bispn.model.given import GivenEntities, gold_beside
+from spacy_bispn.model.given import GivenEntities, beside
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 from spacy_bispn.settings import SettingError
 
@@ -19,6 +19,9 @@ A, B, C = Entity(0, 4, "GENE"), Entity(5, 9, "CELL"), Entity(10, 14, "GENE")
 A_AS_CELL = Entity(0, 4, "CELL")
 GOLD = Extraction((A, B, C), (Relation(A, B, "BINDS"), Relation(C, B, "INHIBITS")))
 LABELS = Labels(("GENE", "CELL"), ("BINDS", "INHIBITS"), ())
+
+
+A_UNKNOWN = Entity(0, 4, "UNHEARD_OF")
 
 
 @pytest.mark.parametrize(
@@ -30,16 +33,22 @@ LABELS = Labels(("GENE", "CELL"), ("BINDS", "INHIBITS"), ())
         ((A, B), True, (A, B), GOLD.relations),
         ((A, B), False, (A, B, C), GOLD.relations),
         # a wrong label: the relation is that of the span that was given
-        ((A_AS_CELL, B), True, (A_AS_CELL, B), (Relation(A_AS_CELL, B, "BINDS"), Relation(C, B, "INHIBITS"))),
+        ((A_AS_CELL, B), True, (B, A_AS_CELL), (Relation(A_AS_CELL, B, "BINDS"), Relation(C, B, "INHIBITS"))),
         ((A_AS_CELL,), False, (A_AS_CELL, B, C), (Relation(A_AS_CELL, B, "BINDS"), GOLD.relations[1])),
         # of several labels, that of the gold
-        ((A_AS_CELL, A, B), True, (A_AS_CELL, A, B), GOLD.relations),
+        ((A_AS_CELL, A, B), True, (A, B, A_AS_CELL), GOLD.relations),
+        # a label that the model does not know: that of the gold is learnt
+        ((A_UNKNOWN, B), True, (B, A), GOLD.relations),
+        ((Entity(1, 3, "UNHEARD_OF"), B), True, (B,), GOLD.relations),
     ],
 )
 def test_what_is_learnt_beside_given_entities(
     given: tuple[Entity, ...], alone: bool, entities: tuple[Entity, ...], relations: tuple[Any, ...]
 ) -> None:
-    assert gold_beside(GOLD, given, alone) == Extraction(entities, relations)
+    learnt, own = beside(GOLD, given, {"GENE", "CELL"}, alone)
+    assert learnt == Extraction(entities, relations)
+    assert all((x.start, x.end) == (y.start, y.end) and y in given for x, y in own.items())
+    assert set(own) <= set(entities)
 
 
 @pytest.fixture
@@ -84,8 +93,8 @@ def test_predicted_entities_are_never_given(doc: Doc) -> None:
     doc.ents = [doc.char_span(0, 4, "GENE")]
     given = GivenEntities("predicted", "mine")
     gold, found = given.taught([doc], [GOLD], [], LABELS)
-    assert gold == [GOLD] and not found.by_text and found.of_windows([0]) == [{}]
-    assert found.beside([GOLD]) == [GOLD] and found.adapt(Decoding()) == Decoding()
+    assert gold == [GOLD] and not found.by_text and found.of_windows([0]) == [()]
+    assert found.joined_by([GOLD]) == [GOLD] and found.adapt(Decoding()) == Decoding()
 
 
 def test_unknown_labels_are_named_once_with_their_number(doc: Doc, caplog: Any) -> None:
@@ -117,3 +126,19 @@ def test_settings_that_contradict_given_entities(
     with pytest.raises(SettingError) as error:
         make_nlp({**config, "entities": entities})
     assert all(word in str(error.value) for word in words)
+
+
+def test_what_is_no_entity_is_left_out_with_a_warning(doc: Doc, caplog: Any) -> None:
+    spaced = spacy.blank("en")("aaaa   bbbb")
+    spaced.spans["mine"] = [spaced[0:2], Span(spaced, 1, 2, "GENE"), Span(spaced, 0, 2, "GENE")]
+    given = GivenEntities("given", "mine")
+    assert texts(given, spaced) == [(A,)] == texts(given, spaced)
+    assert caplog.text.count("without a label, or of white space alone, are left out, such as") == 1
+    assert "give them a label that the model knows" in caplog.text
+
+
+def test_ids_are_kept_and_no_id_is_none(doc: Doc) -> None:
+    doc.ents = [Span(doc, 0, 1, "GENE", kb_id="NIL")]
+    doc.spans["mine"] = [Span(doc, 0, 1, "GENE", kb_id="Q1")]
+    [(found,)] = texts(GivenEntities("given", "mine"), doc)
+    assert found.kb_id == "Q1"

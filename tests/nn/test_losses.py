@@ -290,7 +290,7 @@ def padded(case: Case) -> Case:
         return Spans(start, end, kind)
 
     def pad_gold(spans: SpanTargets) -> SpanTargets:
-        return SpanTargets(*(pad(x, (0, 2), value=v) for x, v in zip(spans, (-1, -1, NULL), strict=True)))
+        return SpanTargets(*(pad(x, (0, 2), value=v) for x, v in zip(spans[:3], (-1, -1, NULL), strict=True)))
 
     out, gold = case.out, case.gold
     return case._replace(

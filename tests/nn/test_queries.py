@@ -254,6 +254,14 @@ def given(*texts: list[tuple[int, int, int]]) -> SpanTargets:
     return make_targets(list(texts), [[] for _ in texts]).entity
 
 
+def numbered(gold: Targets) -> Targets:
+    """Gold all of whose entities are given, in their order."""
+    places = torch.arange(gold.entity.start.shape[1]).expand_as(gold.entity.start)
+    ends = {"head": gold.head_entity, "tail": gold.tail_entity}
+    moved = {name: getattr(gold, name)._replace(given=number) for name, number in ends.items()}
+    return gold._replace(entity=gold.entity._replace(given=places), **moved)
+
+
 def seeds(queries: Queries, text: int) -> list[list[int]]:
     return queries.entity_seed[text][queries.entity_mask[text]].tolist()
 
@@ -262,26 +270,27 @@ def test_given_entities_are_the_queries_in_their_order_however_many_and_unlikely
     module = proposer(entities=2, floor=NOTHING_PROPOSED)
     nested = [(2, 4, 2), (1, 1, 1), (2, 3, 2), (2, 4, 1), (1, 4, 0)]
     queries = propose(module, given=given(nested, []), propose=False)
-    assert seeds(queries, 0) == [list(span) for span in nested] and seeds(queries, 1) == []
+    expected = [[start, end, number] for number, (start, end, _) in enumerate(nested)]
+    assert seeds(queries, 0) == expected and seeds(queries, 1) == []
     assert queries.has_given and not propose(module).has_given
 
 
 def test_others_are_proposed_beside_what_was_given_but_not_the_same_spans() -> None:
     module = proposer(entities=40, floor=1e-9)
     queries = propose(module, given=given([(2, 4, 2)], [(1, 2, 1), (1, 2, 3)]))
-    assert seeds(queries, 0)[0] == [2, 4, 2] and seeds(queries, 1)[:2] == [[1, 2, 1], [1, 2, 3]]
+    assert seeds(queries, 0)[0] == [2, 4, 0] and seeds(queries, 1)[:2] == [[1, 2, 0], [1, 2, 1]]
     assert [2, 4, PROPOSED] not in seeds(queries, 0) and [1, 2, PROPOSED] not in seeds(queries, 1)
     assert {tuple(x[:2]) for x in seeds(queries, 1)} == {(1, 1), (1, 2), (2, 2)}
 
 
-def test_pairs_of_given_entities_are_told_apart_by_type() -> None:
-    entities = [(2, 4, 2), (2, 4, 1), (1, 1, 1)]
-    gold = make_targets([entities, []], [[(0, 2, 1), (2, 1, 2)], []])
+def test_pairs_of_given_entities_at_one_place_are_told_apart() -> None:
+    entities = [(2, 4, 2), (2, 4, 2), (1, 1, 1)]
+    gold = numbered(make_targets([entities, []], [[(0, 2, 1), (2, 1, 2)], []]))
     module = proposer(floor=NOTHING_PROPOSED, given_classes=4)
     queries, found = module(tokens(), inputs(gold, given=given(entities, []), propose=False))
     assert found.pairs.gold.nonzero().tolist() == [[0, 0, 0, 2], [0, 0, 2, 1]]
-    assert queries.head_seed[0].tolist() == [[2, 4, 2], [1, 1, 1]]
-    assert queries.tail_seed[0].tolist() == [[1, 1, 1], [2, 4, 1]]
+    ends = zip(queries.head_seed[0].tolist(), queries.tail_seed[0].tolist(), strict=True)
+    assert sorted(ends) == [([1, 1, 2], [2, 4, 1]), ([2, 4, 0], [1, 1, 2])]
     assert not found.spans.valid.any() and proposal_loss(found.spans) == 0
 
 
