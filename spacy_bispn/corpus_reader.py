@@ -192,6 +192,19 @@ def give_entities(example: Example, group: str) -> None:
     doc.spans[group] = [span for span in spans if span is not None]
 
 
+def unfilled_group(nlp: Language) -> str | None:
+    """The span group from which the pipeline's last `bispn` takes its entities, if it finds none itself and
+    no component before it does.
+    """
+    ours = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
+    given = nlp.get_pipe(ours[-1]).given if ours else None
+    if given is None or given.entities != "given":
+        return None
+    before = nlp.pipe_names[: nlp.pipe_names.index(ours[-1])]
+    found = {place for name in before for place in nlp.get_pipe_meta(name).assigns}
+    return None if found & {"doc.ents", "doc.spans"} else str(given.group)
+
+
 def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:
     """The Doc, or its parts of at most `max_length` tokens, and how many relations each cut lost.
 

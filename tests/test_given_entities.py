@@ -14,6 +14,9 @@ from spacy.training import Example
 
 from spacy_bispn import annotations
 from spacy_bispn.attention_maps import attention_map
+from spacy_bispn.cli.continue_config import continued
+from spacy_bispn.cli.sources import predict_examples
+from spacy_bispn.comparison import compare_pipelines
 from spacy_bispn.corpus_reader import give_entities
 from spacy_bispn.evaluation.scoring import score_extractions
 from spacy_bispn.records import AnnotatedText
@@ -220,3 +223,27 @@ def test_weights_for_another_setting_are_refused(
     nlp.to_disk(tmp_path)
     with pytest.raises(ValueError, match="was trained with another setting of entities, expected the same"):
         spacy.load(tmp_path, config={"components": {"bispn": {"entities": other}}})
+
+
+def test_commands_give_gold_where_nothing_else_finds_entities(
+    texts: list[AnnotatedText], tmp_path: Path
+) -> None:
+    nlp = make_nlp(tiny(entities="given"))
+    examples = initialize(nlp, texts[:4])
+    gold = [annotations.read(example.reference).entities for example in examples]
+    found = predict_examples(nlp, make_examples(nlp, texts[:4]))
+    assert [annotations.read(example.predicted).entities for example in found] == gold
+    docs = [example.reference for example in examples]
+    assert compare_pipelines(nlp, nlp, docs).before["entities"] == (100, 100, 100)
+    nlp.add_pipe("entity_ruler", first=True)
+    found = predict_examples(nlp, make_examples(nlp, texts[:4]))
+    assert not any(annotations.read(example.predicted).entities for example in found)
+
+
+def test_a_config_to_go_on_with_keeps_the_group_of_its_readers(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(entities="given"))
+    initialize(nlp, texts[:2])
+    reader = {"@readers": "spacy-bispn.Corpus.v1", "path": None, "given_spans": "given"}
+    nlp.config["corpora"] = {"train": reader, "dev": reader}
+    corpora = continued(nlp, "bispn", "model", Path("new.spacy"), None, 10)["corpora"]
+    assert [corpora[part]["given_spans"] for part in ("train", "dev")] == ["given", "given"]

@@ -39,6 +39,7 @@ from spacy_bispn.cli.tables import (
 from spacy_bispn.converters import Conversion, read_json
 from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
+from spacy_bispn.corpus_reader import unfilled_group
 from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, precision_recall
@@ -108,7 +109,7 @@ def evaluate_command(
     if page is not None and (pipe := last_bispn(nlp)) is not None:
         report["precision_recall"] = curves(pipe, judge, texts, undirected)
     source = PageSource.of(nlp, model, corpus.path, len(texts), chosen, undirected)
-    if entities == GOLD:
+    if entities == GOLD or unfilled_group(nlp) is not None:
         source = replace(source, title=f"{source.title}, gold entities given")
     print_report(report, source.title)
     if output is not None:

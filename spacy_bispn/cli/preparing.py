@@ -81,8 +81,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     load_encoder(pipe, (doc.text for doc in train))
     shim = pipe.shim
     settings = CorpusSettings(
-        entity_queries=pipe.model.attrs["settings"].entity_queries,
-        relation_queries=pipe.model.attrs["settings"].relation_queries,
+        **pipe.given.limits(pipe.model.attrs["settings"]),
         window=shim.windowing.window or shim.window_tokenizer().window,
         overlap=shim.windowing.overlap,
         longest_span=pipe.cfg["longest_span"],

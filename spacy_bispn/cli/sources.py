@@ -15,7 +15,7 @@ from spacy.training import Example
 
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
-from spacy_bispn.corpus_reader import bare, create_reader, give_entities
+from spacy_bispn.corpus_reader import bare, create_reader, give_entities, unfilled_group
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
@@ -121,10 +121,13 @@ def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str =
 def predict_examples(nlp: Language, examples: list[Example], entities: str = PREDICTED) -> list[Example]:
     """Examples whose predicted Docs are bare, with the pipeline's predictions on them.
 
-    entities: "gold" puts those of the gold into `GOLD_SPANS`, for a component after `take_gold`.
+    entities: "gold" puts those of the gold into `GOLD_SPANS`, for a component after `take_gold`. A component
+        for given entities gets those of the gold in any case, if nothing before it finds some.
     """
-    for example in examples if entities == GOLD else ():
-        give_entities(example, GOLD_SPANS)
+    group = GOLD_SPANS if entities == GOLD else unfilled_group(nlp)
+    if group is not None:
+        for example in examples:
+            give_entities(example, group)
     docs = nlp.pipe(example.predicted for example in examples)
     for example, doc in zip(examples, docs, strict=True):
         example.predicted = doc

@@ -22,8 +22,8 @@ class CorpusSettings:
     Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
     """
 
-    entity_queries: int
-    relation_queries: int
+    entity_queries: float
+    relation_queries: float
     window: int
     overlap: int
     longest_span: int | None
