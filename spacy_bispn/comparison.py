@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bispn.corpus_reader import bare, give_entities, unfilled_group
+from spacy_bispn.corpus_reader import bare, predict_examples
 from spacy_bispn.evaluation.scorer import score, symmetric_labels
 
 LIMIT = 1.0  # points of F1 that may be lost without a warning
@@ -68,12 +68,7 @@ def compare_pipelines(before: Language, after: Language, docs: Iterable[Doc]) ->
 
 
 def _scores(nlp: Language, gold: Sequence[Doc]) -> Scores:
-    examples = [Example(bare(nlp, doc), doc) for doc in gold]
-    if (group := unfilled_group(nlp)) is not None:
-        for example in examples:
-            give_entities(example, group)
-    predicted = nlp.pipe(example.predicted for example in examples)
-    examples = [Example(doc, reference) for doc, reference in zip(predicted, gold, strict=True)]
+    examples = predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
     found = score(examples, symmetric_labels=symmetric_labels(nlp))
     return {
         part: (100 * found[f"{name}_p"], 100 * found[f"{name}_r"], 100 * found[f"{name}_f"])

@@ -192,17 +192,36 @@ def give_entities(example: Example, group: str) -> None:
     doc.spans[group] = [span for span in spans if span is not None]
 
 
-def unfilled_group(nlp: Language) -> str | None:
-    """The span group from which the pipeline's last `bispn` takes its entities, if it finds none itself and
-    no component before it does.
-    """
+def last_bispn(nlp: Language) -> Any:
+    """The component whose entities and relations the Docs have in the end; None without one."""
     ours = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
-    given = nlp.get_pipe(ours[-1]).given if ours else None
-    if given is None or given.entities != "given":
+    return nlp.get_pipe(ours[-1]) if ours else None
+
+
+def unfilled_group(nlp: Language) -> str | None:
+    """The span group from which the last `bispn` takes its entities, if no component before it finds any."""
+    pipe = last_bispn(nlp)
+    if pipe is None or pipe.given.entities != "given":
         return None
-    before = nlp.pipe_names[: nlp.pipe_names.index(ours[-1])]
+    before = nlp.pipe_names[: nlp.pipe_names.index(pipe.name)]
     found = {place for name in before for place in nlp.get_pipe_meta(name).assigns}
-    return None if found & {"doc.ents", "doc.spans"} else str(given.group)
+    return None if found & {"doc.ents", "doc.spans"} else str(pipe.given.group)
+
+
+def predict_examples(nlp: Language, examples: list[Example], group: str | None = None) -> list[Example]:
+    """Examples whose predicted Docs are bare, with the pipeline's predictions on them.
+
+    group: a span group that is given the gold entities first; without one, that of a component for given
+        entities, if nothing before it finds some.
+    """
+    group = group or unfilled_group(nlp)
+    if group is not None:
+        for example in examples:
+            give_entities(example, group)
+    docs = nlp.pipe(example.predicted for example in examples)
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return examples
 
 
 def cut(doc: Doc, max_length: int) -> Iterator[tuple[Doc, int]]:

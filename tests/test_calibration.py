@@ -28,7 +28,7 @@ from spacy_bispn.calibration import (
     scale_items,
 )
 from spacy_bispn.cli.evaluate import judge_docs
-from spacy_bispn.cli.sources import predict_examples
+from spacy_bispn.corpus_reader import predict_examples
 from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, cuts
 from spacy_bispn.evaluation.conventions import Judged
 from spacy_bispn.model.score_settings import FLOOR, SHARED, Scale

@@ -15,9 +15,8 @@ from spacy.training import Example
 from spacy_bispn import annotations
 from spacy_bispn.attention_maps import attention_map
 from spacy_bispn.cli.continue_config import continued
-from spacy_bispn.cli.sources import predict_examples
 from spacy_bispn.comparison import compare_pipelines
-from spacy_bispn.corpus_reader import give_entities
+from spacy_bispn.corpus_reader import give_entities, predict_examples
 from spacy_bispn.evaluation.scoring import score_extractions
 from spacy_bispn.records import AnnotatedText
 

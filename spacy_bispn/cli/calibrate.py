@@ -14,8 +14,9 @@ from wasabi import msg
 
 from spacy_bispn.cli.docfiles import check_free
 from spacy_bispn.cli.evaluate import judge_docs
-from spacy_bispn.cli.sources import DOCS, GPU, last_bispn, predict_docs
+from spacy_bispn.cli.sources import DOCS, GPU, predict_docs
 from spacy_bispn.cli.tables import decimal, percent
+from spacy_bispn.corpus_reader import last_bispn
 from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores
 from spacy_bispn.evaluation.conventions import Judged, score
 from spacy_bispn.evaluation.scorer import symmetric_labels

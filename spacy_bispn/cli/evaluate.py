@@ -15,16 +15,7 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
-from spacy_bispn.cli.sources import (
-    DOCS,
-    GOLD,
-    GPU,
-    PREDICTED,
-    last_bispn,
-    predict_docs,
-    predict_texts,
-    take_gold,
-)
+from spacy_bispn.cli.sources import DOCS, GOLD, GPU, PREDICTED, predict_docs, predict_texts, take_gold
 from spacy_bispn.cli.tables import (
     CALIBRATION_HEADER,
     ERROR_HEADER,
@@ -39,7 +30,7 @@ from spacy_bispn.cli.tables import (
 from spacy_bispn.converters import Conversion, read_json
 from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
-from spacy_bispn.corpus_reader import unfilled_group
+from spacy_bispn.corpus_reader import last_bispn, unfilled_group
 from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, precision_recall

@@ -9,8 +9,8 @@ from spacy.util import load_model
 
 from spacy_bispn.cli.evaluate import judge_docs
 from spacy_bispn.cli.html_report import PageSource, write_page
-from spacy_bispn.cli.sources import GPU, predict_examples
-from spacy_bispn.corpus_reader import create_reader
+from spacy_bispn.cli.sources import GPU
+from spacy_bispn.corpus_reader import create_reader, predict_examples
 from spacy_bispn.evaluation.scorer import symmetric_labels
 
 

@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import spacy
 import typer
@@ -15,12 +15,13 @@ from spacy.training import Example
 
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
-from spacy_bispn.corpus_reader import bare, create_reader, give_entities, unfilled_group
+from spacy_bispn.corpus_reader import bare, create_reader, last_bispn, predict_examples
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.settings import SettingError
 
 PREDICTED, GOLD = "predicted", "gold"  # where entities come from
 GOLD_SPANS = "gold"
+GROUPS = {PREDICTED: None, GOLD: GOLD_SPANS}  # the span group that is filled for each
 DOCS = ".spacy"  # what the commands call DocBins, where a format is asked for
 PUNCTUATION = "spacy-bispn.PunctuationTokenizer.v1"
 GPU = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
@@ -101,37 +102,15 @@ def dev_beside(corpus: Path) -> str:
     return str(beside) if beside.exists() else "DEV"
 
 
-def last_bispn(nlp: Language) -> Any:
-    """The component whose entities and relations the Docs have in the end; None without one."""
-    ours = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "bispn"]
-    return nlp.get_pipe(ours[-1]) if ours else None
-
-
 def predict_docs(nlp: Language, path: Path, entities: str = PREDICTED) -> list[Example]:
     """The Docs of `.spacy` files, and what is predicted for them."""
-    return predict_examples(nlp, list(create_reader(path)(nlp)), entities)
+    return predict_examples(nlp, list(create_reader(path)(nlp)), GROUPS[entities])
 
 
 def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str = PREDICTED) -> list[Example]:
     """What is predicted for texts, beside as much of their gold as fits the tokens."""
     gold = (to_doc(nlp, text)[0] for text in texts)
-    return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold], entities)
-
-
-def predict_examples(nlp: Language, examples: list[Example], entities: str = PREDICTED) -> list[Example]:
-    """Examples whose predicted Docs are bare, with the pipeline's predictions on them.
-
-    entities: "gold" puts those of the gold into `GOLD_SPANS`, for a component after `take_gold`. A component
-        for given entities gets those of the gold in any case, if nothing before it finds some.
-    """
-    group = GOLD_SPANS if entities == GOLD else unfilled_group(nlp)
-    if group is not None:
-        for example in examples:
-            give_entities(example, group)
-    docs = nlp.pipe(example.predicted for example in examples)
-    for example, doc in zip(examples, docs, strict=True):
-        example.predicted = doc
-    return examples
+    return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold], GROUPS[entities])
 
 
 def take_gold(nlp: Language) -> None:

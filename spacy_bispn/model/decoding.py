@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -119,17 +119,17 @@ class Decoding(Settings):
         check_limits("relations_per_head", self.relations_per_head)
         check_limits("relations_per_tail", self.relations_per_tail)
         for kind in KINDS:
-            score_settings(kind, asdict(self))  # raises where they are not in order
+            getattr(self, kind)  # raises where they are not in order
 
     @cached_property
     def entities(self) -> ScoreSettings:
         """How entities are scored."""
-        return score_settings("entities", asdict(self))
+        return score_settings("entities", vars(self))
 
     @cached_property
     def relations(self) -> ScoreSettings:
         """How relations are scored."""
-        return score_settings("relations", asdict(self))
+        return score_settings("relations", vars(self))
 
     @property
     def floors(self) -> tuple[float | None, float | None]:
