@@ -48,7 +48,7 @@ def main(
 ) -> None:
     """Train and score every variant with every seed."""
     try:
-        name = study_name(corpus, config)
+        name = study_name(corpus, config, epochs=epochs)
         study = make_study(f"ablation/{name}", corpus, corpora, config, encoder, gpu, epochs)
         asked = parse_numbers(variants, tuple(range(len(VARIANTS))))
         chosen = without_effectless(study.config, asked)

@@ -35,12 +35,18 @@ class OurScores:
         runs = [variant.get("run", {}) for variant in self.variants]
         origin = (
             [variant.get("encoder") or "random weights" for variant in self.variants],
-            [str(variant.get("epochs", "")) for variant in self.variants],
+            [self.epochs()],
             [run.get("machine", UNKNOWN) for run in runs],
             [run_in_words(run) for run in runs],
         )
         count = f", mean of {len(self.scores)} (deviation)" if len(self.scores) > 1 else ""
         return [f"{self.name}{count}", *values, *("; ".join(dict.fromkeys(words)) for words in origin)]
+
+    def epochs(self) -> str:
+        """The epochs of a training, with its minutes, the mean of all seeds, if these are known."""
+        counts = "; ".join(dict.fromkeys(str(variant.get("epochs", "")) for variant in self.variants))
+        minutes = [variant["minutes"] for variant in self.variants if "minutes" in variant]
+        return f"{counts} ({mean(minutes):.0f} min)" if minutes else counts
 
 
 def of_seeds(scores: Sequence[float | None]) -> str:
@@ -144,5 +150,6 @@ def cells(found: Statistics) -> list[str]:
 
 
 def form_of(folder: Path, corpus: str) -> str:
-    """How a study of ours is called in a table: "spacy-bispn, paper" for "ade-paper"."""
-    return ", ".join(filter(None, [OURS, *folder.name.removeprefix(corpus).split("-")]))
+    """How a study of ours is called in a table: "spacy-bispn, paper, 10 epochs" for "ade-paper-10_epochs"."""
+    form = folder.name.removeprefix(corpus).replace("_", " ")
+    return ", ".join(filter(None, [OURS, *form.split("-")]))

@@ -50,7 +50,7 @@ def main(
     """Train and score each of the three densities."""
     whole = Path("corpus", corpus)
     try:
-        name = study_name(corpus, config)
+        name = study_name(corpus, config, epochs=epochs)
         study = make_study(f"{DENSITY}/{name}", corpus, corpora, config, encoder, gpu, epochs)
         variants = []
         for minimum in MINIMA:

@@ -84,10 +84,11 @@ def main(
         str, typer.Argument(help="Config file of the runs, or nothing for the corpus's own")
     ] = "",
     gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    epochs: Annotated[str, typer.Option(help="Those of the runs, or nothing for the config's own")] = "",
     protocol: Annotated[str, typer.Option(help="That of the runs")] = HELD_OUT,
 ) -> None:
     """Score the vote of all finished runs of a corpus."""
-    name = study_name(corpus, config, protocol)
+    name = study_name(corpus, config, protocol, epochs)
     folder = Path(RUNS, name)
     done = sorted((METRICS / folder).glob(f"*/{DONE}"))
     models = [TRAINING / folder / file.parent.name / "model-best" for file in done]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from prepare import HELD_OUT, RELEASED, prepare
+from train import config_of, epochs_of
 from variants import Variant, is_done, make_study, run_all
 
 from spacy_bispn.settings import SettingError
@@ -15,9 +16,14 @@ MORE_SEEDS = {"text2dt": (*SEEDS, 2026, 2027)}  # for the vote
 RUNS = "runs"  # folder in training/ and metrics/
 
 
-def study_name(corpus: str, config: str = "", protocol: str = HELD_OUT) -> str:
-    """The corpus, with the form of another config than its own, and the released protocol: "ade-paper"."""
+def study_name(corpus: str, config: str = "", protocol: str = HELD_OUT, epochs: str = "") -> str:
+    """The corpus, with what differs from its own runs: "ade-paper", "ade-paper-10_epochs", "ade-released".
+
+    That is the form of another config, other epochs than the config's, and the released protocol.
+    """
     form = [word for word in Path(config).stem.split("_") if word not in ("", corpus)]
+    if epochs and int(epochs) != epochs_of(config_of(corpus, config, "")[0]):
+        form.append(f"{epochs}_epochs")
     return "-".join([corpus, *form, *([] if protocol == HELD_OUT else [RELEASED])])
 
 
@@ -33,7 +39,7 @@ def main(
     protocol: Annotated[str, typer.Option(help="held-out, or released: choose on the test file")] = HELD_OUT,
 ) -> None:
     """Prepare, train and score every fold of a corpus that has folds, every seed of any other."""
-    name, converted = study_name(corpus, config, protocol), study_name(corpus, protocol=protocol)
+    name, converted = study_name(corpus, config, protocol, epochs), study_name(corpus, protocol=protocol)
     try:
         study = make_study(f"{RUNS}/{name}", corpus, corpora, config, encoder, gpu, epochs)
         if corpus in FOLDS:

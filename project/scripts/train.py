@@ -95,11 +95,15 @@ def encoder_of(config: str, encoder: str = "") -> str:
     return encoder or own
 
 
+def epochs_of(config: str) -> int:
+    """How many epochs a config trains."""
+    return int(read(config)["training"]["max_epochs"])
+
+
 def of_length(config: str, epochs: int | str) -> dict[str, str]:
     """Overrides for a training of so many epochs; those with a frozen encoder shrink in proportion."""
-    written = read(config)
-    own = written["training"]["max_epochs"]
-    frozen = written.get("components", {}).get("bispn", {}).get("frozen_epochs", 0)
+    own = epochs_of(config)
+    frozen = read(config).get("components", {}).get("bispn", {}).get("frozen_epochs", 0)
     overrides = {"training.max_epochs": str(epochs)}
     if frozen and int(epochs) != own:
         overrides["components.bispn.frozen_epochs"] = f"{frozen * int(epochs) / own:g}"

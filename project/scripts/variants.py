@@ -13,8 +13,7 @@ from typing import Any
 import srsly
 from evaluate import evaluate
 from provenance import METRICS, TRAINING, read_run, write_metrics
-from thinc.api import Config
-from train import config_of, encoder_of, of_length, train
+from train import config_of, encoder_of, epochs_of, of_length, train
 from wasabi import msg
 
 from spacy_bispn.settings import SettingError
@@ -60,8 +59,7 @@ def make_study(
     """
     file, encoder = config_of(corpus, config, encoder)
     encoder_of(file, encoder)
-    length = int(epochs or Config().from_disk(file, interpolate=False)["training"]["max_epochs"])
-    return Study(Path(folder), corpus, corpora, file, encoder, gpu, length)
+    return Study(Path(folder), corpus, corpora, file, encoder, gpu, int(epochs or epochs_of(file)))
 
 
 def run_all(study: Study, variants: Sequence[Variant]) -> None:

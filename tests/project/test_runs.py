@@ -113,15 +113,18 @@ def test_what_is_done_is_not_run_again(
     assert steps == []
 
 
-def test_runs_of_other_settings_are_not_taken_for_these(steps: list[tuple[Any, ...]]) -> None:
-    start(seeds="1", epochs="1")
+def test_runs_of_other_settings_are_not_taken_for_these(
+    steps: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(seeds="1")
     steps.clear()
+    monkeypatch.setitem(SETTINGS, "encoder", "OTHER")
     with pytest.raises(typer.BadParameter) as error:
-        start(seeds="2,1", epochs="8")
+        start(seeds="2,1")
     for words in (
         "biorelex-small/1/variant.json",
-        "variant.json is {'epochs': 1}",
-        "expected {'epochs': 8}",
+        "variant.json is {'encoder': 'ENCODER'}",
+        "expected {'encoder': 'OTHER'}",
         "remove",
     ):
         assert words in str(error.value)
@@ -147,7 +150,7 @@ def test_an_ablation_changes_one_thing_at_a_time(steps: list[tuple[Any, ...]], w
         {"training.max_epochs": "2"},
         {"components.bispn.objective.beta": "0.0", "training.max_epochs": "2"},
     ]
-    done = srsly.read_json(workspace / "metrics/ablation/biorelex-small/2/variant.json")
+    done = srsly.read_json(workspace / "metrics/ablation/biorelex-small-2_epochs/2/variant.json")
     assert done["name"] == "without linking"
     last = len(ablation.VARIANTS) - 1
     with pytest.raises(
@@ -220,6 +223,15 @@ def test_studies_are_named_by_corpus_and_form() -> None:
         assert runs.study_name(corpus, config, "released") == f"{name}-released"
 
 
+def test_studies_of_other_epochs_stand_apart(steps: list[tuple[Any, ...]], workspace: Path) -> None:
+    start(seeds="1")
+    start(seeds="1", epochs="3")
+    start(seeds="1", epochs="7")
+    assert [step[1] for step in steps if step[0] == "train"] == [
+        f"training/runs/biorelex-small{other}/1" for other in ("", "-7_epochs")
+    ]
+
+
 def test_each_density_is_trained_and_scored_on_its_own_texts(
     steps: list[tuple[Any, ...]], workspace: Path
 ) -> None:
@@ -287,15 +299,19 @@ def test_two_seeds_are_trained_stopped_and_continued(
     config = Config().from_disk(Path(__file__).parents[2] / "project/configs/demo.cfg", interpolate=False)
     config.merge({"components": {"bispn": tiny()}, "training": {"eval_frequency": 2}}).to_disk("small.cfg")
     start("demo", seeds="1", epochs="1")
-    first = workspace / "metrics/runs/demo-small/1/variant.json"
+    first = workspace / "metrics/runs/demo-small-1_epochs/1/variant.json"
     made = first.stat().st_mtime_ns
     start("demo", seeds="1,2", epochs="1")
     assert first.stat().st_mtime_ns == made
-    (workspace / "results.md").write_text("<!-- demo-small runs -->\n<!-- /demo-small runs -->\n")
+    (workspace / "results.md").write_text(
+        "<!-- demo-small-1_epochs runs -->\n<!-- /demo-small-1_epochs runs -->\n"
+    )
     write_results(workspace / "results.md", "demo")
     lines = (workspace / "results.md").read_text("utf8").splitlines()
     rows = [line.split(" | ")[0] for line in lines if "|" in line]
     assert rows == ["| run", "| ---", "| seed 1", "| seed 2", "| mean of 2", "| standard deviation"]
     # the models differ by their seeds only
-    losses = [srsly.read_json(f"training/runs/demo-small/{seed}/model-best/meta.json") for seed in (1, 2)]
+    losses = [
+        srsly.read_json(f"training/runs/demo-small-1_epochs/{seed}/model-best/meta.json") for seed in (1, 2)
+    ]
     assert losses[0]["performance"]["bispn_loss"] != losses[1]["performance"]["bispn_loss"]
