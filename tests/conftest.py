@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
+# a busy machine draws slowly, which says nothing about a test
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 # mutation tests ask only whether a case fails, not for the smallest one that does
 settings.register_profile(
     "mutation", derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate]

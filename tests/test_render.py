@@ -67,7 +67,7 @@ def extractions(draw: st.DrawFn) -> tuple[str, Extraction]:
     return text, Extraction(tuple(entities), tuple(draw(st.lists(pairs, max_size=8, unique=True))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(extractions(), st.sampled_from([100, 180, 800]))
 def test_whatever_is_given_is_drawn_and_nothing_overlaps(given: tuple[str, Extraction], width: float) -> None:
     text, extraction = given

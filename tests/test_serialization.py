@@ -222,7 +222,7 @@ def test_code_that_an_encoder_names_is_not_fetched(data: bytes, other: BiSPN) ->
     other.from_bytes(before)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, derandomize=True, database=None)
 @given(draw=st.data())
 def test_no_damage_half_loads_a_component(data: bytes, other: BiSPN, draw: st.DataObject) -> None:
     header = int.from_bytes(data[:8], "little") + 8

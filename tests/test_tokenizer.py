@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import spacy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
@@ -71,7 +71,6 @@ def test_a_bar_and_white_space() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.text() | st.text(alphabet="ab1 _-.()\u0301\u200d\t\n😀中²"))
 def test_texts_are_reproduced_and_symbols_stand_alone(text: str) -> None:
     doc = NLP.make_doc(text)

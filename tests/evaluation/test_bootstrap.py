@@ -101,7 +101,7 @@ counts = st.builds(PRF, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
 items = counts.filter(lambda found: found != PRF())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.dictionaries(st.sampled_from("ABC"), counts, max_size=3), min_size=1, max_size=8))
 def test_the_interval_holds_the_score(texts: Texts) -> None:
     interval = unless_unknown(texts, samples=100)
@@ -115,7 +115,7 @@ def test_the_interval_holds_the_score(texts: Texts) -> None:
     assert score - 1e-9 <= high <= 1.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(items.map(lambda found: {"A": found}), min_size=2, max_size=6))
 def test_more_texts_of_the_same_kind_make_it_narrower(texts: Texts) -> None:
     assert width(texts * 16) <= width(texts) + 1e-9

@@ -11,7 +11,7 @@ from typing import Any
 
 import catalogue
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -376,7 +376,6 @@ extractions = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(extractions, extractions), min_size=1, max_size=3))
 def test_the_component_is_scored_by_the_same_rules(pairs: list[tuple[Extraction, Extraction]]) -> None:
     texts = [judged(*pair) for pair in pairs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 CASES = {
     "texts": 15,
@@ -28,6 +28,5 @@ def cases(name: str) -> settings:
     """The same cases in every run and on every machine, however long one takes."""
     USED.add(name)
     return settings(
-        max_examples=CASES[name], derandomize=True, deadline=None, database=None,
-        suppress_health_check=[HealthCheck.too_slow],
+        max_examples=CASES[name], derandomize=True, database=None,
     )  # fmt: skip

@@ -193,7 +193,7 @@ def annotated(draw: st.DrawFn) -> tuple[str, Extraction]:
     return text, Extraction(tuple(entities), tuple(relations))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(annotated(), min_size=1, max_size=3), st.integers(8, 14), st.data())
 def test_whatever_windows_see_is_mirrored(
     items: list[tuple[str, Extraction]], size: int, data: st.DataObject
@@ -218,7 +218,7 @@ def test_whatever_windows_see_is_mirrored(
 # One span per query
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(0, 10_000))
 def test_best_spans_are_those_of_a_slow_loop(size: int, longest: int, seed: int) -> None:
     torch.manual_seed(seed)
@@ -238,7 +238,7 @@ def test_best_spans_are_those_of_a_slow_loop(size: int, longest: int, seed: int)
             assert label_p == pytest.approx(float(label[text, query, 1:].max()))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(0, 10_000))
 def test_spans_and_labels_are_those_of_equations_7_to_9(size: int, seed: int) -> None:
     torch.manual_seed(seed)

@@ -41,7 +41,7 @@ def window_of(tokenizer: Tokenizer, text: str) -> Window | None:
     return windows[0] if windows else None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=texts)
 @example(text="ﬁ  ﬁ")
 @example(text=" 😀 中")
@@ -61,7 +61,7 @@ def test_pieces_lie_in_the_text_in_order_and_cover_it(tokenizer: Tokenizer, text
     assert all(char.isspace() or unicodedata.category(char) == "Cf" for char in missed)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=texts)
 def test_words_are_found_again_in_their_pieces(tokenizer: Tokenizer, text: str) -> None:
     window = window_of(tokenizer, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_bispn.model.shim import NO_SPECIAL
@@ -217,7 +217,6 @@ EXTRACTIONS = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(EXTRACTIONS, min_size=1, max_size=3), st.integers(0, 3))
 def test_the_counts_add_up(gold: list[Extraction], overlap: int) -> None:
     made = windows(*["x" * 32] * len(gold), overlap=overlap)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
@@ -193,7 +193,6 @@ def test_a_span_that_crosses_the_edge_of_a_window_is_not_located() -> None:
     assert second.locate(5, 8) is None
 
 
-@settings(deadline=None)
 @given(st.integers(8, 20), st.data())
 def test_windows_overlap_and_their_ranges_partition_the_text(size: int, data: st.DataObject) -> None:
     overlap = data.draw(st.integers(0, size - 5))
@@ -247,7 +246,6 @@ def test_a_text_longer_than_those_of_the_training_is_read_by_sentences(
     assert packed(sizes, median, percentile_95, overlap) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 20), st.data())
 def test_sentences_have_one_window_that_answers_for_them(
     sizes: list[int], median: int, data: st.DataObject

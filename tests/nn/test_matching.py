@@ -37,7 +37,7 @@ def cheapest(cost: np.ndarray) -> float:
 masks = st.lists(st.booleans(), min_size=0, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(queries=masks, gold=masks, seed=st.integers(0, 10_000))
 def test_no_assignment_is_cheaper(queries: list[bool], gold: list[bool], seed: int) -> None:
     cost = torch.tensor(np.random.default_rng(seed).integers(-9, 10, (1, len(queries), len(gold)))).float()
