@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from options import ConfigFile, Corpora, Corpus, Encoder, Epochs, Fold, Gpu, Seeds
 from runs import parse_numbers, study_name
 from spacy.util import dict_to_dot, load_model_from_config
 from thinc.api import Config
@@ -36,15 +37,15 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")],
-    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
-    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
+    corpus: Corpus,
+    corpora: Corpora,
+    config: ConfigFile,
+    encoder: Encoder,
+    epochs: Epochs = "",
+    gpu: Gpu = -1,
+    fold: Fold = 0,
     variants: Annotated[str, typer.Option(help="Numbers of variants, or all")] = "",
-    seeds: Annotated[str, typer.Option(help="Seeds such as 1,2,3, or nothing for the config's own")] = "",
+    seeds: Seeds = "",
 ) -> None:
     """Train and score every variant with every seed."""
     try:

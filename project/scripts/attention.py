@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from options import Corpus, Gpu, Trainings
 from paper import FIGURE_3, begins_as
 from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
@@ -95,12 +96,12 @@ def as_json(found: AttentionMap) -> dict[str, Any]:
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
+    corpus: Corpus,
+    models: Trainings,
     text: Annotated[str, typer.Argument(help="The sentence, or nothing for one of the corpus")],
     data: Annotated[Path, typer.Argument(help="Folder of the corpus as .spacy files")],
     output: Annotated[Path, typer.Argument(help="The .png or .svg file to write")],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    gpu: Gpu = -1,
 ) -> None:
     """Draw the attention of several models for one sentence."""
     setup_gpu(gpu, silent=True)

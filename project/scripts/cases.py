@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from options import Corpus, Gpu, Texts, Trainings
 from paper import FIGURE_4, begins_as
 from provenance import METRICS, this_run, write_metrics
 from runs import parse_numbers
@@ -79,14 +80,14 @@ def at_positions(texts: Sequence[dict[str, Any]], positions: Sequence[int]) -> l
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    models: Annotated[str, typer.Argument(help="Folders of trainings, with commas between them")],
-    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
+    corpus: Corpus,
+    models: Trainings,
+    data: Texts,
     positions: Annotated[
         str,
         typer.Option(help="Texts such as 3,8, or nothing for the paper's and others"),
     ] = "",
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    gpu: Gpu = -1,
 ) -> None:
     """Compare what the models find in some test texts."""
     setup_gpu(gpu, silent=True)

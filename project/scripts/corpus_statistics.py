@@ -6,6 +6,7 @@ from typing import Annotated
 
 import spacy
 import typer
+from options import Corpus
 from paper import Statistics
 from provenance import METRICS, this_run, write_metrics
 from spacy.tokens import Doc, DocBin
@@ -40,7 +41,7 @@ def count(docs: Iterable[Doc]) -> Statistics:
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    corpus: Corpus,
     data: Annotated[Path, typer.Argument(help="Folder of its .spacy files", exists=True)],
 ) -> None:
     """Count what all parts of a corpus have together."""

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from formatting import ratios, summary
+from options import Corpus, Gpu, Model
 from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
@@ -40,9 +41,9 @@ def in_words(changes: Changes) -> str:
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpus: Corpus,
+    model: Model,
+    gpu: Gpu = -1,
 ) -> None:
     """Evaluate a model with one decoding setting changed at a time."""
     setup_gpu(gpu, silent=True)

@@ -4,10 +4,10 @@ The same texts are left out of training, development and test files.
 """
 
 from pathlib import Path
-from typing import Annotated
 
 import spacy
 import typer
+from options import ConfigFile, Corpora, Corpus, Encoder, Epochs, Fold, Gpu
 from runs import study_name
 from spacy.tokens import DocBin
 from subsets import MINIMA
@@ -39,13 +39,13 @@ def keep_dense(source: Path, output: Path, minimum: int) -> int:
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")],
-    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
-    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
+    corpus: Corpus,
+    corpora: Corpora,
+    config: ConfigFile,
+    encoder: Encoder,
+    epochs: Epochs = "",
+    gpu: Gpu = -1,
+    fold: Fold = 0,
 ) -> None:
     """Train and score each of the three densities."""
     whole = Path("corpus", corpus)

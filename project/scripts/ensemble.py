@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from options import ConfigFile, Corpus, Epochs, Gpu, Protocol
 from prepare import HELD_OUT
 from provenance import METRICS, TRAINING, this_run, write_metrics
 from published import CONVENTIONS
@@ -79,13 +80,11 @@ def judge(models: Sequence[Path], data: Path, conventions: Sequence[str]) -> dic
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    config: Annotated[
-        str, typer.Argument(help="Config file of the runs, or nothing for the corpus's own")
-    ] = "",
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
-    epochs: Annotated[str, typer.Option(help="Those of the runs, or nothing for the config's own")] = "",
-    protocol: Annotated[str, typer.Option(help="That of the runs")] = HELD_OUT,
+    corpus: Corpus,
+    config: ConfigFile = "",
+    gpu: Gpu = -1,
+    epochs: Epochs = "",
+    protocol: Protocol = HELD_OUT,
 ) -> None:
     """Score the vote of all finished runs of a corpus."""
     name = study_name(corpus, config, protocol, epochs)

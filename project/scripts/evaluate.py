@@ -3,16 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import srsly
 import typer
+from options import Corpora, Corpus, Fold, Gpu
 from provenance import METRICS, TRAINING, this_run, write_metrics
 from published import CONVENTIONS, parts
 
 
 def evaluate(
-    corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int | None, metrics: Path
+    corpus: str, corpora: Path, data: Path, model: str, gpu: int, fold: int | None, metrics: Path
 ) -> None:
     """Strict scores of DATA/*.spacy, and those by the publishers' conventions if the corpus has its own.
 
@@ -26,14 +26,14 @@ def evaluate(
         docs = data / f"{part}.spacy"
         if docs.exists():
             output = metrics / f"{name}.json"
-            options = ["--output", str(output), "--gpu-id", gpu]
+            options = ["--output", str(output), "--gpu-id", str(gpu)]
             subprocess.run([*spacy, "evaluate", model, str(docs), *options], check=True)
             write_metrics(output, srsly.read_json(output), run)
     if corpus in CONVENTIONS and fold is not None:
         gold = parts(corpus, corpora, data, fold)["test"]
         options = [word for name in CONVENTIONS[corpus] for word in ("--convention", name)]
         output = metrics / f"{corpus}_published.json"
-        options += ["--output", str(output), "--gpu-id", gpu]
+        options += ["--output", str(output), "--gpu-id", str(gpu)]
         if corpus == "biorelex":
             options += ["--predictions", str(metrics / "biorelex_predictions.json")]
         report = [*spacy, "bispn", "evaluate", model, str(gold.file), *gold.reading]
@@ -42,10 +42,10 @@ def evaluate(
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
-    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
+    corpus: Corpus,
+    corpora: Corpora,
+    gpu: Gpu = -1,
+    fold: Fold = 0,
 ) -> None:
     """Score the best model of a corpus."""
     model, data = str(TRAINING / corpus / "model-best"), Path("corpus", corpus)

@@ -1,11 +1,10 @@
 """Read all test texts as one long text, and score each part as the text that it was."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from formatting import summary
+from options import Corpus, Gpu, Model, Texts
 from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.util import load_model
@@ -19,10 +18,10 @@ from spacy_bispn.records import Entity, Extraction, Relation
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpus: Corpus,
+    model: Model,
+    data: Texts,
+    gpu: Gpu = -1,
 ) -> None:
     """Score a model on each test text alone, and on all of them joined by spaces."""
     setup_gpu(gpu, silent=True)

@@ -2,19 +2,18 @@
 
 import subprocess
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import srsly
 import typer
+from options import Corpus, Gpu, Model, Texts
 from provenance import metrics_file, this_run, write_metrics
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Texts with gold, a .spacy file", exists=True)],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpus: Corpus,
+    model: Model,
+    data: Texts,
+    gpu: Gpu = -1,
 ) -> None:
     """Measure speed and memory in a process of its own, so that no other work counts."""
     output, run = metrics_file(corpus, "bench", gpu), this_run(gpu, model)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from options import Corpora, Fold
 from published import CORPORA, TOKENS, UNSPLIT, Part, parts, unsplit
 
 from spacy_bispn.cli.sources import held_out
@@ -70,8 +71,8 @@ def convert(part: Part, output: Path, *options: str) -> None:
 
 def main(
     corpus: Annotated[str, typer.Argument(help=f"One of {', '.join(CORPORA)}")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus")],
-    fold: Annotated[int, typer.Option(help="Fold of ADE")] = 0,
+    corpora: Corpora,
+    fold: Fold = 0,
 ) -> None:
     """Convert one corpus."""
     try:

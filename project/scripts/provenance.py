@@ -22,7 +22,7 @@ RUN_FILE = "run.json"  # in the folder of a training
 Run = dict[str, Any]
 
 
-def this_run(gpu: int | str = -1, *models: Path) -> Run:
+def this_run(gpu: int = -1, *models: Path) -> Run:
     """The `commit`, `date` (UTC), `machine` and `command` of this process; ask before the work begins.
 
     models: trained pipelines that it reads; `models` has the commits and dates of their trainings, their
@@ -67,10 +67,10 @@ def current_commit(repository: Path = REPOSITORY) -> str | None:
         return None
 
 
-def describe_machine(gpu: int | str = -1) -> str:
+def describe_machine(gpu: int = -1) -> str:
     """The GPU, or the CPU and the number of threads, and the version of torch."""
-    if int(gpu) >= 0:
-        device = torch.cuda.get_device_name(int(gpu))
+    if gpu >= 0:
+        device = torch.cuda.get_device_name(gpu)
     else:
         threads = torch.get_num_threads()
         device = f"{_cpu()}, {threads} thread{'s' if threads > 1 else ''}"
@@ -109,9 +109,9 @@ def read_run(training: Path) -> Run:
     return dict(srsly.read_json(file)) if file.exists() else {}
 
 
-def metrics_file(corpus: str, kind: str, gpu: int | str = -1) -> Path:
+def metrics_file(corpus: str, kind: str, gpu: int = -1) -> Path:
     """The file for figures of speed: those of a GPU have a file of their own."""
-    return METRICS / f"{corpus}_{kind}{'_gpu' if int(gpu) >= 0 else ''}.json"
+    return METRICS / f"{corpus}_{kind}{'_gpu' if gpu >= 0 else ''}.json"
 
 
 def write_metrics(file: Path, figures: Mapping[str, Any], run: Run) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from formatting import Rows, Table, run_in_words
+from options import Corpus
 from provenance import Run
 from tables import make_tables
 from wasabi import msg
@@ -30,7 +31,7 @@ NEWEST = re.compile(r"Commit (?:`([^`]+)`|unknown), last run (.{16}) UTC, on (.+
 
 def main(
     document: Annotated[Path, typer.Argument(help="The Markdown file", exists=True)],
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
+    corpus: Corpus,
 ) -> None:
     """Replace the tables of a corpus, and those that all corpora share."""
     text = document.read_text("utf8")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from options import ConfigFile, Corpora, Corpus, Encoder, Epochs, Gpu, Protocol, Seeds
 from prepare import HELD_OUT, RELEASED, prepare
 from train import config_of, epochs_of
 from variants import Variant, is_done, make_study, run_all
@@ -28,15 +29,15 @@ def study_name(corpus: str, config: str = "", protocol: str = HELD_OUT, epochs: 
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    corpora: Annotated[Path, typer.Argument(help="Folder with a folder for each corpus, as published")],
-    config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")],
-    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
-    seeds: Annotated[str, typer.Option(help="Seeds such as 1,2,3, or nothing for the corpus's")] = "",
+    corpus: Corpus,
+    corpora: Corpora,
+    config: ConfigFile,
+    encoder: Encoder,
+    epochs: Epochs = "",
+    gpu: Gpu = -1,
+    seeds: Seeds = "",
     folds: Annotated[str, typer.Option(help="Folds of ADE such as 0,1, or nothing for all")] = "",
-    protocol: Annotated[str, typer.Option(help="held-out, or released: choose on the test file")] = HELD_OUT,
+    protocol: Protocol = HELD_OUT,
 ) -> None:
     """Prepare, train and score every fold of a corpus that has folds, every seed of any other."""
     name, converted = study_name(corpus, config, protocol, epochs), study_name(corpus, protocol=protocol)

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
+from options import Corpus, Gpu, Rounds, Texts
 from provenance import metrics_file, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
@@ -37,12 +38,12 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus whose config is used")],
-    data: Annotated[Path, typer.Argument(help="Texts to predict, a .spacy file", exists=True)],
+    corpus: Corpus,
+    data: Texts,
     limit: Annotated[int, typer.Option(help="How many texts are read")] = 64,
-    rounds: Annotated[int, typer.Option(help="How often everything is measured")] = 5,
+    rounds: Rounds = 5,
     shapes: Annotated[str, typer.Option(help="Names of encoders, separated by commas")] = ",".join(SHAPES),
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    gpu: Gpu = -1,
 ) -> None:
     """Time `nlp.pipe` from raw text, in turns with the encoder alone on the same texts."""
     setup_gpu(gpu, silent=True)

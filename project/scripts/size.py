@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from options import Corpus, Gpu, Rounds, Texts
 from provenance import metrics_file, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
@@ -28,13 +29,13 @@ HALVINGS = 10  # of the range in which a threshold is searched
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus whose config is used")],
-    train: Annotated[Path, typer.Argument(help="Training texts, a .spacy file", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Texts to predict, a .spacy file", exists=True)],
+    corpus: Corpus,
+    train: Texts,
+    data: Texts,
     width: Annotated[int, typer.Option(help="Width of the encoder, by default that of BERT-base")] = 768,
     layers: Annotated[int, typer.Option(help="Layers of the encoder")] = 12,
-    rounds: Annotated[int, typer.Option(help="How often everything is measured")] = 7,
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    rounds: Rounds = 7,
+    gpu: Gpu = -1,
 ) -> None:
     """Time training steps, then `nlp.pipe` from raw text with as many predictions as gold has."""
     setup_gpu(gpu, silent=True)

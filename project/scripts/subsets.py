@@ -1,10 +1,10 @@
 """Score one trained model on the test texts with at least 0, 1 and 2 gold relations."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from formatting import ratios
+from options import Corpus, Gpu, Model, Texts
 from provenance import METRICS, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.training import Example
@@ -28,10 +28,10 @@ def by_density(examples: list[Example], symmetric: tuple[str, ...]) -> dict[str,
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Test texts, a .spacy file", exists=True)],
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpus: Corpus,
+    model: Model,
+    data: Texts,
+    gpu: Gpu = -1,
 ) -> None:
     """Predict the test texts once, and score them by their number of relations."""
     setup_gpu(gpu, silent=True)

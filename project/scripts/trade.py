@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from decoding import Changes, in_words, one_at_a_time
 from formatting import ratios, summary
+from options import Corpus, Gpu, Model, Rounds, Texts
 from provenance import metrics_file, this_run, write_metrics
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
@@ -23,11 +24,11 @@ SETTINGS: Sequence[Changes] = [
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    model: Annotated[Path, typer.Argument(help="Trained pipeline", exists=True)],
-    data: Annotated[Path, typer.Argument(help="Development texts, a .spacy file", exists=True)],
-    rounds: Annotated[int, typer.Option(help="How often each setting is timed")] = 5,
-    gpu: Annotated[int, typer.Option(help="GPU, or -1 for the CPU")] = -1,
+    corpus: Corpus,
+    model: Model,
+    data: Texts,
+    rounds: Rounds = 5,
+    gpu: Gpu = -1,
 ) -> None:
     """Score and time a model under network settings that need no other weights."""
     setup_gpu(gpu, silent=True)

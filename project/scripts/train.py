@@ -5,10 +5,10 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import srsly
 import typer
+from options import ConfigFile, Corpus, Encoder, Epochs, Gpu
 from provenance import RUN_FILE, TRAINING, this_run
 from spacy.tokens import DocBin
 from spacy.util import dict_to_dot, dot_to_dict
@@ -110,7 +110,7 @@ def of_length(config: str, epochs: int | str) -> dict[str, str]:
     return overrides
 
 
-def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overrides: str) -> float:
+def train(config: str, data: Path, encoder: str, gpu: int, output: Path, **overrides: str) -> float:
     """Train on DATA/train.spacy and choose the model on DATA/dev.spacy; `overrides` are those of spaCy.
 
     encoder: "" for the config's own. Raises SettingError for one that the config does not use.
@@ -127,7 +127,7 @@ def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **overr
         "--paths.train": str(data / "train.spacy"),
         "--paths.dev": str(data / "dev.spacy"),
         **({"--paths.encoder": encoder_of(config, encoder)} if encoder else {}),
-        "--gpu-id": gpu,
+        "--gpu-id": str(gpu),
         **{f"--{setting}": value for setting, value in overrides.items()},
     }
     command = [sys.executable, "-m", "spacy", "bispn", "train", config]
@@ -158,11 +158,11 @@ def logging(config: str, data: Path, log: Path, **overrides: str) -> dict[str, s
 
 
 def main(
-    corpus: Annotated[str, typer.Argument(help="Name of the corpus")],
-    config: Annotated[str, typer.Argument(help="Config file, or nothing for the corpus's own")],
-    encoder: Annotated[str, typer.Argument(help="Hub name or folder, 'random', or nothing")] = "",
-    epochs: Annotated[str, typer.Option(help="Epochs, or nothing for the config's own")] = "",
-    gpu: Annotated[str, typer.Option(help="GPU, or -1 for the CPU")] = "-1",
+    corpus: Corpus,
+    config: ConfigFile,
+    encoder: Encoder = "",
+    epochs: Epochs = "",
+    gpu: Gpu = -1,
 ) -> None:
     """Train the model of a corpus."""
     try:

@@ -30,7 +30,7 @@ class Study:
     corpora: Path
     config: str
     encoder: str
-    gpu: str
+    gpu: int
     epochs: int
 
 
@@ -51,7 +51,7 @@ class Variant:
 
 
 def make_study(
-    folder: str, corpus: str, corpora: Path, config: str, encoder: str, gpu: str, epochs: str
+    folder: str, corpus: str, corpora: Path, config: str, encoder: str, gpu: int, epochs: str
 ) -> Study:
     """A study of a corpus; `config`, `encoder` and `epochs` may be empty: those of the corpus or the config.
 

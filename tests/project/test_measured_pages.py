@@ -129,7 +129,8 @@ def put_everything(corpus: str) -> None:
     }
     put(f"metrics/{corpus}.json", {**STRICT, "run": NEW})
     put(f"metrics/{corpus}_published.json", {"scores": published, "run": NEW})
-    for form in ("", "-released", "-paper", "-transformer"):
+    # of each corpus its own runs, and those of other forms, epochs and protocols
+    for form in ("", "-released", "-paper", "-transformer", "-5_epochs", "-80_epochs"):
         put_run(f"{corpus}{form}", 1, "seed 1", corpus, 0.3)
         put(f"metrics/runs/{corpus}{form}/1/{corpus}_published.json", {"scores": published})
         variant = {"name": "as configured", "minutes": 1, "development": STRICT, "run": NEW, "texts": {}}

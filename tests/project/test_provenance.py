@@ -86,11 +86,11 @@ def test_a_run(workspace: Path) -> None:
 
 def test_the_machine_of_a_run_on_a_gpu_is_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance.torch.cuda, "get_device_name", lambda number: f"GPU {number}")
-    assert provenance.describe_machine("1").startswith("GPU 1, torch")
+    assert provenance.describe_machine(1).startswith("GPU 1, torch")
 
 
 def test_figures_keep_their_run(workspace: Path) -> None:
-    file = metrics_file("demo", "bench", "0")
+    file = metrics_file("demo", "bench", 0)
     write_metrics(file, {"texts": 3}, {"commit": "abc1234"})
     assert srsly.read_json(workspace / "metrics/demo_bench_gpu.json") == {
         "run": {"commit": "abc1234"}, "texts": 3,

@@ -35,7 +35,7 @@ def steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, .
     def prepare(corpus: str, corpora: Path, data: Path, fold: int, protocol: str) -> None:
         found.append(("prepare", str(data), protocol))
 
-    def train(config: str, data: Path, encoder: str, gpu: str, output: Path, **changed: str) -> float:
+    def train(config: str, data: Path, encoder: str, gpu: int, output: Path, **changed: str) -> float:
         found.append(("train", str(output), changed))
         for name in ("model-best", "model-last"):
             (output / name).mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def steps(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, .
         return 1.5
 
     def evaluate(
-        corpus: str, corpora: Path, data: Path, model: str, gpu: str, fold: int | None, metrics: Path
+        corpus: str, corpora: Path, data: Path, model: str, gpu: int, fold: int | None, metrics: Path
     ) -> None:
         found.append(("evaluate", model, fold))
         metrics.mkdir(parents=True, exist_ok=True)

@@ -50,9 +50,9 @@ def test_a_training_that_is_killed_leaves_the_earlier_one(
     monkeypatch.setattr(train_module, "this_run", lambda gpu: {"commit": "abc1234"})
     if killed:
         with pytest.raises(subprocess.CalledProcessError):
-            train("demo.cfg", tmp_path, "", "-1", there)
+            train("demo.cfg", tmp_path, "", -1, there)
     else:
-        assert train("demo.cfg", tmp_path, "", "-1", there) == 1.5
+        assert train("demo.cfg", tmp_path, "", -1, there) == 1.5
     assert (there / "model").read_text() == ("earlier" if killed else "whole")
     assert (there / "run.json").exists() != killed
 
@@ -73,7 +73,7 @@ def test_the_encoder_is_overridden_only_where_one_is_given(
     config = tmp_path / "own.cfg"
     Config({"paths": {"encoder": "OWN"}}).to_disk(config)
     for encoder in ("", "OTHER"):
-        train(str(config), tmp_path, encoder, "-1", tmp_path / "demo")
+        train(str(config), tmp_path, encoder, -1, tmp_path / "demo")
     own, other = commands
     assert "--paths.encoder" not in own
     assert other[other.index("--paths.encoder") + 1] == "OTHER"
