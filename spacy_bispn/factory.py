@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from confection import RESERVED_FIELDS
 from spacy.language import Language
 from thinc.api import Model
 
@@ -10,6 +11,11 @@ from spacy_bispn import annotations as annotations  # doc._.relations is there b
 from spacy_bispn.component_settings import BLOCKS, SCORE_WEIGHTS, ComponentSettings
 from spacy_bispn.model.decoding import Decoding
 from spacy_bispn.settings import defaults, distribute, takes
+
+# confection 0.1 reads the arguments as fields of a pydantic model. A field cannot have the name of one of the
+# model's attributes, unless this table has another name for it. Later versions have no such model.
+if "model_config" not in RESERVED_FIELDS:
+    RESERVED_FIELDS["schema"] = "schema "
 
 
 @Language.factory(
