@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
@@ -66,7 +67,7 @@ def test_a_killed_writer_leaves_one_content_or_the_other(tmp_path: Path) -> None
     contents = [b"a" * 300_000, b"b" * 500_000]
     save(tmp_path / "file", contents[0])
     rng, found = random.Random(0), set()
-    for _ in range(40):
+    for kills in itertools.count(1):
         fork = multiprocessing.get_context("fork")
         writer = fork.Process(target=write_for_ever, args=(tmp_path / "file", contents))
         writer.start()
@@ -74,6 +75,10 @@ def test_a_killed_writer_leaves_one_content_or_the_other(tmp_path: Path) -> None
         writer.kill()
         writer.join()
         found.add((tmp_path / "file").read_bytes())
+        if (
+            kills >= 40 and len(found) > 1
+        ) or kills == 400:  # a busy machine may kill before anything is written
+            break
     assert found == set(contents)  # both were seen, and nothing else
 
 
