@@ -129,12 +129,14 @@ class AnnotatedText:
     extraction: its gold entities and relations.
     words: the corpus's own tokens, if it prescribes them. They spell `text`, with at most one space after
         each.
+    sentences: the characters at which its sentences begin, if its source says so. They are not compared.
     """
 
     id: str
     text: str
     extraction: Extraction
     words: tuple[str, ...] | None = None
+    sentences: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from spacy_bispn.records import AnnotatedText
 LONGEST_NAME = 200  # bytes; file systems allow 255 with the suffix
 
 
-def write_brat(path: Path, texts: Iterable[AnnotatedText]) -> None:
+def write_brat(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
     """Write a folder, two files for each text, named by its id.
 
     `read_brat` gives the texts back, without scores and words. Raises ConversionError, before anything is
@@ -52,6 +53,7 @@ def write_brat(path: Path, texts: Iterable[AnnotatedText]) -> None:
         for file in made:  # what is left would look like a whole corpus
             file.unlink(missing_ok=True)
         raise
+    return Counter()
 
 
 def _check_name(position: FilePosition, name: str) -> None:
