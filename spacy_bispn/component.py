@@ -17,7 +17,7 @@ from spacy_bispn import annotations
 from spacy_bispn.component_settings import ComponentSettings
 from spacy_bispn.files import save
 from spacy_bispn.model.coherence import cohere
-from spacy_bispn.model.decoding import Decoding, extract, merge
+from spacy_bispn.model.decoding import Decoding, LatestDecoding, extract, merge
 from spacy_bispn.model.doc_batch import DocBatch, clear_gradients
 from spacy_bispn.model.given import GivenEntities
 from spacy_bispn.model.gold_checks import (
@@ -72,7 +72,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.objective, self.scorer = objective, scorer
         self.frozen_epochs, self.batch_pieces = settings.frozen_epochs, settings.batch_pieces
         self.bad_loss, self.surplus_gold = settings.bad_loss, settings.surplus_gold
-        self.given = GivenEntities.checked(settings, model.attrs["settings"], decoding)
+        self.given = GivenEntities.of_component(settings, model.attrs["settings"])
+        self.given.checked(decoding)
+        self.latest = LatestDecoding()
         self.shim.given_types = settings.entities != "predicted"
         self.grows = True  # unless labels are given, those of later gold are added
         self.left_out = LeftOut(name)
@@ -89,8 +91,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
 
     @property
     def decoding(self) -> Decoding:
-        """The settings of decoding that `cfg` has now."""
-        return Decoding(**{name: self.cfg[name] for name in self.configured})
+        """The settings of decoding that `cfg` has now. Raises SettingError for what they cannot be."""
+        return self.given.checked(self.latest.of(self.cfg))
 
     @property
     def label_sets(self) -> Labels:

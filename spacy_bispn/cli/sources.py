@@ -125,3 +125,4 @@ def take_gold(nlp: Language) -> None:
         expected = f"{PREDICTED!r} for a pipeline without the component bispn ({', '.join(nlp.pipe_names)})"
         raise SettingError("--entities", GOLD, expected, "give a pipeline that has one")
     pipe.given = GivenEntities("given", GOLD_SPANS, with_ents=False)
+    pipe.cfg = pipe.cfg | {"remove_overlaps": False}  # what is given is kept
