@@ -230,10 +230,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """One step of training; gradients add up over calls until `finish_update`.
 
         `drop` reaches a thinc sublayer; the dropout of encoder and decoders is set in the config.
-        New labels are added, with a warning, unless labels were given to `initialize`. What is left out is
-        counted in `losses`, by the reasons of left_out.py, and logged once an epoch: `<name>_unplaced`,
-        `<name>_surplus`, `<name>_unannotated`, `<name>_forbidden`, and `<name>_skipped` unless `bad_loss`
-        makes it a ValueError. Raises ValueError where a reference has another text.
+        New labels are added, with a warning, unless labels were given to `initialize`. What is left out or
+        changed is counted in `losses`, `<name>_unplaced` and other reasons of left_out.py, and logged once
+        an epoch. Raises ValueError where a reference has another text, and as `bad_loss` says.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -252,6 +251,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
         shares = reading.given.numbered(shares, reading.windows)
         self.left_out.count(losses, "unplaced", report.lost)
+        self.left_out.count(losses, "widened", report.widened_entities)
         self.left_out.count(losses, "unannotated", known.count(False))
         for batch in reading.batches(self.batch_pieces):
             annotated = [index for index in batch if known[reading.windows[index].text]]

@@ -72,8 +72,9 @@ def read_brat(
     The .a1 and .a2 of the BioNLP shared tasks (also .rel and .co) are read like one .ann. A document's id is
     its file name without suffix, see `file_name`. Offsets count the characters of the .txt as it stands: a
     byte order mark is one, CR LF are two. Discontiguous mentions are dropped with the relations that lead to
-    them, or (`discontiguous="cover"`) taken from their first to their last character. Reported as problems: mentions
-    whose text is not the one in the .txt, and .txt files of a folder that have no .ann and are left out.
+    them, or (`discontiguous="cover"`) taken from their first to their last character. Reported as problems:
+    mentions whose text is not the one in the .txt, and .txt files of a folder that have no .ann and are left
+    out.
     """
     documents = _documents(path)
     conversion = Conversion(**rules, offsets=unit_of(offsets))
