@@ -15,6 +15,7 @@ from spacy.training import Example
 from spacy_bispn import annotations
 from spacy_bispn.attention_maps import attention_map
 from spacy_bispn.cli.continue_config import continued
+from spacy_bispn.cli.sources import GOLD_SPANS, take_gold
 from spacy_bispn.comparison import compare_pipelines
 from spacy_bispn.corpus_reader import give_entities, predict_examples
 from spacy_bispn.evaluation.scoring import score_extractions
@@ -280,6 +281,16 @@ def test_a_map_has_the_queries_of_what_was_given(entities: str, texts: list[Anno
     ]
     assert any(joined) and (all(joined) or entities == "both")
     assert {x.label for x in found.relations if x} >= {x.label for x in annotations.read(doc).relations}
+
+
+def test_gold_entities_may_overlap_whatever_the_pipeline_removes(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(remove_overlaps=True))
+    initialize(nlp, texts[:4])
+    take_gold(nlp)
+    doc = nlp.make_doc(texts[0].text)
+    doc.spans[GOLD_SPANS] = [Span(doc, 0, 2, "CELL"), Span(doc, 0, 1, "CELL"), Span(doc, 1, 3, "CELL")]
+    places = {(span.start, span.end) for span in doc.spans[GOLD_SPANS]}
+    assert {(span.start, span.end) for span in nlp(doc).spans["bispn"]} == places
 
 
 def test_a_config_to_go_on_with_keeps_the_group_of_its_readers(texts: list[AnnotatedText]) -> None:
