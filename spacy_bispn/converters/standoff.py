@@ -28,6 +28,7 @@ Claim = tuple[FilePosition, str, str]  # where it stands, what is marked, what i
 UNCHECKED = "mentions whose offsets nothing checks, as no text stands behind them"
 EDGES = "mentions whose own text has white space at an edge, which is cut off"
 RESPELT = "mentions whose own text is spelt otherwise than what they mark"
+ELSEWHERE = "between other mentions of the same things, unless by --pairs nearest"
 CUT_OFF = "files whose last line has no end, as if they were cut off"
 
 
@@ -185,9 +186,9 @@ def link_concepts(
             links[link] = None
             covered |= said[link]
     for extra in covered - known:
-        lost[
-            f"{extra.label!r} relations that --pairs all adds, between other mentions of the same things"
-        ] += 1
+        is_turned = Relation(extra.tail, extra.head, extra.label) in known
+        where = "in the other direction, unless --symmetric names them" if is_turned else ELSEWHERE
+        lost[f"{extra.label!r} relations that reading adds {where}"] += 1
     return list(links)
 
 

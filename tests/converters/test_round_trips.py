@@ -113,7 +113,7 @@ def test_relations_of_concepts_come_back(tmp_path_factory: pytest.TempPathFactor
             named = {one for one in text.extraction.entities if one.kb_id}
             given_ids = [one for one in read.extraction.entities if one in named]
             assert things(given_ids) == things(text.extraction.entities)
-        assert counted(lost, "that --pairs all adds") == added
+        assert counted(lost, "that reading adds") == added
 
     check()
 
@@ -199,14 +199,15 @@ def test_relations_read_by_pairs_come_back_by_pairs(tmp_path: Path, form: str, p
     text = document(*both[: 2 if pairs == "all" else 1])
     conversion, lost = again(form, [text], tmp_path, pairs=pairs)
     assert set(conversion.texts[0].extraction.relations) == set(text.extraction.relations)
-    assert counted(lost, "'binds' relations that --pairs all adds") == (pairs == "nearest")
+    assert counted(lost, "'binds' relations that reading adds between") == (pairs == "nearest")
     assert conversion.report.noted["relations between concepts"] == 1
 
 
 @pytest.mark.parametrize("form", ["docred", "pubtator"])
 def test_symmetric_relations_come_back(tmp_path: Path, form: str) -> None:
     text = document(Relation(ORC, ATP, "binds"), Relation(ATP, IT, "binds"))
-    conversion, _ = again(form, [text], tmp_path, symmetric=("binds",))
+    conversion, lost = again(form, [text], tmp_path, symmetric=("binds",))
+    assert counted(lost, "adds in the other direction, unless --symmetric") == 2 == counted(lost, "adds")
     assert set(conversion.texts[0].extraction.relations) == set(text.extraction.relations)
 
 
