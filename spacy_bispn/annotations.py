@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import isfinite
 from numbers import Real
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from spacy.tokens import Doc, Span
 
 from spacy_bispn.doc_storage import KEY as KEY
-from spacy_bispn.doc_storage import RELATIONS, Place, Row, Stored, find, id_of, put, span_at
+from spacy_bispn.doc_storage import RELATIONS, Place, Row, Stored, find, id_of, name_of, put, span_at
 from spacy_bispn.records import Entity, Extraction, Mention, Relation, distinct, is_label, place_of, trimmed
 from spacy_bispn.settings import SettingError
 from spacy_bispn.span_group import members
@@ -91,7 +92,7 @@ def read(doc: Doc) -> Extraction:
     check_extension()
     found, rows, *counts = find(doc)
     entities = {
-        place: Entity(*place, entity.score, id_of(doc, entity.kb_id)) for place, entity in found.items()
+        place: Entity(*place, x.score, id_of(doc, x.kb_id), name_of(doc, x.id)) for place, x in found.items()
     }
     relations = (
         Relation(entities.get(head) or Entity(*head), entities.get(tail) or Entity(*tail), label, score)
@@ -120,10 +121,10 @@ def write(doc: Doc, extraction: Extraction, given: bool = False) -> int:
         span = doc.char_span(start, end, alignment_mode="expand") if start < end else None
         if span is None:
             continue
-        place[entity] = where = (span.start_char, span.end_char, entity.label)
+        place[entity] = (span.start_char, span.end_char, entity.label)
         if entity in known:
             widened += (span.start_char, span.end_char) != (start, end)
-            moved.append(Entity(*where, entity.score, entity.kb_id))
+            moved.append(replace(entity, start=span.start_char, end=span.end_char))
     rows: dict[tuple[Place, Place, str], float] = {}
     for relation in extraction.relations:
         # two different ends may have become one span: that was no relation of it with itself
@@ -133,7 +134,7 @@ def write(doc: Doc, extraction: Extraction, given: bool = False) -> int:
             rows[key] = max(relation.score, rows.get(key, 0.0))
     best = distinct(sorted(moved, key=lambda entity: (entity, -entity.score)))
     add = doc.vocab.strings.add
-    found = {(x.start, x.end, x.label): Stored(x.score, add(x.kb_id)) for x in best}
+    found = {(x.start, x.end, x.label): Stored(x.score, add(x.kb_id), add(x.span_id)) for x in best}
     ours = {where: entity for where, entity in found.items() if not given or entity.score < 1}
     spans = [span_at(doc, *item) for item in ours.items()]
     doc.set_ents(flat(spans, [entity.score for entity in ours.values()], others))
@@ -308,7 +309,7 @@ def _end(
             )
         entities[place] = Stored()
         if isinstance(argument, Entity):
-            entities[place] = Stored(kb_id=doc.vocab.strings.add(argument.kb_id))
+            entities[place] = Stored(1.0, *map(doc.vocab.strings.add, (argument.kb_id, argument.span_id)))
         elif span is not None and span.doc.vocab is doc.vocab:  # else its hashes mean nothing here
             entities[place] = Stored(1.0, span.kb_id, span.id)
     return place

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from spacy.tokens import Doc
 from torch import Tensor
 
 from spacy_bispn.component import BiSPN
-from spacy_bispn.model.decoding import extract
+from spacy_bispn.model.decoding import Given, extract
 from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.nn.query_attention import bipartite_attention
 from spacy_bispn.nn.shapes import Outputs
@@ -53,30 +54,26 @@ def attention_map(pipe: BiSPN, doc: Doc) -> AttentionMap:
     pipe: the trained component, `nlp.get_pipe("bispn")`.
     doc: a Doc as `nlp(text)` returns it. It must fit into one window.
 
-    Raises ValueError for a text that is read in several windows, if it has no queries of one kind, and for a
-    component whose entities are given.
+    Given entities have a query each, which stands for them.
+
+    Raises ValueError for a text that is read in several windows, and if it has no queries of one kind.
     """
-    if pipe.given.entities != "predicted":
-        raise ValueError(
-            f"entities is {pipe.given.entities!r}, expected 'predicted': a map shows what entity queries "
-            f"predict, and given entities are not predicted."
-        )
     batch = DocBatch(pipe.model, [doc], is_train=False)
     if len(batch.windows) != 1:
         raise ValueError(
             f"the text is read in {len(batch.windows)} windows, expected 1: give a text of 1 to "
             f"{batch.window_tokenizer.window} pieces."
         )
+    batch.given = pipe.given.of([doc], batch.windows, pipe.label_sets)
+    (given,) = batch.given.of_windows([0])
     network = batch.shim.require().eval()
     with batch.shim.autocast():
         outputs, weights = bipartite_attention(network, batch.inputs([0]))
-    numbers = [range(size) for size in weights.shape]
-    entities = [
-        next(iter(_extract_one(pipe, batch, outputs, row, None).entities), None) for row in numbers[0]
-    ]
-    relations = [
-        next(iter(_extract_one(pipe, batch, outputs, None, row).relations), None) for row in numbers[1]
-    ]
+    extract_one = partial(_extract_one, pipe, batch, given, outputs)
+    # the queries of what is given come first, and are not among the outputs
+    predicted = range(len(weights) - len(given))
+    entities = [*given, *(next(iter(extract_one(row, None).entities), None) for row in predicted)]
+    relations = [next(iter(extract_one(None, row).relations), None) for row in range(weights.shape[1])]
     if not entities or not relations:
         raise ValueError(
             f"the text has {len(entities)} entity and {len(relations)} relation queries, expected some of "
@@ -97,13 +94,13 @@ def order(predicted: Sequence[object | None]) -> list[int]:
 
 
 def _extract_one(
-    pipe: BiSPN, batch: DocBatch, outputs: Outputs, entity: int | None, relation: int | None
+    pipe: BiSPN, batch: DocBatch, given: Given, outputs: Outputs, entity: int | None, relation: int | None
 ) -> Extraction:
     """The prediction of a single query, by its index: all others are masked."""
     one = outputs._replace(
         entity_mask=_only(outputs.entity_mask, entity), relation_mask=_only(outputs.relation_mask, relation)
     )
-    (found,) = extract(one, batch.windows, pipe.label_sets, pipe.decoding)
+    (found,) = extract(one, batch.windows, pipe.label_sets, pipe.decoding, given=[given])
     return found
 
 

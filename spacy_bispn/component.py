@@ -17,7 +17,7 @@ from spacy_bispn import annotations
 from spacy_bispn.component_settings import ComponentSettings
 from spacy_bispn.files import save
 from spacy_bispn.model.coherence import cohere
-from spacy_bispn.model.decoding import Decoding, extract, merge
+from spacy_bispn.model.decoding import Decoding, LatestDecoding, extract, merge
 from spacy_bispn.model.doc_batch import DocBatch, clear_gradients
 from spacy_bispn.model.given import GivenEntities
 from spacy_bispn.model.gold_checks import (
@@ -72,7 +72,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         self.objective, self.scorer = objective, scorer
         self.frozen_epochs, self.batch_pieces = settings.frozen_epochs, settings.batch_pieces
         self.bad_loss, self.surplus_gold = settings.bad_loss, settings.surplus_gold
-        self.given = GivenEntities.checked(settings, model.attrs["settings"], decoding)
+        self.given = GivenEntities.of_component(settings, model.attrs["settings"])
+        self.given.checked(decoding)
+        self.latest = LatestDecoding()
         self.shim.given_types = settings.entities != "predicted"
         self.grows = True  # unless labels are given, those of later gold are added
         self.left_out = LeftOut(name)
@@ -89,8 +91,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
 
     @property
     def decoding(self) -> Decoding:
-        """The settings of decoding that `cfg` has now."""
-        return Decoding(**{name: self.cfg[name] for name in self.configured})
+        """The settings of decoding that `cfg` has now. Raises SettingError for what they cannot be."""
+        return self.given.checked(self.latest.of(self.cfg))
 
     @property
     def label_sets(self) -> Labels:
@@ -228,10 +230,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         """One step of training; gradients add up over calls until `finish_update`.
 
         `drop` reaches a thinc sublayer; the dropout of encoder and decoders is set in the config.
-        New labels are added, with a warning, unless labels were given to `initialize`. What is left out is
-        counted in `losses`, by the reasons of left_out.py, and logged once an epoch: `<name>_unplaced`,
-        `<name>_surplus`, `<name>_unannotated`, `<name>_forbidden`, and `<name>_skipped` unless `bad_loss`
-        makes it a ValueError. Raises ValueError where a reference has another text.
+        New labels are added, with a warning, unless labels were given to `initialize`. What is left out or
+        changed is counted in `losses`, `<name>_unplaced` and other reasons of left_out.py, and logged once
+        an epoch. Raises ValueError where a reference has another text, and as `bad_loss` says.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -250,6 +251,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         shares, report = assign_to_windows(reading.windows, gold, self.label_sets)
         shares = reading.given.numbered(shares, reading.windows)
         self.left_out.count(losses, "unplaced", report.lost)
+        self.left_out.count(losses, "widened", report.widened_entities)
         self.left_out.count(losses, "unannotated", known.count(False))
         for batch in reading.batches(self.batch_pieces):
             annotated = [index for index in batch if known[reading.windows[index].text]]

@@ -44,13 +44,15 @@ def starts_in(nlp: Language, text: AnnotatedText) -> list[int]:
 
 
 def to_text(doc: Doc, name: str) -> AnnotatedText:
-    """What a Doc says, with its tokens as words: the inverse of `to_doc`.
+    """What a Doc says, with its tokens as words and its sentences: the inverse of `to_doc`.
 
     name: its id, if the Doc has none. Ends of relations are entities, as they are in gold, even if
         the Doc has relations without them.
     """
     words = tuple(token.text for token in doc)
-    return AnnotatedText(text_id(doc) or name, doc.text, read(doc).closed(), words)
+    return AnnotatedText(
+        text_id(doc) or name, doc.text, read(doc).closed(), words, tuple(sentence_starts(doc))
+    )
 
 
 def to_doc(

@@ -188,7 +188,10 @@ def bare(nlp: Language, doc: Doc) -> Doc:
 def give_entities(example: Example, group: str) -> None:
     """Put the gold entities of an example into a span group of its predicted Doc."""
     doc, gold = example.predicted, read(example.reference).entities
-    spans = (doc.char_span(x.start, x.end, x.label, x.kb_id, alignment_mode="expand") for x in gold)
+    spans = (
+        doc.char_span(x.start, x.end, x.label, x.kb_id, alignment_mode="expand", span_id=x.span_id)
+        for x in gold
+    )
     doc.spans[group] = [span for span in spans if span is not None]
 
 

@@ -144,8 +144,13 @@ def _plain_span(doc: Doc, place: Place, entity: Stored) -> Span:
 
 def id_of(doc: Doc, kb_id: int) -> str:
     """The text of an id in a knowledge base, empty where it says that there is none."""
-    name = doc.vocab.strings[kb_id] if kb_id in doc.vocab.strings else str(kb_id)
+    name = name_of(doc, kb_id)
     return "" if name in NO_ID else name
+
+
+def name_of(doc: Doc, value: int) -> str:
+    """The text of a hash that a Span has, its digits where the vocabulary lacks it."""
+    return doc.vocab.strings[value] if value in doc.vocab.strings else str(value)
 
 
 def place_of_span(span: Span) -> Place:

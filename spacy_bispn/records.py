@@ -23,6 +23,7 @@ class Entity:
     score: a probability, 1.0 for gold. Scores are not compared.
     kb_id: what it is a mention of: a concept, or a cluster of coreference. Mentions with one id are of one
         thing, in whichever text they are. Ids are not compared.
+    span_id: the `id_` of its Span, such as that of a ruler's pattern. Not compared either.
     """
 
     start: int
@@ -30,6 +31,7 @@ class Entity:
     label: str
     score: float = field(default=1.0, compare=False)
     kb_id: str = field(default="", compare=False)
+    span_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -129,12 +131,14 @@ class AnnotatedText:
     extraction: its gold entities and relations.
     words: the corpus's own tokens, if it prescribes them. They spell `text`, with at most one space after
         each.
+    sentences: the characters at which its sentences begin, if its source says so. They are not compared.
     """
 
     id: str
     text: str
     extraction: Extraction
     words: tuple[str, ...] | None = None
+    sentences: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,21 @@ class Labels:
 
 def distinct(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     """Each entity once, in order, with its first score; several ids of one become one id, "D1|D2"."""
-    ids: dict[Entity, dict[str, None]] = {}
+    same: dict[Entity, list[Entity]] = {}
     for entity in entities:
-        ids.setdefault(entity, {})[entity.kb_id] = None
+        same.setdefault(entity, []).append(entity)
     return tuple(
-        entity if len(names) == 1 else replace(entity, kb_id="|".join(filter(None, names)))
-        for entity, names in ids.items()
+        entity
+        if len(found) == 1
+        else replace(
+            entity, kb_id=_joined(one.kb_id for one in found), span_id=_joined(one.span_id for one in found)
+        )
+        for entity, found in same.items()
     )
+
+
+def _joined(ids: Iterable[str]) -> str:
+    return "|".join(dict.fromkeys(filter(None, ids)))
 
 
 def overlap_ratio(left: Entity, right: Entity) -> float:

@@ -35,12 +35,12 @@ from pipelines import (
     train,
 )
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Adam
 
 from spacy_bispn import annotations
-from spacy_bispn.records import AnnotatedText, Extraction
+from spacy_bispn.records import AnnotatedText, Extraction, Relation
 
 STEPS = 120
 KINASE = make_text(
@@ -681,6 +681,19 @@ def test_gold_that_cannot_be_placed_is_counted_by_update() -> None:
     # the organ, the relation to it, and the binding
     assert losses["bispn_unplaced"] == 3.0
     assert "bispn_unplaced" not in nlp.update(make_examples(nlp, [KINASE]), sgd=optimizer())
+
+
+def test_entities_inside_a_wordpiece_are_counted_by_update(caplog: pytest.LogCaptureFixture) -> None:
+    nlp, pair = make_nlp(), [("mortalase", "PROTEIN"), ("Dal", "PROTEIN")]
+    initialize(nlp, [make_text("mortalase binds Dal", pair, [(0, 1, "BINDS")])] * 6)
+    doc = Doc(nlp.vocab, words=["mor", "talase", "binds", "Dal"], spaces=[False, True, True, False])
+    reference = doc.copy()
+    inside, whole = Span(reference, 0, 1, "PROTEIN"), Span(reference, 3, 4, "PROTEIN")
+    annotations.set_annotations(reference, [inside, whole], [Relation(inside, whole, "BINDS")])
+    losses = nlp.update([Example(doc, reference)], sgd=optimizer())
+    assert losses["bispn_widened"] == 1.0 and "bispn_unplaced" not in losses
+    assert "[bispn] learnt as whole wordpieces (first seen): gold entities that end inside a" in caplog.text
+    assert "An encoder with smaller pieces" in caplog.text
 
 
 # Faults while annotating

@@ -15,6 +15,7 @@ from spacy.training import Example
 from spacy_bispn import annotations
 from spacy_bispn.attention_maps import attention_map
 from spacy_bispn.cli.continue_config import continued
+from spacy_bispn.cli.sources import GOLD_SPANS, take_gold
 from spacy_bispn.comparison import compare_pipelines
 from spacy_bispn.corpus_reader import give_entities, predict_examples
 from spacy_bispn.evaluation.scoring import score_extractions
@@ -61,7 +62,7 @@ def test_relations_join_exactly_what_was_given(nlp: Language, texts: list[Annota
 def test_nothing_given_nothing_found(nlp: Language, texts: list[AnnotatedText]) -> None:
     doc = nlp(texts[0].text)
     assert annotations.read(doc).entities == () == doc._.relations
-    with pytest.raises(ValueError, match="entities is 'given', expected 'predicted': a map shows"):
+    with pytest.raises(ValueError, match="the text has 0 entity and 0 relation queries"):
         attention_map(nlp.get_pipe("bispn"), doc)
 
 
@@ -237,6 +238,59 @@ def test_commands_give_gold_where_nothing_else_finds_entities(
     nlp.add_pipe("entity_ruler", first=True)
     found = predict_examples(nlp, make_examples(nlp, texts[:4]))
     assert not any(annotations.read(example.predicted).entities for example in found)
+
+
+@pytest.mark.parametrize("entities", ["given", "both"])
+@pytest.mark.parametrize("ends", ["one", "two", "given"])
+def test_what_was_given_keeps_its_ids(entities: str, ends: str, texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny({"proposal_floor": 1e-5}, entities=entities, relation_threshold=0.0))
+    initialize(nlp, texts[:4])
+    doc = nlp.make_doc(texts[0].text)
+    one = Span(doc, 0, 1, "CELL", kb_id="Q1", span_id="rule-1")
+    two = Span(doc, 0, 1, "CELL", span_id="rule-2")
+    other = Span(doc, 2, 3, "CELL", span_id="é")
+    doc.spans["given"] = [other, *{"one": [one], "two": [one, two], "given": []}[ends]]
+    if ends == "given":
+        doc.ents = [one]
+    doc = Doc(spacy.blank("en").vocab).from_bytes(nlp(doc).to_bytes())
+    found = {(x.start, x.end): (x.kb_id_, x.id_) for x in doc.spans["bispn"] if x.label_ == "CELL"}
+    assert found[0, 1] == ("Q1", "rule-1|rule-2" if ends == "two" else "rule-1")
+    assert found[2, 3] == ("", "é")
+    ends = {x.head.id_ for x in annotations.get_relations(doc) if (x.head.start, x.head.end) == (2, 3)}
+    assert ends <= {"é"} and (ends or entities == "both")
+
+
+@pytest.mark.parametrize("entities", ["given", "both"])
+def test_a_map_has_the_queries_of_what_was_given(entities: str, texts: list[AnnotatedText]) -> None:
+    low = {"relation_threshold": 0.0, "type_threshold": 0.0, "boundary_threshold": 0.0}
+    nlp = make_nlp(tiny({"proposal_floor": 1e-5, "entity_queries": 12}, entities=entities, **low))
+    initialize(nlp, texts[:4])
+    (example,) = given_docs(nlp, texts[:1])
+    given = annotations.read(example.reference).entities
+    doc = nlp(example.predicted)
+    found = attention_map(nlp.get_pipe("bispn"), doc)
+    assert set(given) <= set(found.entities) and len(found.entities) == len(found.weights)
+    assert (len(found.entities) > len(given)) == (entities == "both")
+    assert set(annotations.read(doc).entities) == {one for one in found.entities if one}
+    assert {len(row) for row in found.weights} == {len(found.relations)}
+    assert [sum(column) for column in zip(*found.weights, strict=True)] == pytest.approx(
+        [1.0] * len(found.relations)
+    )
+    joined = [
+        any(found.joined(row, column) for row in range(len(given))) for column in range(len(found.relations))
+    ]
+    assert any(joined) and (all(joined) or entities == "both")
+    assert {x.label for x in found.relations if x} >= {x.label for x in annotations.read(doc).relations}
+
+
+def test_gold_entities_may_overlap_whatever_the_pipeline_removes(texts: list[AnnotatedText]) -> None:
+    nlp = make_nlp(tiny(remove_overlaps=True))
+    initialize(nlp, texts[:4])
+    take_gold(nlp)
+    doc = nlp.make_doc(texts[0].text)
+    doc.spans[GOLD_SPANS] = [Span(doc, 0, 2, "CELL"), Span(doc, 0, 1, "CELL"), Span(doc, 1, 3, "CELL")]
+    places = {(span.start, span.end) for span in doc.spans[GOLD_SPANS]}
+    assert {(span.start, span.end) for span in nlp(doc).spans["bispn"]} == places
 
 
 def test_a_config_to_go_on_with_keeps_the_group_of_its_readers(texts: list[AnnotatedText]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated
 
@@ -39,37 +40,45 @@ def convert_command(
     punctuation: Annotated[bool, typer.Option(help="Make every punctuation mark its own token")] = False,
     lenient: Annotated[bool, typer.Option(help="Skip and report items that cannot be read")] = False,
     dev: Annotated[Path | None, typer.Option(help="Hold out a random share, written there")] = None,
-    share: Annotated[float | None, typer.Option(help="The share held out, 0.1 unless given")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the random share, 0 unless given")] = None,
+    test: Annotated[Path | None, typer.Option(help="Hold out another share of this size")] = None,
+    share: Annotated[float | None, typer.Option(help="The share of each, 0.1 unless given")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random shares, 0 unless given")] = None,
     drop_recurring: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Leave out of OUTPUT what recurs in this .spacy file; that of --dev, too (repeatable)"
+            help="Leave out of OUTPUT what recurs in this .spacy file, or in --dev or --test (repeatable)"
         ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file for the report")] = None,
 ) -> None:
     """Convert a corpus to spaCy's binary format, relations included."""
     try:
-        check_apart({"SOURCE": corpus.path, "OUTPUT": output, "--dev": dev, "--report": report})
-        check_needed("--dev", dev, {"share": share, "seed": seed})
-        if dev is not None:
-            check_side_by_side(output, dev)
+        places = {"SOURCE": corpus.path, "OUTPUT": output, "--dev": dev, "--test": test, "--report": report}
+        check_apart(places)
+        apart = {name: path for name in ("--dev", "--test") if (path := places[name]) is not None}
+        check_needed("--dev or --test", next(iter(apart), None), {"share": share, "seed": seed})
+        check_side_by_side({"OUTPUT": output, **apart})
         nlp = make_tokenizer(lang, punctuation)
         corpus = replace(corpus, lang=lang, lenient=lenient).resolve()
-        recurring = Recurring(nlp, drop_recurring or (), dev)
-        documents, apart = Documents(corpus.cuts_documents), frozenset[int]()
-        if dev is not None:  # what is held out is chosen by number, so the documents are counted first
-            check_regular(corpus.path, "--dev")
+        paths = [*apart.values()]
+        recurring = Recurring(nlp, drop_recurring or (), paths)
+        documents, parts = Documents(corpus.cuts_documents), dict[int, int]()
+        if paths:  # what is held out is chosen by number, so the documents are counted first
+            check_regular(corpus.path, next(iter(apart)))
             corpus.read(take=documents.add)
-            apart = held_out(documents.count, SHARE if share is None else share, seed or 0)
-            if recurring.needs_dev:
-                corpus.read(take=lambda text: recurring.learn(text, documents.number(text) in apart))
+            parts = held_out(documents.count, SHARE if share is None else share, seed or 0, len(paths))
+            if recurring.awaited:
+                corpus.read(take=lambda text: recurring.learn(text, parts.get(documents.number(text))))
                 documents.rewind()
         other = None if punctuation else make_tokenizer(lang, punctuation=True)
         levels = LevelComparison()
         found, files = write_docs(
-            corpus, (nlp, other), output, dev, recurring, lambda text: documents.number(text) in apart, levels
+            corpus,
+            (nlp, other),
+            [output, *paths],
+            recurring,
+            lambda text: parts.get(documents.number(text)) if parts else None,
+            levels,
         )
     except ValueError as error:
         msg.fail("The corpus cannot be converted", str(error), exits=1)
@@ -99,25 +108,24 @@ def convert_command(
 def write_docs(
     corpus: CorpusSource,
     tokenizers: tuple[Language, Language | None],
-    output: Path,
-    dev: Path | None,
+    paths: Sequence[Path],
     recurring: Recurring,
-    is_apart: Callable[[AnnotatedText], bool],
+    part_of: Callable[[AnnotatedText], int | None],
     levels: LevelComparison,
 ) -> tuple[Report, list[DocFiles]]:
-    """Convert a corpus to one output, or to two of which `dev` gets what is to be apart.
+    """Convert a corpus to one output, or to several: the others get what is held out, by its part.
 
-    tokenizers: see `DocFiles`. recurring: what `output` does not get. levels: filled.
+    tokenizers: see `DocFiles`. recurring: what the first output does not get. levels: filled.
     """
 
     def take(text: AnnotatedText) -> None:
-        if dev is not None and is_apart(text):
-            files[1].add(text)
+        part = part_of(text)
+        if part is not None:
+            files[part + 1].add(text)
         elif not recurring.leaves_out(text):
             files[0].add(text)
 
     with ExitStack() as stack:
-        paths = [output] if dev is None else [output, dev]
         files = [stack.enter_context(DocFiles(tokenizers[0], path, tokenizers[1])) for path in paths]
         conversion = corpus.read(take=take, measure=measure_with(make_tokenizer(corpus.lang), levels))
         for made in files:  # all of them, before the first is put in its place
@@ -179,10 +187,10 @@ def unplaced(files: Sequence[DocFiles]) -> dict[str, int]:
     return {f"unplaced_{kind}": lost[kind] for kind in ("entities", "relations")}
 
 
-def check_side_by_side(output: Path, dev: Path) -> None:
-    """Raise SettingError where one of two outputs lies inside the other."""
-    one, other = output.resolve(), dev.resolve()
-    if one in other.parents or other in one.parents:
-        shown = Shown(f"{dev} and OUTPUT is {output}")
-        advice = "each is put in its place as a whole, give one of them another name"
-        raise SettingError("--dev", shown, "two places side by side", advice)
+def check_side_by_side(outputs: Mapping[str, Path]) -> None:
+    """Raise SettingError where one of some outputs, by the names of their options, lies inside another."""
+    for (outer, folder), (inner, path) in permutations(outputs.items(), 2):
+        if folder.resolve() in path.resolve().parents:
+            shown = Shown(f"{path} and {outer} is {folder}")
+            advice = "each is put in its place as a whole, give one of them another name"
+            raise SettingError(inner, shown, "two places side by side", advice)

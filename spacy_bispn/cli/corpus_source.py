@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
@@ -109,7 +109,7 @@ class CorpusSource:
     def read(
         self,
         take: Callable[[AnnotatedText], object] | None = None,
-        measure: Callable[[AnnotatedText, Sequence[int]], object] | None = None,
+        measure: Callable[[AnnotatedText], object] | None = None,
         held_out: bool = False,
     ) -> Conversion:
         """Read the corpus, whose format must be named; for `take` and `measure` see `Conversion`.

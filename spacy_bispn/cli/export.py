@@ -62,11 +62,13 @@ def export_command(
 def _export_texts(docs: list[Doc], output: Path, form: str) -> None:
     write = get_writer(form)
     texts = [to_text(doc, str(number)) for number, doc in enumerate(docs)]
-    write(output, texts)
+    lost = write(output, texts)
     _warn(SILENT, sum(not has_relations(doc) for doc in docs))
     if not get_format(form).ids:
         ids = sum(bool(entity.kb_id) for text in texts for entity in text.extraction.entities)
         _warn(f"entities have an id, for which {form} has no place", ids)
+    for what, count in lost.items():
+        _warn(what, count)
     msg.good(f"{len(docs)} texts in {output}")
 
 

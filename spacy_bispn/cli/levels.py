@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from spacy.language import Language
 from wasabi import msg
@@ -13,15 +13,15 @@ from spacy_bispn.records import AnnotatedText
 from spacy_bispn.sentences import sentence_starts
 
 
-def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedText, Sequence[int]], None]:
+def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedText], None]:
     """What fills a comparison with the texts of a corpus, cut into tokens by a pipeline."""
 
-    def measure(text: AnnotatedText, own: Sequence[int]) -> None:
+    def measure(text: AnnotatedText) -> None:
         if not levels.is_full:
             doc = unlabelled(nlp, text)
             if doc.text == text.text:
                 tokens = [token.idx for token in doc if not token.is_space]
-                levels.add(text, own or sentence_starts(doc), tokens)
+                levels.add(text, text.sentences or sentence_starts(doc), tokens)
 
     return measure
 

@@ -20,17 +20,18 @@ OPTION = "--drop-recurring"
 class Recurring:
     """Says which texts to leave out, and counts them: the near-duplicates that `debug-data` finds.
 
-    paths: `.spacy` files, or folders of some. dev: one that is yet to be written; where it is among the
-    paths, its texts are those given to `learn`.
+    paths: `.spacy` files, or folders of some. unwritten: places that are yet to be written; of those among
+        the paths, the texts are given to `learn`.
 
     Raises SettingError for a path without a `.spacy` file.
     """
 
-    def __init__(self, nlp: Language, paths: Sequence[Path], dev: Path | None = None) -> None:
+    def __init__(self, nlp: Language, paths: Sequence[Path], unwritten: Sequence[Path] = ()) -> None:
         self.left_out: Lost = Counter()
-        self.needs_dev = dev is not None and dev.resolve() in [path.resolve() for path in paths]
+        named, later = ({path.resolve() for path in some} for some in (paths, unwritten))
+        self.awaited = {part for part, path in enumerate(unwritten) if path.resolve() in named}
         self._nlp = nlp
-        self._paths = [path for path in paths if dev is None or path.resolve() != dev.resolve()]
+        self._paths = [path for path in paths if path.resolve() not in later]
         self._asked = bool(paths)
         self._words: list[list[str]] = []
         self._index: TextIndex | None = None
@@ -38,14 +39,14 @@ class Recurring:
             try:
                 docs = [doc for file in find_files(path) for doc in load(file, nlp.vocab)]
             except ValueError as error:
-                advice = "convert it first, or name what --dev writes"
+                advice = "convert it first, or name what --dev or --test writes"
                 shown = Shown(f"{path}, in which there is none")
                 raise SettingError(OPTION, shown, "a .spacy file, or a folder of some", advice) from error
             self._words += [spelled(token.text for token in doc) for doc in docs]
 
-    def learn(self, text: AnnotatedText, apart: bool) -> None:
-        """Take note of a text whose copies are to be left out, if it is held out."""
-        if apart:
+    def learn(self, text: AnnotatedText, part: int | None) -> None:
+        """Take note of a text whose copies are to be left out, if it is of a place that is awaited."""
+        if part in self.awaited:
             self._words.append(self._spelled(text))
 
     def leaves_out(self, text: AnnotatedText) -> bool:
@@ -65,9 +66,8 @@ class Recurring:
     def check(self, kept: int) -> None:
         """Raise SettingError where no text is left."""
         if self._asked and not kept:
-            shown = Shown(
-                f"{', '.join(map(str, self._paths)) or 'what --dev writes'}, in which all texts recur"
-            )
+            named = ", ".join(map(str, self._paths)) or "what --dev or --test writes"
+            shown = Shown(f"{named}, in which all texts recur")
             advice = "name the files of other texts, or leave it out"
             raise SettingError(OPTION, shown, "at least one text that does not recur", advice)
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from html import escape
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from markupsafe import Markup
 from spacy.cli._util import setup_gpu
+from spacy.tokens import Doc
 from spacy.util import load_model
 from wasabi import msg
 
+from spacy_bispn.annotations import read
+from spacy_bispn.cli.html_report import TEMPLATES
 from spacy_bispn.cli.sources import GPU
 from spacy_bispn.cli.texts import SUFFIXES, stream_texts
-from spacy_bispn.drawing import Drawing, render
+from spacy_bispn.drawing import render
 from spacy_bispn.files import save
+from spacy_bispn.records import Entity, Relation
 from spacy_bispn.settings import SettingError, Shown
-
-# without it telephones show a page as wide as a desk, and small
-VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-STYLE = "body { margin: 2rem 1rem; } div { border-top: 1px solid #ddd; padding: 0.5rem 0; }"
 
 
 def render_command(
@@ -47,13 +48,14 @@ def render_command(
         msg.fail("The text cannot be drawn", str(error), exits=1)
     setup_gpu(gpu_id, silent=True)
     nlp = load_model(model)
-    drawings = [render(doc) for doc in nlp.pipe(texts)]
+    docs = list(nlp.pipe(texts))
+    is_image = output is not None and output.suffix == ".svg"
+    drawn = f"{render(docs[0])}\n" if is_image else to_page(docs, nlp.meta["name"])
     if output is None:
-        typer.echo(to_page(drawings, nlp.meta["name"]), nl=False)
+        typer.echo(drawn, nl=False)
         return
-    drawn = to_page(drawings, nlp.meta["name"]) if output.suffix == ".html" else f"{drawings[0]}\n"
     save(output, drawn)
-    msg.good(f"{len(drawings)} texts in {output}")
+    msg.good(f"{len(docs)} texts in {output}")
 
 
 def read_texts(text: str) -> list[str]:
@@ -71,10 +73,19 @@ def read_texts(text: str) -> list[str]:
     return [source.text for source in sources]
 
 
-def to_page(drawings: Sequence[Drawing], title: str) -> str:
-    """An HTML page with all drawings."""
-    shown = "\n".join(drawing._repr_html_() for drawing in drawings)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{VIEWPORT}'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>\n{shown}\n</body></html>\n"
+def to_page(docs: Sequence[Doc], title: str) -> str:
+    """An HTML page with drawings of all Docs, and filters by label, least score and words."""
+    found = [read(doc) for doc in docs]
+    return TEMPLATES.get_template("drawings.html").render(
+        title=title,
+        kinds={
+            "entity": _texts_by_label(one.entities for one in found),
+            "relation": _texts_by_label(one.relations for one in found),
+        },
+        drawings=[(doc.text, Markup(render(doc))) for doc in docs],
     )
+
+
+def _texts_by_label(found: Iterable[Sequence[Entity | Relation[Entity]]]) -> list[tuple[str, int]]:
+    """Each label with how many texts have it."""
+    return sorted(Counter(label for items in found for label in {item.label for item in items}).items())

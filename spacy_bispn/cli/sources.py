@@ -83,17 +83,26 @@ class Documents:
         return not self._by_sentences or text.id.endswith(":0")
 
 
-def held_out(total: int, share: float, seed: int) -> frozenset[int]:
-    """The numbers, from 0, of a random share of texts to choose models by, or to test them on.
+def held_out(total: int, share: float, seed: int, parts: int = 1) -> dict[int, int]:
+    """A random share of texts for each of some parts, to choose models by and to test them on: the number
+    of each text, from 0, with its part, from 0. The first part does not depend on how many there are.
 
-    Raises SettingError unless the share lies between 0 and 1, ConversionError for less than two texts.
+    Raises SettingError unless the shares lie between 0 and 1 and leave something, ConversionError for less
+    texts than parts and one.
     """
-    if not 0 < share < 1:
-        raise SettingError("--share", share, "a number between 0 and 1", "0.1 is usual")
-    if total < 2:
-        raise ConversionError(f"there is {total} text, expected at least 2 to hold one out: leave out --dev.")
-    count = min(max(round(share * total), 1), total - 1)  # at least one for each side
-    return frozenset(random.Random(seed).sample(range(total), count))
+    if not 0 < share < 1 / parts:
+        raise SettingError("--share", share, f"a number between 0 and {1 / parts:g}", "0.1 is usual")
+    if total <= parts:
+        options = "--dev or --test"
+        raise ConversionError(
+            f"there is {total} text, expected at least {parts + 1} to hold {parts} out: leave out {options}."
+        )
+    count = min(max(round(share * total), 1), (total - 1) // parts)  # at least one for each side
+    source, found = random.Random(seed), dict[int, int]()
+    for part in range(parts):
+        left = [number for number in range(total) if number not in found]
+        found |= dict.fromkeys(source.sample(left, count), part)
+    return found
 
 
 def dev_beside(corpus: Path) -> str:
@@ -125,3 +134,4 @@ def take_gold(nlp: Language) -> None:
         expected = f"{PREDICTED!r} for a pipeline without the component bispn ({', '.join(nlp.pipe_names)})"
         raise SettingError("--entities", GOLD, expected, "give a pipeline that has one")
     pipe.given = GivenEntities("given", GOLD_SPANS, with_ents=False)
+    pipe.cfg = pipe.cfg | {"remove_overlaps": False}  # what is given is kept

@@ -28,7 +28,7 @@ from spacy_bispn.converters.registry import (
     get_writer,
 )
 from spacy_bispn.converters.words import Words
-from spacy_bispn.converters.writing import argument_indices, word_offsets, word_ranges
+from spacy_bispn.converters.writing import argument_indices, count_spacing, word_offsets, word_ranges
 
 __all__ = [
     "Conversion",
@@ -44,6 +44,7 @@ __all__ = [
     "all_formats",
     "argument_indices",
     "corpus_format",
+    "count_spacing",
     "detect",
     "first_item",
     "folder_error",

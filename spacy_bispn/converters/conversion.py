@@ -31,7 +31,7 @@ class Rules(TypedDict, total=False):
     lenient: bool
     level: str
     starts: Starts
-    measure: Callable[[AnnotatedText, Sequence[int]], object]
+    measure: Callable[[AnnotatedText], object]
     take: Callable[[AnnotatedText], object]
 
 
@@ -117,7 +117,7 @@ class Conversion:
     level: what becomes a text: a "sentence", a whole "document" (all that an item of the file has), or so
         many sentences as a number says.
     starts: says where the sentences of a text begin, where its file does not; needed to cut such texts.
-    measure: is given every text before it is cut, and where its sentences begin if its file says so.
+    measure: is given every text before it is cut.
     labels: those of the file, before they are renamed.
     take: is given every text as soon as it is read, for files larger than memory; without it they
         are kept in `texts`.
@@ -129,7 +129,7 @@ class Conversion:
     lenient: bool = False
     level: str = "document"
     starts: Starts | None = None
-    measure: Callable[[AnnotatedText, Sequence[int]], object] | None = None
+    measure: Callable[[AnnotatedText], object] | None = None
     take: Callable[[AnnotatedText], object] | None = None
     offsets: Unit = "characters"
     texts: list[AnnotatedText] = field(default_factory=list)
@@ -164,10 +164,10 @@ class Conversion:
         self.report.kinds |= item.kinds
         self.report.noted += item.noted
         self.report.problems += item.problems
-        for given, own in item.texts:
+        for given in item.texts:
             text = self._distinct(given)
             self._compare(text)
-            for passage in self._cut(text, own):
+            for passage in self._cut(text):
                 self._keep(passage)
 
     def add_items(self, parse: Callable[..., None], items: Iterable[tuple[Any, ...]], *same: Any) -> Self:
@@ -176,20 +176,20 @@ class Conversion:
             self.add_item(parse, *item, *same)
         return self
 
-    def _cut(self, text: AnnotatedText, own: Sequence[int]) -> list[AnnotatedText]:
-        """What becomes of a text at the level; `own`: where its sentences begin, if the file says so.
+    def _cut(self, text: AnnotatedText) -> list[AnnotatedText]:
+        """What becomes of a text at the level.
 
         Raises SettingError where nothing says so.
         """
         if self.measure is not None:
-            self.measure(text, own)
+            self.measure(text)
         sentences = sentences_of(self.level)
         if not sentences:
             return [text]
-        if not own and self.starts is None:
+        if not text.sentences and self.starts is None:
             expected = "document, as this file does not say where sentences begin"
             raise SettingError("level", self.level, expected, "give `starts`, or leave out the level")
-        passages, lost = cut(text, own or self.starts(text), sentences)  # type: ignore[misc]
+        passages, lost = cut(text, text.sentences or self.starts(text), sentences)  # type: ignore[misc]
         self.report.drop(ACROSS, lost, "relations")
         return passages
 

@@ -63,12 +63,11 @@ class Counts:
 class ParsedItem(Counts):
     """What one item of a file gives, which is kept as a whole or not at all.
 
-    texts: each with where its sentences begin, if the file says so.
     offsets: what the offsets of the item count.
     """
 
     offsets: Unit = "characters"
-    texts: list[tuple[AnnotatedText, Sequence[int]]] = field(default_factory=list)
+    texts: list[AnnotatedText] = field(default_factory=list)
 
     def measured(self, text: str) -> str:
         """A text of the file as its offsets count it, for `add`; parts of it are to be gathered."""
@@ -118,7 +117,7 @@ class ParsedItem(Counts):
             raise position.error("words that do not give the text", expected, advice)
         extraction = self._trim(text_id, text, entities, relations)
         prescribed = None if words is None else tuple(words)
-        self.texts.append((AnnotatedText(text_id, text, extraction, prescribed), sentences))
+        self.texts.append(AnnotatedText(text_id, text, extraction, prescribed, tuple(sentences)))
 
     def _trim(
         self, text_id: str, text: str, entities: Sequence[Entity], relations: Sequence[Relation[Entity]]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ GROUP = "spacy_bispn_formats"  # of entry points
 FORMATS = catalogue.create("spacy_bispn", "formats")
 
 Reader = Callable[..., Conversion]  # of a path; keywords are those of `Rules` and the format's own options
-Writer = Callable[[Path, Iterable[AnnotatedText]], None]  # raises ConversionError before anything is written
+# Gives what the format has no place for: counts by words. Raises ConversionError before it writes anything.
+Writer = Callable[[Path, Iterable[AnnotatedText]], Counter[str]]
 AnyReader = TypeVar("AnyReader", bound=Reader)
 Chosen = TypeVar("Chosen")
 

@@ -7,11 +7,12 @@ A relation between two concepts becomes relations between the mentions of the on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise, product
 from os import SEEK_END
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from spacy_bispn.converters import FilePosition, ParsedItem, short_repr
 from spacy_bispn.converters.conversion import DISCONTIGUOUS
@@ -21,11 +22,13 @@ from spacy_bispn.records import NO_ID, Entity, Relation
 
 Pairs = Annotated[Literal["all", "nearest"], "mentions of related concepts"]
 Discontiguous = Annotated[Literal["drop", "cover"], "mentions in several parts"]
+Concept = TypeVar("Concept", bound=Hashable)
 Claim = tuple[FilePosition, str, str]  # where it stands, what is marked, what is said to be marked
 
 UNCHECKED = "mentions whose offsets nothing checks, as no text stands behind them"
 EDGES = "mentions whose own text has white space at an edge, which is cut off"
 RESPELT = "mentions whose own text is spelt otherwise than what they mark"
+ELSEWHERE = "between other mentions of the same things, unless by --pairs nearest"
 CUT_OFF = "files whose last line has no end, as if they were cut off"
 
 
@@ -148,6 +151,45 @@ def relate_concepts(
     parsed.note("relations between concepts")
     parsed.note("pairs of mentions made of them", len(couples))
     return [Relation(one, other, label) for one, other in couples]
+
+
+def link_concepts(
+    relations: Sequence[Relation[Entity]], mentions: Mapping[Concept, Sequence[Entity]], lost: Counter[str]
+) -> list[tuple[Concept, Concept, str]]:
+    """The relations between concepts, (head, tail, label), that stand for relations between mentions.
+
+    mentions: those of each concept. Where a mention has several, the concepts are taken that say nothing but
+        these relations, or else those listed first.
+
+    Counted: what `relate_concepts` would say besides of all mentions, and relations from a mention to itself.
+    """
+    concepts: dict[Entity, list[Concept]] = defaultdict(list)
+    for concept, found in mentions.items():
+        for mention in found:
+            concepts[mention].append(concept)
+    known, covered = set(relations), set[Relation[Entity]]()
+    links: dict[tuple[Concept, Concept, str], None] = {}
+    for relation in relations:
+        if relation.head == relation.tail:
+            lost[f"{relation.label!r} relations from an entity to itself"] += 1
+        elif relation not in covered:
+            said = {
+                (head, tail, relation.label): {
+                    Relation(one, other, relation.label)
+                    for one, other in product(mentions[head], mentions[tail])
+                    if one != other
+                }
+                for head, tail in product(concepts[relation.head], concepts[relation.tail])
+            }
+            exact = [link for link, meant in said.items() if meant <= known]
+            link = max(exact, key=lambda link: len(said[link])) if exact else next(iter(said))
+            links[link] = None
+            covered |= said[link]
+    for extra in covered - known:
+        is_turned = Relation(extra.tail, extra.head, extra.label) in known
+        where = "in the other direction, unless --symmetric names them" if is_turned else ELSEWHERE
+        lost[f"{extra.label!r} relations that reading adds {where}"] += 1
+    return list(links)
 
 
 def _distance(pair: tuple[Entity, Entity]) -> tuple[int, int, Entity, Entity]:

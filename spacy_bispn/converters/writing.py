@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from spacy_bispn.converters.file_reading import ConversionError
@@ -24,6 +25,13 @@ def argument_indices(
                     f"the text's {len(positions)} entities. Add the entity or leave out the relation."
                 )
     return [(positions[relation.head], positions[relation.tail]) for relation in relations]
+
+
+def count_spacing(text: AnnotatedText, lost: Counter[str]) -> None:
+    """Count a text that is not its words joined by single spaces, which is all that some formats can say."""
+    lost["texts whose spaces are lost, as the file has words alone"] += text.text != " ".join(
+        text.words or ()
+    )
 
 
 def word_offsets(text: AnnotatedText) -> list[tuple[int, int]]:

@@ -96,7 +96,8 @@ def _bars(text: str, layout: Layout, bases: Sequence[float], marks: Marks) -> It
         shade = SHADES.get(mark, color(entity.label))
         dashed = f' fill="#fff" stroke="{shade}" {DASHES}' if mark else ""
         yield (
-            f'<g class="{_classes("entity", mark)}" fill="{shade}"><title>{_described(text, entity)}</title>'
+            f'<g {_attributes("entity", entity, mark)} fill="{shade}">'
+            f"<title>{_described(text, entity)}</title>"
             f'<rect x="{_n(bar.left)}" y="{_n(y)}" width="{_n(bar.right - bar.left)}" height="3" rx="1"'
             f"{dashed}/>{label}</g>"
         )
@@ -114,10 +115,10 @@ def _arcs(
         x, y = points[-1]
         tip = f"M{_n(x)} {_n(y)}l{_n(-ARROW)} {_n(-2 * ARROW)}h{_n(2 * ARROW)}z"
         mark = marks.get(relation, "")
-        shade, classes = SHADES.get(mark, color(relation.label)), _classes("relation", mark)
+        shade, about = SHADES.get(mark, color(relation.label)), _attributes("relation", relation, mark)
         dashed = f" {DASHES}" if mark else ""
         yield (
-            f'<g class="{classes}"><path d="{_rounded(points)}" fill="none" stroke="{shade}" '
+            f'<g {about}><path d="{_rounded(points)}" fill="none" stroke="{shade}" '
             f'stroke-width="1.3"{dashed}/><path d="{tip}" fill="{shade}"/></g>'
         )
         title = f"{_described(text, relation.head)} → {_described(text, relation.tail)}"
@@ -125,7 +126,7 @@ def _arcs(
             if stretch.label is not None:
                 middle = _middle(stretch, bases)
                 labels.append(
-                    f'<g class="{classes}" fill="{shade}"><title>{clean(relation.label)}'
+                    f'<g {about} fill="{shade}"><title>{clean(relation.label)}'
                     f'{_score(relation.score)}: {title}</title><rect x="{_n(stretch.label - size / 2)}" '
                     f'y="{_n(middle - LABEL_SIZE / 2)}" width="{_n(size)}" height="{LABEL_SIZE}" '
                     f'fill="#fff"/>'
@@ -182,8 +183,10 @@ def _described(text: str, entity: Entity) -> str:
     return f"{clean(text[entity.start : entity.end])} ({clean(entity.label)}{_score(entity.score)})"
 
 
-def _classes(kind: str, mark: str) -> str:
-    return f"{kind} {mark}" if mark else kind
+def _attributes(kind: str, item: Entity | Relation[Entity], mark: str) -> str:
+    """Class, label and score of an item, for the filters of a page."""
+    classes = f"{kind} {mark}" if mark else kind
+    return f'class="{classes}" data-label="{clean(item.label)}" data-score="{item.score:.4g}"'
 
 
 def _score(score: float) -> str:

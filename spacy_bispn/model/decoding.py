@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -24,7 +25,7 @@ from spacy_bispn.model.schema import LIMITS, SCHEMAS, TRIPLES, Schema, check_lim
 from spacy_bispn.model.score_settings import CALIBRATION, KINDS, Scales, ScoreSettings, score_settings
 from spacy_bispn.nn.shapes import PROPOSED, Outputs
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
-from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting
+from spacy_bispn.settings import PROBABILITY, SWITCH, Settings, Values, setting, settings_of
 
 if TYPE_CHECKING:  # the factory is loaded with every pipeline, tokenizers are not
     from spacy_bispn.model.windowing import Window
@@ -135,6 +136,24 @@ class Decoding(Settings):
     def floors(self) -> tuple[float | None, float | None]:
         """The least probability of a label that can be emitted, of entities and of relations."""
         return self.entities.floor, self.relations.floor
+
+
+NAMES = [each.name for each in settings_of(Decoding)]
+
+
+class LatestDecoding:
+    """The settings of decoding in a component's `cfg`, which is checked only when they have changed."""
+
+    def __init__(self) -> None:
+        self._seen, self._made = "", Decoding()
+
+    def of(self, cfg: Mapping[str, Any]) -> Decoding:
+        """Those in a `cfg`. Raises SettingError for what they cannot be."""
+        values = {name: cfg[name] for name in NAMES}
+        seen = repr(values)  # lists and tables may change in place
+        if seen != self._seen:
+            self._made, self._seen = Decoding(**deepcopy(values)), seen
+        return self._made
 
 
 Given = Sequence[Entity]  # by their numbers in a window

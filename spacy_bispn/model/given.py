@@ -14,7 +14,7 @@ from spacy.util import logger
 
 from spacy_bispn.annotations import ents_before, read
 from spacy_bispn.component_settings import ComponentSettings
-from spacy_bispn.doc_storage import KEY, id_of
+from spacy_bispn.doc_storage import KEY, id_of, name_of
 from spacy_bispn.model.decoding import Decoding, Given
 from spacy_bispn.model.targets import WindowGold, pad, share_out, type_numbers
 from spacy_bispn.model.windowing import Window
@@ -41,9 +41,7 @@ class GivenEntities:
     reported: set[str] = field(default_factory=set, compare=False)  # labels that a warning has named
 
     @classmethod
-    def checked(
-        cls, settings: ComponentSettings, network: NetworkSettings, decoding: Decoding
-    ) -> GivenEntities:
+    def of_component(cls, settings: ComponentSettings, network: NetworkSettings) -> GivenEntities:
         """Those of a component. Raises SettingError for settings that contradict each other."""
         entities = settings.entities
         if entities != "predicted" and network.queries != "proposed":
@@ -51,12 +49,14 @@ class GivenEntities:
                 "entities", entities, '"predicted" with queries = "learned", which no span can seed',
                 'set queries = "proposed" in the model',
             )  # fmt: skip
-        if entities != "predicted" and decoding.remove_overlaps:
-            raise SettingError(
-                "remove_overlaps", True, f"false with entities = {entities!r}, which keeps what is given",
-                "set it to false",
-            )  # fmt: skip
         return cls(entities, settings.given_spans)
+
+    def checked(self, decoding: Decoding) -> Decoding:
+        """Settings of decoding. Raises SettingError for some that contradict these."""
+        if self.entities != "predicted" and decoding.remove_overlaps:
+            expected = f"false with entities = {self.entities!r}, which keeps what is given"
+            raise SettingError("remove_overlaps", True, expected, "set it to false")
+        return decoding
 
     def of(self, docs: Sequence[Doc], windows: Sequence[Window], labels: Labels) -> GivenInWindows:
         """The entities on some Docs."""
@@ -104,7 +104,8 @@ class GivenEntities:
         for span in spans:
             start, end = trimmed(text, span.start_char, span.end_char)
             if start < end and span.label_:
-                found.append(Entity(start, end, span.label_, kb_id=id_of(doc, span.kb_id)))
+                ids = id_of(doc, span.kb_id), name_of(doc, span.id)
+                found.append(Entity(start, end, span.label_, 1.0, *ids))
             else:
                 self._report_left_out(span)
         return distinct(sorted(found))
@@ -187,7 +188,7 @@ class GivenInWindows:
     def adapt(self, decoding: Decoding) -> Decoding:
         """Settings with which every relation joins given entities, where there are no others."""
         alone = self.entities == "given"
-        return replace(decoding, coherence="snap", remove_overlaps=False) if alone else decoding
+        return replace(decoding, coherence="snap") if alone else decoding
 
     def joined_by(self, found: list[Extraction]) -> list[Extraction]:
         """What was found in the texts, with the given entities, and without others unless both are wanted."""

@@ -1,4 +1,4 @@
-"""What a training leaves out, in the losses and on the console: loggers show only the loss itself."""
+"""What a training leaves out or changes, in the losses and on the console: loggers show the loss alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections import Counter
 
 from spacy import util
 
-FORBIDDEN = "forbidden"  # learnt from all the same, for a later schema
+VERBS = {  # of what is learnt from all the same, the first for a later schema
+    "forbidden": "never predicted",
+    "widened": "learnt as whole wordpieces",
+}
 REASONS = {  # what was left out, and what to do
     "unplaced": (
         "gold items that lie in no window, have an unknown label or join what was not given",
@@ -18,12 +21,16 @@ REASONS = {  # what was left out, and what to do
         "texts that say nothing about relations",
         "Assign doc._.relations = [] where a text has none",
     ),
-    FORBIDDEN: ("gold relations that the schema forbids", "Add their triples to the component's schema"),
+    "widened": (
+        "gold entities that end inside a wordpiece",
+        "An encoder with smaller pieces tells them apart",
+    ),
+    "forbidden": ("gold relations that the schema forbids", "Add their triples to the component's schema"),
 }
 
 
 class LeftOut:
-    """Counts of what is not learnt from or never predicted, by the reasons above.
+    """Counts of what is not learnt from, changed or never predicted, by the reasons above.
 
     A reason is logged when it first occurs, then once an epoch with its count. name: the component's.
     """
@@ -55,5 +62,5 @@ class LeftOut:
 
     def _log(self, when: str, reason: str, number: int) -> None:
         what, advice = REASONS[reason]
-        verb = "never predicted" if reason == FORBIDDEN else "not learnt from"
+        verb = VERBS.get(reason, "not learnt from")
         util.logger.warning("[%s] %s (%s): %s, %d. %s.", self.name, verb, when, what, number, advice)

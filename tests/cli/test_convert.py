@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,24 @@ def test_convert_holds_out_a_share(run: Run, tmp_path: Path) -> None:
     assert convert(seed=2) != (rest, held)
 
 
+def test_convert_holds_out_a_share_to_test_on_beside_the_other(run: Run, tmp_path: Path) -> None:
+    texts = demo_texts(20)
+    write_jsonl(tmp_path / "in.jsonl", [*texts, replace(texts[0], id="copy")])
+    source, train, dev, test = (
+        tmp_path / name for name in ("in.jsonl", "train.spacy", "dev.spacy", "t.spacy")
+    )
+    options = ("--share", 0.2, "--drop-recurring", test)
+    said = " ".join(run("convert", source, train, "--dev", dev, "--test", test, *options).output.split())
+    parts = [[doc.text for doc in docs_in(path)] for path in (train, dev, test)]
+    assert len({*parts[1]}) == len({*parts[2]}) == 4
+    assert not {*parts[1]} & {*parts[2]} and not {*parts[0]} & {*parts[1], *parts[2]}
+    assert {*parts[0], *parts[1], *parts[2]} == {text.text for text in texts} and f"texts in {test}" in said
+    run("convert", source, train, "--dev", dev, "--share", 0.2)
+    assert [doc.text for doc in docs_in(dev)] == parts[1], "which does not depend on --test"
+    run("convert", source, train, "--test", test, "--share", 0.2)
+    assert [doc.text for doc in docs_in(test)] == parts[1]
+
+
 def test_convert_to_folders_for_corpora_that_do_not_fit_in_memory(run: Run, tmp_path: Path) -> None:
     texts = demo_texts(20)
     write_jsonl(tmp_path / "in.jsonl", texts)
@@ -122,8 +141,14 @@ def test_a_small_corpus_has_something_to_hold_out(run: Run, tmp_path: Path) -> N
         ),
         (["--dev", "dev.spacy", "--share", "2"], ["2.0", "between 0 and 1", "0.1 is usual"]),
         (["--dev", "dev.spacy"], ["there is 1 text", "at least 2", "leave out --dev"]),
-        (["--share", "0.2"], ["--share is 0.2 without --dev", "both or neither", "add --dev"]),
-        (["--seed", "1"], ["--seed is 1 without --dev", "both or neither", "add --dev"]),
+        (["--test", "t.spacy"], ["there is 1 text", "at least 2", "--dev or --test"]),
+        (["--dev", "dev.spacy", "--test", "t.spacy"], ["there is 1 text", "at least 3", "--dev or --test"]),
+        (["--dev", "d", "--test", "t", "--share", "0.5"], ["0.5", "between 0 and 0.5", "0.1 is usual"]),
+        (["--dev", "dev.spacy", "--test", "dev.spacy"], ["--dev and --test are both", "another name"]),
+        (["--test", "OUTPUT/t.spacy"], ["--test is", "two places side by side", "another name"]),
+        (["--dev", "out", "--test", "out/t.spacy"], ["--test is", "--dev is out", "two places side by side"]),
+        (["--share", "0.2"], ["--share is 0.2 without --dev or --test", "both or neither", "add --dev"]),
+        (["--seed", "1"], ["--seed is 1 without --dev or --test", "both or neither", "add --dev"]),
         (["--fold", "0"], ["--fold is 0 without --splits", "both or neither", "add --splits"]),
         (["--part", "test"], ["--part is test without --splits", "both or neither", "add --splits"]),
         (["--report", "SOURCE"], ["SOURCE and --report are both", "a place for each", "another name"]),
@@ -193,7 +218,7 @@ def test_convert_reads_a_pipe_of_lines(run: Run, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with subprocess.Popen(f"printf '7|t|Tem2\\n7|a|\\n' > {tmp_path / 'pipe'}", shell=True):
         run("convert", tmp_path / "pipe", tmp_path / "out.spacy", "--format", "pubtator")
-    assert [doc.text for doc in docs_in(tmp_path / "out.spacy")] == ["Tem2 "]
+    assert [doc.text for doc in docs_in(tmp_path / "out.spacy")] == ["Tem2"]
 
 
 def dygie(*relations: list[object]) -> str:

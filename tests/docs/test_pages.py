@@ -127,7 +127,7 @@ def test_a_command_or_option_that_there_is_not_is_seen() -> None:
     with pytest.raises(AssertionError, match="there is no command 'exprot'"):
         resolve(Call(SPACY, ["bispn", "exprot", "a.spacy"]))
     command, _ = resolve(Call(SPACY, ["bispn", "convert", "a", "b", "--dev", "c"]))
-    assert "--dev" in options(command) and "--test" not in options(command)
+    assert "--dev" in options(command) and "--train" not in options(command)
     assert "training.max_epochs" in overrides() and "training.most_epochs" not in overrides()
 
 

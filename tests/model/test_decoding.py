@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from torch.nn.functional import one_hot
 
 from spacy_bispn.model import coherence
 from spacy_bispn.model.coherence import cohere
-from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, extract, merge
+from spacy_bispn.model.decoding import COHERENCE, SPAN_SCORES, Decoding, LatestDecoding, extract, merge
 from spacy_bispn.model.query_predictions import best_spans
 from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.targets import assign_to_windows, make_targets
@@ -478,3 +479,22 @@ def test_impossible_settings_are_refused(setting: dict[str, float], words: list[
 def test_the_bounds_of_a_setting_are_possible() -> None:
     for bound in (0, 1):
         Decoding(type_threshold=bound, relation_threshold=bound, boundary_threshold=bound, longest_span=1)
+
+
+def test_settings_of_a_component_are_made_once_until_they_change() -> None:
+    cfg: dict[str, Any] = {**asdict(Decoding()), "entity_labels": ["P"]}
+    latest = LatestDecoding()
+    first = latest.of(cfg)
+    assert first == Decoding() and latest.of({**cfg}) is first
+    cfg["entity_thresholds"]["P"] = 0.8  # in place
+    changed = latest.of(cfg)
+    assert changed.entities.reaches("P", 0.8) and not changed.entities.reaches("P", 0.7)
+    cfg["entity_thresholds"]["P"] = 8
+    for _ in range(2):
+        with pytest.raises(SettingError, match=r"entity_thresholds is .* expected a number .* default"):
+            latest.of(cfg)
+    cfg["entity_thresholds"] = {}
+    cfg["remove_overlaps"] = 1  # which is equal to True, and no value of a switch
+    with pytest.raises(SettingError, match="remove_overlaps is 1"):
+        latest.of(cfg)
+    assert latest.of(asdict(Decoding())) == Decoding()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import spacy
 import torch
-from pipelines import make_nlp, tiny
+from pipelines import demo_texts, initialize, make_nlp, pipe_of, tiny
 from spacy.tokens import Doc, Span
 
 from spacy_bispn.model.decoding import Decoding
@@ -106,6 +106,19 @@ def test_unknown_labels_are_named_once_with_their_number(doc: Doc, caplog: Any) 
     assert "train with these labels, or rename them" in caplog.text
 
 
+OVERLAPS = ["remove_overlaps is True", "expected false with entities", "set it to false"]
+
+
+@pytest.mark.parametrize("entities", ["given", "both"])
+def test_what_contradicts_given_entities_later_is_refused_as_well(entities: str) -> None:
+    nlp = make_nlp(tiny(entities=entities))
+    initialize(nlp, demo_texts(2))
+    pipe_of(nlp).cfg["remove_overlaps"] = True
+    with pytest.raises(SettingError) as error:
+        nlp("Tem2 binds Dal92.")
+    assert all(word in str(error.value) for word in OVERLAPS)
+
+
 @pytest.mark.parametrize("entities", ["given", "both"])
 @pytest.mark.parametrize(
     ("config", "words"),
@@ -114,10 +127,7 @@ def test_unknown_labels_are_named_once_with_their_number(doc: Doc, caplog: Any) 
             tiny({"queries": "learned"}),
             ["entities is", 'expected "predicted" with queries = "learned"', "set queries"],
         ),
-        (
-            tiny(remove_overlaps=True),
-            ["remove_overlaps is True", "expected false with entities", "set it to false"],
-        ),
+        (tiny(remove_overlaps=True), OVERLAPS),
     ],
 )
 def test_settings_that_contradict_given_entities(

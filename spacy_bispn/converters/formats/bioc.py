@@ -28,6 +28,7 @@ from spacy_bispn.converters import (
     corpus_format,
     short_repr,
 )
+from spacy_bispn.converters.bioc_writing import write_bioc
 from spacy_bispn.converters.markup import Element, parse
 from spacy_bispn.converters.offsets import Offsets, unit_of
 from spacy_bispn.converters.passages import check_sentences, find_layout, is_undivided
@@ -84,7 +85,7 @@ def is_bioc(item: Any) -> bool:
     return isinstance(item, str) and re.search(r"<(!DOCTYPE )?collection\b", item) is not None
 
 
-@corpus_format("bioc", about="BioC XML", recognizes=is_bioc, ids=True)
+@corpus_format("bioc", about="BioC XML", recognizes=is_bioc, write=write_bioc, ids=True)
 def read_bioc(
     path: Path,
     *,

@@ -12,8 +12,7 @@ collection, a list of collections or documents, or has one a line.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -23,17 +22,15 @@ from spacy_bispn.converters import (
     FilePosition,
     ParsedItem,
     Rules,
-    argument_indices,
     corpus_format,
     short_repr,
 )
+from spacy_bispn.converters.bioc_writing import write_bioc_json
 from spacy_bispn.converters.file_reading import read_objects
 from spacy_bispn.converters.formats.bioc import parse_document
 from spacy_bispn.converters.markup import Element
 from spacy_bispn.converters.offsets import Offsets, unit_of
 from spacy_bispn.converters.standoff import Discontiguous, Pairs
-from spacy_bispn.files import save
-from spacy_bispn.records import AnnotatedText
 
 COLLECTIONS = ("documents", "PubTator3")  # keys of a list of documents
 PARTS = {  # the keys of lists, and the elements that their items are
@@ -68,17 +65,6 @@ def is_bioc_json(item: Any) -> bool:
         not documents or (isinstance(documents[0], dict) and "passages" in documents[0])
         for documents in listed
     )
-
-
-def write_bioc_json(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """Write a collection, each text as a document of one passage, the ends of relations as `arg1` and `arg2`.
-
-    `read_bioc_json` gives the texts back, without scores and words. Raises ConversionError for a blank text,
-    for an id or a label with white space around it, and for a relation to what is not among the entities.
-    """
-    documents = [_to_document(path, text) for text in texts]
-    collection = {"source": "spacy-bispn", "date": "", "key": "", "infons": {}, "documents": documents}
-    save(path, json.dumps(collection, ensure_ascii=False))
 
 
 @corpus_format(
@@ -160,42 +146,3 @@ def _infons(position: FilePosition, item: Mapping[str, Any]) -> Iterator[tuple[s
         content = value.get("identifier") if isinstance(value, dict) else value
         if type(content) in (str, int, float):
             yield key, str(content)
-
-
-def _to_document(path: Path, text: AnnotatedText) -> dict[str, Any]:
-    position = FilePosition(path, f"text {text.id!r}")
-    entities, relations = text.extraction.entities, text.extraction.relations
-    if not text.text.strip():
-        raise position.error("a blank text", "one with a word", "Leave it out.")
-    ids = (one.kb_id for one in entities if one.kb_id)
-    for name in [text.id, *ids, *(one.label for one in entities), *(one.label for one in relations)]:
-        if not name or name != name.strip():
-            expected = "ids and labels without white space around them"
-            raise position.error(short_repr(name), expected, "Rename it.")
-    annotations = [
-        {
-            "id": str(number),
-            "infons": {"type": one.label} | ({"identifier": one.kb_id} if one.kb_id else {}),
-            "text": text.text[one.start : one.end],
-            "locations": [{"offset": one.start, "length": one.end - one.start}],
-        }
-        for number, one in enumerate(entities)
-    ]
-    ends = argument_indices(entities, relations, text.id)
-    links = [
-        {
-            "id": f"R{number}",
-            "infons": {"type": one.label},
-            "nodes": [{"refid": str(head), "role": "arg1"}, {"refid": str(tail), "role": "arg2"}],
-        }
-        for number, (one, (head, tail)) in enumerate(zip(relations, ends, strict=True))
-    ]
-    passage = {
-        "offset": 0,
-        "infons": {},
-        "text": text.text,
-        "sentences": [],
-        "annotations": annotations,
-        "relations": links,
-    }
-    return {"id": text.id, "infons": {}, "passages": [passage], "annotations": [], "relations": []}

@@ -8,7 +8,7 @@ every mention of the other.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -42,13 +42,15 @@ def is_biorelex(item: Any) -> bool:
     return isinstance(item, dict) and {"text", "entities", "interactions"} <= item.keys()
 
 
-def write_biorelex(path: Path, texts: Iterable[AnnotatedText]) -> None:
+def write_biorelex(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
     """Write a list that the official script scores; `read_biorelex` gives the same texts back, without words.
 
-    Raises ConversionError where `to_official` does.
+    Counted: mentions whose clusters are split. Raises ConversionError where `to_official` does.
     """
-    sentences = to_official((text.id, text.text, text.extraction) for text in texts)
+    lost: Counter[str] = Counter()
+    sentences = to_official(((text.id, text.text, text.extraction) for text in texts), lost)
     save(path, json.dumps(sentences, ensure_ascii=False))
+    return lost
 
 
 @corpus_format("biorelex", about="BioRelEx 1.0", recognizes=is_biorelex, write=write_biorelex, ids=True)
@@ -65,15 +67,18 @@ def read_biorelex(path: Path, **rules: Unpack[Rules]) -> Conversion:
     return Conversion(**rules).add_items(_parse, numbered)
 
 
-def to_official(predictions: Iterable[tuple[str, str, Extraction]]) -> list[Sentence]:
+def to_official(
+    predictions: Iterable[tuple[str, str, Extraction]], lost: Counter[str] | None = None
+) -> list[Sentence]:
     """Predictions, as (id, text, extraction), in the format that the official script scores.
 
     Mentions with one id and one label are a cluster, unless only some of them have a relation: then each is
-    one, as is a mention without an id. The script skips sentences it does not find, so give it all of them,
-    those with an empty extraction too. Raises ConversionError for a relation label that BioRelEx does not
-    have, or a relation whose head or tail is not among the entities.
+    one, as is a mention without an id; `lost` counts what is split. The script skips sentences it does not
+    find, so give it all of them, those with an empty extraction too. Raises ConversionError for a relation
+    label that BioRelEx does not have, or a relation whose head or tail is not among the entities.
     """
-    return [_to_sentence(text_id, text, extraction) for text_id, text, extraction in predictions]
+    lost = Counter() if lost is None else lost
+    return [_to_sentence(text_id, text, extraction, lost) for text_id, text, extraction in predictions]
 
 
 def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int) -> None:
@@ -128,7 +133,7 @@ def _relations(
         yield Relation(head, tail, LABELS[label])
 
 
-def _to_sentence(text_id: str, text: str, extraction: Extraction) -> Sentence:
+def _to_sentence(text_id: str, text: str, extraction: Extraction, lost: Counter[str]) -> Sentence:
     numbers = {name: number for number, name in LABELS.items()}
     unknown = {relation.label for relation in extraction.relations} - numbers.keys()
     if unknown:
@@ -141,7 +146,7 @@ def _to_sentence(text_id: str, text: str, extraction: Extraction) -> Sentence:
         (frozenset(pair), relation.label)
         for pair, relation in zip(argument_indices(entities, relations, text_id), relations, strict=True)
     ]
-    clusters = _clusters(entities, pairs)
+    clusters = _clusters(entities, pairs, lost)
     home = {mention: number for number, cluster in enumerate(clusters) for mention in cluster}
     joined = [(tuple(sorted((home[min(pair)], home[max(pair)]))), label) for pair, label in pairs]
     return {
@@ -156,7 +161,7 @@ def _to_sentence(text_id: str, text: str, extraction: Extraction) -> Sentence:
 
 
 def _clusters(
-    entities: Sequence[Entity], pairs: Sequence[tuple[frozenset[int], str]]
+    entities: Sequence[Entity], pairs: Sequence[tuple[frozenset[int], str]], lost: Counter[str]
 ) -> list[tuple[int, ...]]:
     """The mentions of each cluster, by their numbers; `pairs` are the related ones with their labels."""
     alike: dict[Any, list[int]] = defaultdict(list)
@@ -172,6 +177,9 @@ def _clusters(
         if {frozenset(pair) for pair in product(alike[next(iter(names))], alike[[*names][-1]])} - found
         for name in names
     }
+    lost["mentions out of clusters of which only some have a relation"] += sum(
+        len(alike[name]) for name in split if len(alike[name]) > 1
+    )
     return [
         part
         for name, cluster in alike.items()

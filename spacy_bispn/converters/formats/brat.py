@@ -27,7 +27,7 @@ from spacy_bispn.converters import (
     short_repr,
 )
 from spacy_bispn.converters.brat_roles import CONFIG, Roles
-from spacy_bispn.converters.brat_writing import write_brat
+from spacy_bispn.converters.brat_writing import id_of_file, write_brat
 from spacy_bispn.converters.offsets import Offsets, unit_of
 from spacy_bispn.converters.standoff import (
     CUT_OFF,
@@ -70,10 +70,11 @@ def read_brat(
     """Read a folder, or one document by one of its files. Raises ConversionError on malformed input.
 
     The .a1 and .a2 of the BioNLP shared tasks (also .rel and .co) are read like one .ann. A document's id is
-    its file name without suffix. Offsets count the characters of the .txt as it stands: a byte order mark is
-    one, CR LF are two. Discontiguous mentions are dropped with the relations that lead to them, or
-    (`discontiguous="cover"`) taken from their first to their last character. Reported as problems: mentions
-    whose text is not the one in the .txt, and .txt files of a folder that have no .ann and are left out.
+    its file name without suffix, see `file_name`. Offsets count the characters of the .txt as it stands: a
+    byte order mark is one, CR LF are two. Discontiguous mentions are dropped with the relations that lead to
+    them, or (`discontiguous="cover"`) taken from their first to their last character. Reported as problems:
+    mentions whose text is not the one in the .txt, and .txt files of a folder that have no .ann and are left
+    out.
     """
     documents = _documents(path)
     conversion = Conversion(**rules, offsets=unit_of(offsets))
@@ -123,7 +124,7 @@ def _parse(parsed: ParsedItem, files: list[Path], discontiguous: Discontiguous, 
         if not file.is_file():
             expected, advice = "a .txt and an .ann of one name", f"Add {file.name} to the folder."
             raise FilePosition(file, "whole file").error("no such file", expected, advice)
-    text, text_id = parsed.measured(read_text(text_file, exactly=True)), path.stem
+    text, text_id = parsed.measured(read_text(text_file, exactly=True)), id_of_file(path.stem)
     if not text:
         position = FilePosition(text_file, "whole file")
         raise position.error("an empty file", "a text", "Fetch the file again, or remove it and its .ann.")

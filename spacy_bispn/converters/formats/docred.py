@@ -11,7 +11,9 @@ ends exclusive; labels join vertices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -20,8 +22,10 @@ from typing import Any, Unpack
 from spacy_bispn.converters import Conversion, FilePosition, ParsedItem, Rules, Words, corpus_format
 from spacy_bispn.converters.file_reading import read_objects
 from spacy_bispn.converters.parsed_item import cluster_id
-from spacy_bispn.converters.standoff import Claim, Pairs, check_claims, relate_concepts
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.converters.standoff import Claim, Pairs, check_claims, link_concepts, relate_concepts
+from spacy_bispn.converters.token_documents import TokenDocument, token_documents
+from spacy_bispn.files import save
+from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 MENTION = ("name", "sent_id", "pos", "type", "index", "global_pos")  # the last two say where once more
 
@@ -30,7 +34,26 @@ def is_docred(item: Any) -> bool:
     return isinstance(item, dict) and {"sents", "vertexSet"} <= item.keys()
 
 
-@corpus_format("docred", about="DocRED, Re-DocRED", recognizes=is_docred, tokens="prescribed", ids=True)
+def write_docred(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
+    """Write a list of documents, see `token_documents`; entities with one id are a vertex, others one each.
+
+    Counted: what `read_docred` does not give back, or gives besides. Raises ConversionError where
+    `token_documents` does.
+    """
+    lost: Counter[str] = Counter()
+    documents = token_documents(texts, lost)
+    save(path, json.dumps([_to_item(document, lost) for document in documents], ensure_ascii=False))
+    return lost
+
+
+@corpus_format(
+    "docred",
+    about="DocRED, Re-DocRED",
+    recognizes=is_docred,
+    write=write_docred,
+    tokens="prescribed",
+    ids=True,
+)
 def read_docred(path: Path, *, pairs: Pairs = "all", **rules: Unpack[Rules]) -> Conversion:
     """Read a list of documents, or one a line. Raises ConversionError on malformed input.
 
@@ -75,7 +98,7 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, number: int, p
         relation = (str(head), str(tail), position.get(label, "r", str))
         relations += relate_concepts(parsed, position, text_id, relation, vertices, pairs)
     entities = [mention for mentions in vertices.values() for mention in mentions]
-    starts = [text.start(first) for first in firsts]
+    starts = [text.start(first) for first in firsts[:-1]]
     parsed.add(position, text_id, text.text, entities, relations, text.words, starts)
 
 
@@ -90,3 +113,30 @@ def _mention(
     if "name" in mention:
         claims.append((position, text.text[entity.start : entity.end], position.get(mention, "name", str)))
     return entity
+
+
+def _to_item(document: TokenDocument, lost: Counter[str]) -> dict[str, Any]:
+    vertices = list(document.clusters().values())
+    held: dict[Entity, list[int]] = {}
+    for number, mentions in enumerate(vertices):
+        for mention in mentions:
+            held.setdefault(mention, []).append(number)
+    document.count_new_ids(held, lost)
+    links = link_concepts(document.extraction.relations, dict(enumerate(vertices)), lost)
+    return {
+        "title": document.id,
+        "sents": document.sentences,
+        "vertexSet": [[_to_mention(document, mention) for mention in mentions] for mentions in vertices],
+        "labels": [{"h": head, "t": tail, "r": label, "evidence": []} for head, tail, label in links],
+    }
+
+
+def _to_mention(document: TokenDocument, mention: Entity) -> dict[str, Any]:
+    sentence = document.sentence(mention)
+    start, end = (edge - document.starts[sentence] for edge in (mention.start, mention.end))
+    return {
+        "name": " ".join(document.sentences[sentence][start:end]),
+        "sent_id": sentence,
+        "pos": [start, end],
+        "type": mention.label,
+    }

@@ -9,6 +9,9 @@ each sentence.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -25,7 +28,9 @@ from spacy_bispn.converters import (
 )
 from spacy_bispn.converters.parsed_item import cluster_id
 from spacy_bispn.converters.spelling import BRACKETS
-from spacy_bispn.records import Entity, Relation
+from spacy_bispn.converters.token_documents import TokenDocument, token_documents
+from spacy_bispn.files import save
+from spacy_bispn.records import AnnotatedText, Entity, Relation
 
 # SciERC's relation labels without a direction; to be asked for, since a file does not say whose it is.
 SYMMETRIC = ("COMPARE", "CONJUNCTION")
@@ -39,10 +44,23 @@ def is_dygie(item: Any) -> bool:
     return isinstance(item, dict) and {"sentences", "ner"} <= item.keys()
 
 
+def write_dygie(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
+    """Write documents, see `token_documents`; entities with one id are a cluster.
+
+    Counted: what `read_dygie` does not give back, and relations across sentences. Raises ConversionError
+    where `token_documents` does.
+    """
+    lost: Counter[str] = Counter()
+    items = [_to_item(document, lost) for document in token_documents(texts, lost)]
+    save(path, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items))
+    return lost
+
+
 @corpus_format(
     "dygie",
     about="DyGIE, PURE, PL-Marker: SciERC, ACE05",
     recognizes=is_dygie,
+    write=write_dygie,
     tokens="prescribed",
     level="sentence",
     ids=True,
@@ -163,3 +181,51 @@ def _rows(position: FilePosition, item: Any, key: str, count: int) -> list[tuple
         raise position.error(f"{len(lists)} lists in {key!r}", expected, advice)
     position.row(lists, *[list] * count)
     return [(index, row) for index, rows in enumerate(lists) for row in rows]
+
+
+def _to_item(document: TokenDocument, lost: Counter[str]) -> dict[str, Any]:
+    entities, relations = document.extraction.entities, document.extraction.relations
+    clusters = [found for name, found in document.clusters().items() if isinstance(name, str)]
+    spans = [list(dict.fromkeys(map(_span, cluster))) for cluster in clusters]
+    held: dict[tuple[int, int], list[int]] = {}
+    for number, cluster in enumerate(spans):
+        for span in cluster:
+            held.setdefault(span, []).append(number)
+    document.count_new_ids({entity: held.get(_span(entity), []) for entity in entities}, lost)
+
+    ner: list[list[Any]] = [[] for _ in document.sentences]
+    first: dict[tuple[int, int], Entity] = {}
+    for entity in _arguments_first(entities, relations):
+        ner[document.sentence(entity)].append([*_span(entity), entity.label])
+        first.setdefault(_span(entity), entity)
+    links: list[list[Any]] = [[] for _ in document.sentences]
+    for relation in relations:
+        head, tail = relation.head, relation.tail
+        home = document.sentence(head)
+        links[home].append([*_span(head), *_span(tail), relation.label])
+        lost[f"{relation.label!r} relations across sentences, to read with --level document"] += (
+            home != document.sentence(tail)
+        )
+        lost[
+            f"{relation.label!r} relations that mean another label of a span, as only the first can be meant"
+        ] += first[_span(head)] != head or first[_span(tail)] != tail
+    return {
+        "doc_key": document.id,
+        "sentences": document.sentences,
+        "ner": ner,
+        "relations": links,
+        "clusters": spans,
+    }
+
+
+def _span(entity: Entity) -> tuple[int, int]:
+    return entity.start, entity.end - 1
+
+
+def _arguments_first(entities: Sequence[Entity], relations: Sequence[Relation[Entity]]) -> list[Entity]:
+    """Entities in their order, but of those at one span the ends of relations first: relations mean these."""
+    arguments = {end for relation in relations for end in (relation.head, relation.tail)}
+    first: dict[tuple[int, int], int] = {}
+    for number, entity in enumerate(entities):
+        first.setdefault(_span(entity), number)
+    return sorted(entities, key=lambda entity: (first[_span(entity)], entity not in arguments))

@@ -11,6 +11,7 @@ prescribe tokens: a list of strings that spell `text` with at most one space aft
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
@@ -38,12 +39,13 @@ def is_jsonl(item: Any) -> bool:
     return isinstance(rows, list) and (isinstance(rows[0], list) if rows else type(item.get("id")) is not int)
 
 
-def write_jsonl(path: Path, texts: Iterable[AnnotatedText]) -> None:
+def write_jsonl(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
     """Write one text per line; `read_jsonl` gives the same texts back, scores aside.
 
     Raises ConversionError if a relation's head or tail is not among its text's entities.
     """
     save(path, "".join(json.dumps(to_item(text), ensure_ascii=False) + "\n" for text in texts))
+    return Counter()
 
 
 @corpus_format(

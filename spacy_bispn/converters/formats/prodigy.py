@@ -11,6 +11,7 @@ Characters end exclusive, tokens inclusive; `head` and `child` are the last toke
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Unpack
@@ -45,13 +46,14 @@ def is_prodigy(item: Any) -> bool:
     return isinstance(item, dict) and {"text", "spans"} <= item.keys() and not item.keys().isdisjoint(EITHER)
 
 
-def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> None:
+def write_prodigy(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
     """Write accepted tasks, to look at or to correct; `read_prodigy` gives the same texts back.
 
     Raises ConversionError for a text without words, an entity that starts or ends inside a word, and
     a relation to what is not among the entities.
     """
     save(path, "".join(json.dumps(_to_task(text), ensure_ascii=False) + "\n" for text in texts))
+    return Counter()
 
 
 @corpus_format(

@@ -28,6 +28,7 @@ from spacy_bispn.converters import (
     short_repr,
 )
 from spacy_bispn.converters.offsets import Offsets, gather, unit_of
+from spacy_bispn.converters.pubtator_writing import write_pubtator
 from spacy_bispn.converters.standoff import (
     CUT_OFF,
     Pairs,
@@ -60,13 +61,16 @@ def is_pubtator(item: Any) -> bool:
     return isinstance(item, str) and _is_title(item)
 
 
-@corpus_format("pubtator", about="PubTator: BC5CDR, BioRED", recognizes=is_pubtator, ids=True)
+@corpus_format(
+    "pubtator", about="PubTator: BC5CDR, BioRED", recognizes=is_pubtator, write=write_pubtator, ids=True
+)
 def read_pubtator(
     path: Path, *, pairs: Pairs = "all", offsets: Offsets = "characters", **rules: Unpack[Rules]
 ) -> Conversion:
     """Read a file. Raises ConversionError on malformed input.
 
-    The text is title, one space, abstract; no space, or two, if that makes more mentions right. The id of a
+    The text is title, one space, abstract; no space, or two, if that makes more mentions right; the title
+    alone if the abstract is empty. The id of a
     mention is its column of ids as a whole. A relation between concepts becomes one between every mention of
     the head and every mention of the tail, or with `pairs="nearest"` between the two that have the least
     text between them. Reported as problems: mentions whose text is not at their offsets, and relations with
@@ -122,7 +126,9 @@ def _parse(parsed: ParsedItem, lines: list[tuple[FilePosition, str]], pairs: Pai
     if block.abstract is None:
         expected = f"the abstract, '{block.id}|a|...'"
         raise block.position.error("a title alone", expected, "Add the line; the abstract may be empty.")
-    texts = {gap: parsed.measured(block.title + gap * " " + block.abstract) for gap in GAPS}
+    texts = {
+        gap: parsed.measured(block.title + gap * " " * bool(block.abstract) + block.abstract) for gap in GAPS
+    }
     gap = max(GAPS, key=lambda gap: _count_right(block, texts[gap]))  # of several the first
     text = texts[gap]
     parsed.note(f"texts whose title and abstract lie {GAPS[gap]}", gap != 1)

@@ -7,7 +7,7 @@ end exclusive); `relations` with `type`, `head` and `tail` (positions in `entiti
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Unpack
@@ -21,6 +21,7 @@ from spacy_bispn.converters import (
     Words,
     argument_indices,
     corpus_format,
+    count_spacing,
     read_items,
     read_json,
     word_ranges,
@@ -39,13 +40,16 @@ def is_spert(item: Any) -> bool:
     return isinstance(item, dict) and {"tokens", "entities", "relations"} <= item.keys()
 
 
-def write_spert(path: Path, texts: Iterable[AnnotatedText]) -> None:
-    """Write a list of sentences; the spaces of a text that is not its words joined by spaces are lost.
+def write_spert(path: Path, texts: Iterable[AnnotatedText]) -> Counter[str]:
+    """Write a list of sentences; the spaces of a text that is not its words joined by spaces are lost, and
+    counted.
 
     Raises ConversionError for a text without words, an entity that starts or ends inside a word, and
     a relation to what is not among the entities.
     """
-    save(path, json.dumps([_to_item(text) for text in texts], ensure_ascii=False))
+    lost: Counter[str] = Counter()
+    save(path, json.dumps([_to_item(text, lost) for text in texts], ensure_ascii=False))
+    return lost
 
 
 @corpus_format(
@@ -123,7 +127,8 @@ def _parse(parsed: ParsedItem, position: FilePosition, item: Any, text_id: str) 
     parsed.add(position, text_id, words.text, entities, relations, words.words)
 
 
-def _to_item(text: AnnotatedText) -> dict[str, Any]:
+def _to_item(text: AnnotatedText, lost: Counter[str]) -> dict[str, Any]:
+    count_spacing(text, lost)
     entities, relations = text.extraction.entities, text.extraction.relations
     ranges = word_ranges(text)
     arguments = argument_indices(entities, relations, text.id)
