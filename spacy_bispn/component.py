@@ -31,6 +31,7 @@ from spacy_bispn.model.gold_checks import (
     distinct_labels,
     gold_of,
     grown_lists,
+    report_context,
     report_losses,
 )
 from spacy_bispn.model.left_out import LeftOut
@@ -141,6 +142,7 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         windows = self.shim.windows(docs, is_train=True)
         self.shim.training_lengths = WindowLengths.of(windows) if windows else None
         shares, report = assign_to_windows(windows, gold, self.label_sets)
+        report_context(self.name, self.shim.windowing.context, windows)
         skips = self.surplus_gold == "skip"
         surplus = count_surplus(self.given.limits(self.model.attrs["settings"]), docs, windows, shares, skips)
         report_losses(self.name, report, surplus)

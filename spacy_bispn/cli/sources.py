@@ -13,6 +13,7 @@ import typer
 from spacy.language import Language
 from spacy.training import Example
 
+from spacy_bispn.context import set_context_by_id
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader, last_bispn, predict_examples
@@ -109,7 +110,8 @@ def predict_docs(nlp: Language, path: Path, entities: str = PREDICTED) -> list[E
 
 def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str = PREDICTED) -> list[Example]:
     """What is predicted for texts, beside as much of their gold as fits the tokens."""
-    gold = (to_doc(nlp, text)[0] for text in texts)
+    gold = [to_doc(nlp, text)[0] for text in texts]
+    set_context_by_id(nlp, gold)
     return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold], GROUPS[entities])
 
 
