@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_bispn.doc_utils import text_id
-
-KEY = "bispn-context"  # of `doc.user_data`: the text before and the text behind
+from spacy_bispn.doc_utils import CONTEXT, text_id
 
 
 def set_context(nlp: Language, docs: Iterable[Doc]) -> None:
@@ -25,7 +23,7 @@ def set_context(nlp: Language, docs: Iterable[Doc]) -> None:
         before = (docs[other] for other in range(index - 1, -1, -1))
         behind = (docs[other] for other in range(index + 1, len(docs)))
         given = get_context(doc)
-        doc.user_data[KEY] = (
+        doc.user_data[CONTEXT] = (
             " ".join(reversed(list(_texts(before, size, last=True)))) or given[0],
             " ".join(_texts(behind, size, last=False)) or given[1],
         )
@@ -33,7 +31,7 @@ def set_context(nlp: Language, docs: Iterable[Doc]) -> None:
 
 def get_context(doc: Doc) -> tuple[str, str]:
     """The text before and the text behind a Doc; empty where nothing is known."""
-    before, behind = doc.user_data.get(KEY, ("", ""))
+    before, behind = doc.user_data.get(CONTEXT, ("", ""))
     return before, behind
 
 

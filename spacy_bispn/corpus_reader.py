@@ -15,8 +15,8 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_bispn.annotations import read, white_space
-from spacy_bispn.context import KEY, passages, set_context
-from spacy_bispn.doc_utils import as_doc
+from spacy_bispn.context import passages, set_context
+from spacy_bispn.doc_utils import CONTEXT, as_doc
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, distribute, setting, takes
 
 
@@ -187,7 +187,7 @@ def find_files(path: Path | str | None) -> list[Path]:
 def bare(nlp: Language, doc: Doc) -> Doc:
     """The same tokens without any annotation, with what stands around them."""
     words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
-    around = {KEY: doc.user_data[KEY]} if KEY in doc.user_data else {}
+    around = {CONTEXT: doc.user_data[CONTEXT]} if CONTEXT in doc.user_data else {}
     return Doc(nlp.vocab, words=words, spaces=spaces, user_data=around)
 
 

@@ -14,9 +14,10 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_bispn.cli.sources import predict_texts
 from spacy_bispn.comparison import compare_pipelines
-from spacy_bispn.context import KEY, context_size, get_context, passages, set_context, set_context_by_id
+from spacy_bispn.context import context_size, get_context, passages, set_context, set_context_by_id
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader
+from spacy_bispn.doc_utils import CONTEXT, as_doc
 from spacy_bispn.records import AnnotatedText, Extraction
 
 FIVE = make_nlp(tiny({"context": 5}))
@@ -75,7 +76,7 @@ def test_without_a_component_that_reads_a_context_nothing_changes() -> None:
         assert context_size(nlp) == 0
         docs = docs_of(nlp)
         set_context(nlp, docs)
-        assert not any(KEY in doc.user_data for doc in docs)
+        assert not any(CONTEXT in doc.user_data for doc in docs)
 
 
 def test_the_largest_context_of_a_pipeline_counts() -> None:
@@ -87,7 +88,7 @@ def test_the_largest_context_of_a_pipeline_counts() -> None:
 
 def test_what_a_doc_knows_already_is_kept_where_it_has_no_neighbour(nlp: Language) -> None:
     (doc, *_), told = docs_of(nlp), ("words before", "words behind")
-    doc.user_data[KEY] = told
+    doc.user_data[CONTEXT] = told
     set_context(nlp, [doc])
     assert get_context(doc) == told
 
@@ -130,7 +131,7 @@ def test_the_reader_gives_sentences_their_neighbours(nlp: Language, tmp_path: Pa
     expected = [("", "It is a"), ("binds ATP .", ""), ("", "")]
     for side in ("predicted", "reference"):
         assert [get_context(getattr(x, side)) for x in examples] == expected
-    assert all(KEY not in x.predicted.user_data for x in create_reader(path)(make_nlp(tiny())))
+    assert all(CONTEXT not in x.predicted.user_data for x in create_reader(path)(make_nlp(tiny())))
     # what is not read is seen
     (first,) = create_reader(path, limit=1)(nlp)
     assert get_context(first.predicted) == expected[0]
@@ -146,8 +147,14 @@ def test_parts_of_a_cut_doc_are_neighbours(nlp: Language, tmp_path: Path) -> Non
 def test_a_bare_doc_knows_its_neighbours_and_nothing_else(nlp: Language) -> None:
     doc = docs_of(nlp, ["a:0"])[0]
     assert bare(nlp, doc).user_data == {}
-    doc.user_data[KEY] = ("x", "y")
-    assert bare(nlp, doc).user_data == {KEY: ("x", "y")}
+    doc.user_data[CONTEXT] = ("x", "y")
+    assert bare(nlp, doc).user_data == {CONTEXT: ("x", "y")}
+
+
+def test_a_part_of_a_doc_has_other_neighbours(nlp: Language) -> None:
+    (doc, *_) = docs_of(nlp, ["a:0"])
+    doc.user_data[CONTEXT] = ("x", "y")
+    assert as_doc(doc[1:3], copy_user_data=True).user_data == {"id": "a:0"}
 
 
 def test_commands_that_predict_gold_texts_give_them_their_neighbours(

@@ -18,9 +18,10 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
-from spacy_bispn.context import KEY, context_size, set_context
+from spacy_bispn.context import context_size, set_context
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, give_entities
+from spacy_bispn.doc_utils import CONTEXT
 from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.model.windowing import SpecialPieces, Window, WindowLengths, WindowSettings, WindowTokenizer
 from spacy_bispn.model.wordpieces import learn_wordpieces
@@ -189,7 +190,7 @@ def test_without_the_setting_neighbours_change_no_bit() -> None:
     plain = losses_of(nlp, [Example(bare(nlp, x.reference), x.reference) for x in examples])
     for example in examples:
         for doc in (example.predicted, example.reference):
-            doc.user_data[KEY] = ("words before", "words behind")
+            doc.user_data[CONTEXT] = ("words before", "words behind")
     assert losses_of(nlp, examples) == plain
     assert not any(window.context for window in pipe_of(nlp).shim.windows([x.predicted for x in examples]))
 
