@@ -214,13 +214,11 @@ class WindowTokenizer:
         """The pieces of each text that has some."""
         for index, text in enumerate(texts):
             ids, offsets = self._encode(text, tokens[index] if self.tokenizer is None else ())
+            before = after = ids[:0]
+            if around and self.context:
+                before, after = (self._encode(side)[0] for side in around[index])
             if len(ids):
-                before, after = around[index] if around and self.context else ("", "")
-                sides = (
-                    self._encode(before)[0][-self.context or None :],
-                    self._encode(after)[0][: self.context],
-                )
-                yield Pieces(index, ids, offsets, *sides)
+                yield Pieces(index, ids, offsets, before[-self.context :], after[: self.context])
 
     def _encode(self, text: str, tokens: Sequence[tuple[int, int]] = ()) -> tuple[Ints, Ints]:
         """Ids and characters of the pieces of a text that have characters. Shape: (N,), (N, 2)."""
