@@ -29,6 +29,7 @@ _PUBLIC = {
     "get_relations": "annotations",
     "render": "drawing",
     "set_annotations": "annotations",
+    "set_context": "context",
     "set_relations": "annotations",
     "to_doc": "corpus",
     "to_docbin": "corpus",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from spacy_bispn.comparison import Comparison as Comparison
     from spacy_bispn.comparison import compare_pipelines as compare_pipelines
     from spacy_bispn.component import BiSPN as BiSPN
+    from spacy_bispn.context import set_context as set_context
     from spacy_bispn.corpus import to_doc as to_doc
     from spacy_bispn.corpus import to_docbin as to_docbin
     from spacy_bispn.corpus_reader import create_reader as create_reader

@@ -10,6 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_bispn.context import set_context_by_id
 from spacy_bispn.corpus_reader import bare, predict_examples
 from spacy_bispn.evaluation.scorer import score, symmetric_labels
 
@@ -68,6 +69,7 @@ def compare_pipelines(before: Language, after: Language, docs: Iterable[Doc]) ->
 
 
 def _scores(nlp: Language, gold: Sequence[Doc]) -> Scores:
+    set_context_by_id(nlp, gold)
     examples = predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold])
     found = score(examples, symmetric_labels=symmetric_labels(nlp))
     return {

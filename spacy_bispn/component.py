@@ -31,6 +31,7 @@ from spacy_bispn.model.gold_checks import (
     distinct_labels,
     gold_of,
     grown_lists,
+    report_context,
     report_losses,
 )
 from spacy_bispn.model.left_out import LeftOut
@@ -123,9 +124,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
     ) -> None:
         """Collect labels, build the model, and hold the training data against the number of queries.
 
-        Raises ValueError if no text says anything about relations, if a setting names an unknown label, if
-        the schema forbids all relations, or if a window has more gold than queries, unless `surplus_gold` is
-        "skip".
+        Raises ValueError if no text has its relations annotated, a setting names an unknown label, the schema
+        forbids all relations, or a window has more gold than queries and `surplus_gold` is not "skip".
         """
         validate_get_examples(get_examples, "BiSPN.initialize")
         docs = [example.reference for example in get_examples()]
@@ -143,9 +143,9 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
         windows = self.shim.windows(docs, is_train=True)
         self.shim.training_lengths = WindowLengths.of(windows) if windows else None
         shares, report = assign_to_windows(windows, gold, self.label_sets)
-        skips = self.surplus_gold == "skip"
-        surplus = count_surplus(self.given.limits(self.model.attrs["settings"]), docs, windows, shares, skips)
-        report_losses(self.name, report, surplus)
+        report_context(self.name, self.shim.windowing.context, windows)
+        limits, skips = self.given.limits(self.model.attrs["settings"]), self.surplus_gold == "skip"
+        report_losses(self.name, report, count_surplus(limits, docs, windows, shares, skips))
         self.left_out = LeftOut(self.name)
         self.left_out.count({}, "unannotated", sum(not annotations.has_relations(doc) for doc in docs))
 

@@ -15,7 +15,8 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_bispn.annotations import read, white_space
-from spacy_bispn.doc_utils import as_doc
+from spacy_bispn.context import passages, set_context
+from spacy_bispn.doc_utils import CONTEXT, as_doc
 from spacy_bispn.settings import SHARE, SettingError, Settings, Shown, Values, distribute, setting, takes
 
 
@@ -87,10 +88,10 @@ class CorpusReader:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """The corpus, with old texts among the new ones if there is a `replay`."""
         found: Counter[str] = Counter()
-        new = self._parts(self.settings.path, nlp.vocab, found)
+        new = self._parts(self.settings.path, nlp, found)
         parts: Iterator[Doc] = islice(new, self.settings.limit or None)
         if self.settings.replay is not None:
-            parts = self._with_old(list(parts), nlp.vocab, found)
+            parts = self._with_old(list(parts), nlp, found)
         for part in parts:
             example = Example(bare(nlp, part), part)
             if self.settings.given_spans is not None:
@@ -100,24 +101,27 @@ class CorpusReader:
             self._reported = True
             self._report(found)
 
-    def _parts(self, path: Path | None, vocab: Vocab, found: Counter[str]) -> Iterator[Doc]:
-        """The Docs at a path, cut to `max_length`."""
-        for file in find_files(path):
-            for doc in load(file, vocab):
+    def _parts(self, path: Path | None, nlp: Language, found: Counter[str]) -> Iterator[Doc]:
+        """The Docs at a path, cut to `max_length`, with what stands around them in their documents."""
+        docs = (doc for file in find_files(path) for doc in load(file, nlp.vocab))
+        for run in passages(docs):
+            cuts = [list(cut(doc, self.settings.max_length)) for doc in run]
+            set_context(nlp, [part for parts in cuts for part, _ in parts])
+            for doc, parts in zip(run, cuts, strict=True):
                 ends, all_of_it = white_space(doc)
                 found["ragged"] += ends
                 found["blank"] += all_of_it
-                for part, lost in cut(doc, self.settings.max_length):
+                for part, lost in parts:
                     found["lost"] += lost
                     yield part
 
-    def _with_old(self, new: list[Doc], vocab: Vocab, found: Counter[str]) -> Iterator[Doc]:
+    def _with_old(self, new: list[Doc], nlp: Language, found: Counter[str]) -> Iterator[Doc]:
         """The new Docs with old ones evenly between them: batches have their share also in a stream."""
         if not new:
             expected, advice = "a corpus with texts", "without new texts there is nothing to go on with"
             raise SettingError("path", str(self.settings.path), expected, advice)
         texts = {doc.text for doc in new}
-        every = list(self._parts(self.settings.replay, vocab, found))
+        every = list(self._parts(self.settings.replay, nlp, found))
         old = [doc for doc in every if doc.text not in texts]
         if not old:
             value = Shown(f"{self.settings.replay}, whose {len(every)} texts are all among the new ones")
@@ -181,8 +185,10 @@ def find_files(path: Path | str | None) -> list[Path]:
 
 
 def bare(nlp: Language, doc: Doc) -> Doc:
-    """The same tokens without any annotation."""
-    return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+    """The same tokens without any annotation, with what stands around them."""
+    words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]
+    around = {CONTEXT: doc.user_data[CONTEXT]} if CONTEXT in doc.user_data else {}
+    return Doc(nlp.vocab, words=words, spaces=spaces, user_data=around)
 
 
 def give_entities(example: Example, group: str) -> None:

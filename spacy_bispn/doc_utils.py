@@ -11,7 +11,9 @@ from spacy_bispn.annotations import flat, get_relations, has_entities, has_relat
 from spacy_bispn.doc_storage import KEY, RELATIONS, Found, Place, find, put, span_at
 from spacy_bispn.span_group import Member, members
 
-ID = "id"  # the key of `doc.user_data`, which `DocBin(store_user_data=True)` keeps
+# keys of `doc.user_data`, which `DocBin(store_user_data=True)` keeps
+ID = "id"
+CONTEXT = "bispn-context"  # the text before and the text behind, see context.py
 
 
 def text_id(doc: Doc) -> str | None:
@@ -26,6 +28,7 @@ def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
     `doc.ents` are those of spaCy and the best entities beside them. What the Span cuts through is left out.
     """
     part = span.as_doc(copy_user_data=copy_user_data)
+    part.user_data.pop(CONTEXT, None)  # other text is around a part
     doc, start, end = span.doc, span.start_char, span.end_char
     if not has_entities(doc):
         return part

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from confection import RESERVED_FIELDS
+from confection import RESERVED_FIELDS  # type: ignore[attr-defined]
 from spacy.language import Language
 from thinc.api import Model
 

@@ -23,7 +23,7 @@ from spacy_bispn.settings import SettingError
 if TYPE_CHECKING:
     from spacy_bispn.diagnosis.corpus_checks import Finding
     from spacy_bispn.diagnosis.diagnose import Diagnosis
-    from spacy_bispn.diagnosis.splits import Spread
+    from spacy_bispn.diagnosis.spread import Spread
 
 # As in spaCy's own `debug data`: an unknown option overrides a setting of the config.
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import srsly
 import typer
 from spacy.cli._util import setup_gpu
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model
 from wasabi import msg
@@ -15,7 +16,16 @@ from wasabi import msg
 from spacy_bispn import annotations
 from spacy_bispn.cli.corpus_source import CorpusSource, takes_corpus
 from spacy_bispn.cli.html_report import PageSource, write_page
-from spacy_bispn.cli.sources import DOCS, GOLD, GPU, PREDICTED, predict_docs, predict_texts, take_gold
+from spacy_bispn.cli.sources import (
+    DOCS,
+    GOLD,
+    GPU,
+    PREDICTED,
+    find_sentences,
+    predict_docs,
+    predict_texts,
+    take_gold,
+)
 from spacy_bispn.cli.tables import (
     CALIBRATION_HEADER,
     ERROR_HEADER,
@@ -28,6 +38,7 @@ from spacy_bispn.cli.tables import (
     unknown_in_words,
 )
 from spacy_bispn.converters import Conversion, read_json
+from spacy_bispn.converters.cutting import edges
 from spacy_bispn.converters.formats.biorelex import write_biorelex
 from spacy_bispn.converters.formats.jsonl import write_jsonl
 from spacy_bispn.corpus_reader import last_bispn, unfilled_group
@@ -35,6 +46,7 @@ from spacy_bispn.doc_utils import text_id
 from spacy_bispn.evaluation.bootstrap import intervals
 from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, precision_recall
 from spacy_bispn.evaluation.conventions import Judged, convention_names, get_convention, score
+from spacy_bispn.evaluation.distances import score_distances
 from spacy_bispn.evaluation.error_analysis import entity_errors, relation_errors
 from spacy_bispn.evaluation.scorer import symmetric_labels
 from spacy_bispn.evaluation.scoring import ANY, coherence, schema_counts
@@ -130,6 +142,7 @@ def judge_docs(examples: Sequence[Example]) -> list[Judged]:
             annotations.read(example.predicted),
             annotations.has_entities(example.reference),
             annotations.has_relations(example.reference),
+            edges=edges_of(example.reference),
         )
         for number, example in enumerate(examples)
     ]
@@ -139,9 +152,20 @@ def judge_texts(examples: Sequence[Example], conversion: Conversion, corpus: Cor
     """Texts of a corpus beside what was predicted for them; of BioRelEx with their clusters."""
     official = read_json(corpus.path)[1] if corpus.format == "biorelex" else [None] * len(examples)
     return [
-        Judged(text, annotations.read(example.predicted), official=sentence)
+        Judged(
+            text,
+            annotations.read(example.predicted),
+            official=sentence,
+            edges=edges_of(example.reference),
+        )
         for text, example, sentence in zip(conversion.texts, examples, official, strict=True)
     ]
+
+
+def edges_of(gold: Doc) -> tuple[int, ...]:
+    """Where the sentences of a gold Doc begin and it ends; none of them begins inside of an entity."""
+    text = AnnotatedText("", gold.text, annotations.read(gold))
+    return tuple(edges(text, find_sentences(gold)))
 
 
 def make_report(
@@ -149,7 +173,8 @@ def make_report(
 ) -> dict[str, Any]:
     """Everything that is said of the predictions, as plain values.
 
-    `scores` by convention (see conventions.py), `coherence` and `raw_coherence` (see scoring.py) with their
+    `scores` by convention (see conventions.py), those of relations also by `distances` (see distances.py),
+    `coherence` and `raw_coherence` (see scoring.py) with their
     95 % intervals (None if unknown), `schema` (see scoring.py, None without one), `calibration` of the scores
     (see confidence.py), `errors` of entities and of relations (see error_analysis.py), the number of `texts`
     and the `symmetric` labels.
@@ -160,10 +185,14 @@ def make_report(
     entities = [(text.gold, text.predicted) for text in texts if text.entities_annotated]
     relations = [(text.gold, text.predicted) for text in texts if text.relations_annotated]
     predicted = [text.predicted for text in texts]
+    scores = {name: score(name, texts, symmetric, samples) for name in conventions}
+    for name, parts in scores.items():
+        if found := parts.get("relations"):
+            found["distances"] = score_distances(name, texts, symmetric, samples)
     return {
         "texts": len(texts),
         "symmetric": list(symmetric),
-        "scores": {name: score(name, texts, symmetric, samples) for name in conventions},
+        "scores": scores,
         **share("coherence", [found.coherence_parts() for found in predicted], samples),
         **share("raw_coherence", [found.joined or (0, 0) for found in predicted], samples),
         "schema": schema_counts(predicted),

@@ -8,7 +8,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from spacy_bispn.corpus import unlabelled
-from spacy_bispn.diagnosis.levels import HEADER, LevelComparison
+from spacy_bispn.diagnosis.levels import DISTANCE_HEADER, HEADER, LevelComparison
 from spacy_bispn.records import AnnotatedText
 from spacy_bispn.sentences import sentence_starts
 
@@ -27,13 +27,16 @@ def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedT
 
 
 def show_levels(levels: LevelComparison, chosen: str = "document") -> None:
-    """Print how many relations cross sentences, and for documents what each level loses and costs.
+    """Print how many relations cross sentences, and how long the window is that they need; for documents,
+    what each level loses and costs.
 
     chosen: the level that the texts have.
     """
     if not levels.relations:
         return
     msg.info(levels.distance_in_words())
+    if levels.crossing:
+        msg.table(list(levels.distance_rows()), header=DISTANCE_HEADER, aligns=("l", *"rrrr"))
     if levels.has_documents:
         msg.table(list(levels.rows()), header=HEADER, aligns=("l", *"rrrrrrr"))
         best = levels.recommend()

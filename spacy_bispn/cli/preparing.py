@@ -13,8 +13,9 @@ from spacy.util import dot_to_object, resolve_dot_names
 from thinc.api import Config
 
 from spacy_bispn.annotations import has_relations, read
-from spacy_bispn.cli.sources import make_tokenizer
+from spacy_bispn.cli.sources import find_sentences
 from spacy_bispn.component import BiSPN
+from spacy_bispn.context import get_context
 from spacy_bispn.diagnosis.corpus_checks import Offsets, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings
@@ -23,7 +24,6 @@ from spacy_bispn.model.gold_checks import collect_labels
 from spacy_bispn.model.schema import Schema, observed_triples
 from spacy_bispn.model.windowing import WindowSettings, WindowTokenizer
 from spacy_bispn.records import Extraction, Labels
-from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
 
 LONGEST_LISTENER = 512  # positions: nothing limits a window over the vectors of a shared tok2vec
@@ -80,6 +80,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     pipe: BiSPN = nlp.get_pipe(name)
     load_encoder(pipe, (doc.text for doc in train))
     shim = pipe.shim
+    context = shim.windowing.context
     settings = CorpusSettings(
         **pipe.given.limits(pipe.model.attrs["settings"]),
         window=shim.windowing.window or shim.window_tokenizer().window,
@@ -88,7 +89,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     )
 
     def cutter(window: int, overlap: int) -> WindowTokenizer:
-        return shim.window_tokenizer(WindowSettings(window, overlap))
+        return shim.window_tokenizer(WindowSettings(window, overlap, context))
 
     config = nlp.config.interpolate()
     model = config["components"][name]["model"]
@@ -98,7 +99,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
     gold = [sample.extraction for sample in samples]
     constraints = Constraints(
         cutter,
-        longest=shim.encoder.longest if shim.encoder else LONGEST_LISTENER,
+        longest=shim.encoder.longest - 2 * context if shim.encoder else LONGEST_LISTENER,
         symmetric=tuple(pipe.cfg["symmetric_labels"]),
         proposed=model["queries"] == "proposed",
         skips=pipe.surplus_gold == "skip",
@@ -115,12 +116,7 @@ def schema_of(cfg: dict[str, Any], gold: Sequence[Extraction]) -> Schema | None:
 
 
 def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
-    """Docs with gold, with the tokens that the pipeline makes of their texts.
-
-    Sentences that the Docs do not have are found among the usual tokens, as `convert` finds them: where each
-    symbol is a token, a full stop within a number would end one.
-    """
-    usual = make_tokenizer(nlp.lang)
+    """Docs with gold, with the tokens that the pipeline makes of their texts, and the sentences of these."""
     return [
         Sample(
             doc.text,
@@ -128,8 +124,9 @@ def to_samples(nlp: Language, docs: Iterable[Doc]) -> list[Sample]:
             offsets(nlp.make_doc(doc.text)),
             read(doc),
             not has_relations(doc),
-            tuple(sentence_starts(doc if doc.has_annotation("SENT_START") else usual.make_doc(doc.text))),
+            find_sentences(doc),
             text_id(doc) or "",
+            get_context(doc),
         )
         for doc in docs
     ]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import spacy
 import typer
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_bispn.context import set_context_by_id
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader, last_bispn, predict_examples
 from spacy_bispn.records import AnnotatedText
+from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
 
 PREDICTED, GOLD = "predicted", "gold"  # where entities come from
@@ -111,6 +115,20 @@ def dev_beside(corpus: Path) -> str:
     return str(beside) if beside.exists() else "DEV"
 
 
+def find_sentences(doc: Doc) -> tuple[int, ...]:
+    """The characters where the sentences of a Doc begin: its own, or else found among the usual tokens of its
+    language. Where each symbol is a token, a full stop within a number would end one.
+    """
+    has_own = doc.has_annotation("SENT_START")
+    return tuple(sentence_starts(doc if has_own else usual_tokenizer(doc.lang_ or "xx").make_doc(doc.text)))
+
+
+@cache
+def usual_tokenizer(lang: str) -> Language:
+    """The same pipeline of `make_tokenizer` at each call."""
+    return make_tokenizer(lang)
+
+
 def predict_docs(nlp: Language, path: Path, entities: str = PREDICTED) -> list[Example]:
     """The Docs of `.spacy` files, and what is predicted for them."""
     return predict_examples(nlp, list(create_reader(path)(nlp)), GROUPS[entities])
@@ -118,7 +136,8 @@ def predict_docs(nlp: Language, path: Path, entities: str = PREDICTED) -> list[E
 
 def predict_texts(nlp: Language, texts: Sequence[AnnotatedText], entities: str = PREDICTED) -> list[Example]:
     """What is predicted for texts, beside as much of their gold as fits the tokens."""
-    gold = (to_doc(nlp, text)[0] for text in texts)
+    gold = [to_doc(nlp, text)[0] for text in texts]
+    set_context_by_id(nlp, gold)
     return predict_examples(nlp, [Example(bare(nlp, doc), doc) for doc in gold], GROUPS[entities])
 
 

@@ -27,7 +27,9 @@ Row = tuple[str, ...]
 
 
 def score_rows(scores: dict[str, dict[str, Any]], labels: bool = True) -> list[Row]:
-    """For each convention the overall scores of entities and of relations, above their labels if wanted."""
+    """For each convention the overall scores of entities and of relations, above their labels if wanted, and
+    above those of relations by their distances.
+    """
     rows: list[Row] = []
     for convention, parts in scores.items():
         for part, found in parts.items():
@@ -112,6 +114,9 @@ def _part_rows(part: str, found: dict[str, Any] | None) -> Iterator[Row]:
     sizes = [_sizes(counts) for counts in labels.values()]
     total = [str(sum(column)) for column in zip(*sizes, strict=True)] or ["0", "0"]
     yield (part, "all", *_percent(found), *total)
+    for name, apart in found.get("distances", {}).items():
+        (_, _, *cells), *_ = _part_rows(part, apart)
+        yield (part, name, *cells)
     for label, counts in labels.items():
         if label != ANY:
             yield (part, label, *_percent(counts), *map(str, _sizes(counts)))

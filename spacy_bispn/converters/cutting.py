@@ -75,6 +75,12 @@ def edges(text: AnnotatedText, starts: Sequence[int], sentences: int = 1) -> lis
     return [*whole[::sentences], len(text.text)]
 
 
+def sentences_apart(relation: Relation[Entity], bounds: Sequence[int]) -> int:
+    """How many sentences the ends of a relation are apart; bounds: as `edges` gives them for 1 sentence."""
+    head, tail = (bisect_right(bounds, end.start) for end in (relation.head, relation.tail))
+    return abs(head - tail)
+
+
 def _without_space(
     text: AnnotatedText, low: int, high: int, words: Sequence[tuple[int, int]], gold: Extraction
 ) -> tuple[int, int] | None:

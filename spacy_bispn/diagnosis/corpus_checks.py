@@ -24,7 +24,7 @@ class Sample:
     words: character offsets of the corpus's own tokens. tokens: character offsets of the tokens that the
     pipeline makes of the text. unannotated: whether its relations are not annotated, not even as none.
     sentences: the characters where they begin.
-    id: that of the text in its corpus, if it has one.
+    id: that of the text in its corpus, if it has one. around: what stands before and behind it.
     """
 
     text: str
@@ -34,6 +34,7 @@ class Sample:
     unannotated: bool = False
     sentences: tuple[int, ...] = ()
     id: str = ""
+    around: tuple[str, str] = ("", "")
 
     @property
     def named(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from spacy_bispn.diagnosis.corpus_checks import Finding, Sample, check_corpus, mention, shown
 from spacy_bispn.diagnosis.levels import LevelComparison
-from spacy_bispn.diagnosis.splits import UNLIMITED, Constraints, CorpusSettings, Cut, Measures, Split, Spread
+from spacy_bispn.diagnosis.splits import UNLIMITED, Constraints, CorpusSettings, Cut, Measures, Split
+from spacy_bispn.diagnosis.spread import Spread
 from spacy_bispn.model.targets import WindowGold, with_inverses
 from spacy_bispn.nn.queries import COPIES
 from spacy_bispn.records import AnnotatedText, Labels
@@ -76,7 +77,8 @@ def diagnose(
 
 def compare_levels(split: Split) -> LevelComparison:
     """Compare what the texts of a split would be if they were cut otherwise."""
-    levels = LevelComparison(split.constraints.longest, "as they are")
+    unit = "tokens" if split.constraints.cutter(8, 0).tokenizer is None else "pieces"
+    levels = LevelComparison(split.constraints.longest, "as they are", unit)
     for window in split.whole:
         if not levels.is_full:
             sample = split.samples[window.text]
@@ -154,6 +156,13 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
         yield Finding(
             "note", "cut_texts", split.name, long, len(split.pieces),
             f"texts are longer than {cut.window_tokenizer.window} pieces and are read in several windows.",
+        )  # fmt: skip
+    if cut.window_tokenizer.context and cut.alone:
+        yield Finding(
+            "warning" if cut.alone == len(cut.entities) else "note", "context", split.name, cut.alone,
+            len(cut.entities), f"windows have nothing around them, so that context = "
+            f"{cut.window_tokenizer.context} has no effect: expected are texts longer than a window, or "
+            f'passages of documents with ids such as "a:0" and "a:1", as `spacy bispn convert` makes them.',
         )  # fmt: skip
     longest = split.constraints.longest
     if train and settings.window > longest:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from spacy_bispn.converters.cutting import edges, sentences_of
+from spacy_bispn.converters.cutting import edges, sentences_apart, sentences_of
+from spacy_bispn.diagnosis.spread import Spread
 from spacy_bispn.records import AnnotatedText
 
 COMPARED = ("sentence", "2", "3", "5", "document")
@@ -55,13 +56,14 @@ class LevelComparison:
     """Compares the levels of a corpus, text by text.
 
     longest: of a window, in positions of the encoder. whole: the name of the texts as they are, which in a
-    `.spacy` file may have been cut before.
+    `.spacy` file may have been cut before. unit: what lengths are counted in.
     """
 
-    def __init__(self, longest: int = LONGEST, whole: str = COMPARED[-1]) -> None:
+    def __init__(self, longest: int = LONGEST, whole: str = COMPARED[-1], unit: str = "tokens") -> None:
         self.longest = longest
         self.name_of_whole = whole
-        self.distances: Counter[int] = Counter()  # of relations, in sentences
+        self.unit = unit
+        self.reaches: dict[int, list[int]] = {}  # of relations, in units, by their distances in sentences
         self.sentences = 0
         self.levels = [LevelCosts(level) for level in COMPARED]
 
@@ -83,8 +85,9 @@ class LevelComparison:
         sentences = edges(text, starts)
         self.sentences += len(sentences) - 1
         for relation in text.extraction.relations:
-            ends = [bisect_right(sentences, end.start) for end in (relation.head, relation.tail)]
-            self.distances[abs(ends[0] - ends[1])] += 1
+            first = bisect_right(units, min(relation.head.start, relation.tail.start)) - 1
+            last = bisect_left(units, max(relation.head.end, relation.tail.end))
+            self.reaches.setdefault(sentences_apart(relation, sentences), []).append(last - max(first, 0))
         for found in self.levels:
             self._add(found, text, edges(text, starts, sentences_of(found.level)), units)
 
@@ -118,6 +121,11 @@ class LevelComparison:
         overlap = self.longest // 4
         for first in range(low, max(high - overlap, low + 1), self.longest - overlap):
             yield first, min(first + self.longest, high)
+
+    @property
+    def distances(self) -> Counter[int]:
+        """How many relations join what lies so many sentences apart; 0 for those inside of one."""
+        return Counter({gap: len(reaches) for gap, reaches in self.reaches.items()})
 
     @property
     def relations(self) -> int:
@@ -177,9 +185,26 @@ class LevelComparison:
         levels = [asdict(one) | {"step": self.times(one, self.levels[0])} for one in self.levels]
         return {
             "distances": dict(sorted(self.distances.items())),
+            "reaches": {gap: asdict(Spread.of(reaches)) for gap, reaches in sorted(self.reaches.items())},
+            "unit": self.unit,
             "compared": levels,
             "recommended": self.recommend().level,
         }
+
+    def distance_rows(self) -> Iterator[tuple[str, ...]]:
+        """The rows of a table of relations by their distances, each with the cells of `DISTANCE_HEADER`."""
+        gaps = sorted(self.reaches)
+        groups = {"0": [0], **{str(gap): [gap] for gap in range(1, NEAR)}}
+        groups |= {f"{NEAR} or more": [gap for gap in gaps if gap >= NEAR], "all": gaps}
+        for name, members in groups.items():
+            reaches = [reach for gap in members for reach in self.reaches.get(gap, ())]
+            if reaches:
+                spread = Spread.of(reaches)
+                yield (
+                    name,
+                    str(len(reaches)),
+                    *(f"{x} {self.unit}" for x in (spread.p95, spread.p99, spread.most)),
+                )
 
     def rows(self) -> Iterable[tuple[str, ...]]:
         """The rows of a table, each with the cells of `HEADER`."""
@@ -193,4 +218,5 @@ class LevelComparison:
             )  # fmt: skip
 
 
+DISTANCE_HEADER = ("sentences apart", "relations", "window for 95 %", "for 99 %", "for all")
 HEADER = ("level", "texts", "lost relations", "mean", "longest", "entities", "relations", "cost of a step")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spacy_bispn.diagnosis.corpus_checks import Sample
+from spacy_bispn.diagnosis.spread import Spread
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.targets import assign_to_windows, with_inverses
 from spacy_bispn.model.windowing import Window, WindowTokenizer
@@ -48,25 +48,6 @@ class Constraints:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean, 95th and 99th percentile, and maximum of some numbers; all 0 without any."""
-
-    mean: float
-    p95: int
-    p99: int
-    most: int
-
-    @classmethod
-    def of(cls, values: Iterable[int]) -> Spread:
-        """Measure numbers; percentiles are by nearest rank, so that they occur."""
-        ordered = sorted(values)
-        if not ordered:
-            return cls(0.0, 0, 0, 0)
-        p95, p99 = (ordered[math.ceil(len(ordered) * share / 100) - 1] for share in (95, 99))
-        return cls(sum(ordered) / len(ordered), p95, p99, ordered[-1])
-
-
-@dataclass(frozen=True)
 class Measures:
     """A split in numbers: entities, relations, and relations with inverses of symmetric ones (`both_ways`)
     of each window; pieces of each text and of each entity.
@@ -91,17 +72,18 @@ class Split:
         self.samples = samples
         self.constraints = constraints
         self.labels = labels
-        self.whole = self._windows(replace(constraints.cutter(8, 0), window=UNLIMITED, overlap=0))
+        self.whole = self._windows(replace(constraints.cutter(8, 0), window=UNLIMITED, overlap=0, context=0))
         self.shares, _ = assign_to_windows(self.whole, [sample.extraction for sample in samples], labels)
 
     def _windows(self, window_tokenizer: WindowTokenizer) -> list[Window]:
-        return window_tokenizer.windows([x.text for x in self.samples], [x.words for x in self.samples])
+        texts, tokens = [x.text for x in self.samples], [x.words for x in self.samples]
+        return window_tokenizer.windows(texts, tokens, around=[x.around for x in self.samples])
 
     def cut(self, window: int, overlap: int) -> Cut:
         """Cut the texts into windows, as the model does with these settings."""
         window_tokenizer = self.constraints.cutter(window, overlap)
         windows = self.whole
-        if any(len(x.ids) > window_tokenizer.window for x in windows):
+        if window_tokenizer.context or any(len(x.ids) > window_tokenizer.window for x in windows):
             windows = self._windows(window_tokenizer)
         shares, report = assign_to_windows(
             windows, [sample.extraction for sample in self.samples], self.labels
@@ -113,6 +95,7 @@ class Split:
             [len(with_inverses(share.relations, self.constraints.symmetric, UNLIMITED)) for share in shares],
             (report.unplaced_entities, report.entities),
             (report.unplaced_relations, report.relations),
+            sum(not window.context for window in windows),
         )
 
     @property
@@ -128,7 +111,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Cut:
-    """A split in windows: gold items of each window, and (lost, all) items of the whole split."""
+    """A split in windows: gold items of each window, (lost, all) items of the whole split, and how many
+    windows have nothing around them.
+    """
 
     window_tokenizer: WindowTokenizer
     entities: list[int]
@@ -136,3 +121,4 @@ class Cut:
     both_ways: list[int]
     lost_entities: tuple[int, int]
     lost_relations: tuple[int, int]
+    alone: int

@@ -48,6 +48,7 @@ class Judged:
 
     A text whose gold is not annotated with entities (or relations) is left out of that part's scores.
     official: the text's gold as BioRelEx has it; only that says which mentions form a cluster.
+    edges: where its sentences begin and it ends, in characters; without any, it is one sentence.
     """
 
     gold: AnnotatedText
@@ -55,6 +56,7 @@ class Judged:
     entities_annotated: bool = True
     relations_annotated: bool = True
     official: Sentence | None = None
+    edges: tuple[int, ...] = ()
 
 
 Counts = dict[str, dict[str, PRF]]  # "entities" and "relations", or one of them, then labels
@@ -68,6 +70,8 @@ class Convention:
     count: the counts of one text, given the relation labels without a direction.
     about: which items are counted, and which agree. used_by: who scores that way, on which corpus.
     macro: whether the overall score is the mean over labels; otherwise it is that of all items together.
+    by_place: whether relations are compared by the places of their ends, so that those inside one sentence
+    and those across sentences can be scored apart.
     """
 
     name: str
@@ -75,10 +79,11 @@ class Convention:
     about: str
     used_by: str = ""
     macro: bool = False
+    by_place: bool = True
 
 
 def convention(
-    name: str, *, about: str, used_by: str = "", macro: bool = False
+    name: str, *, about: str, used_by: str = "", macro: bool = False, by_place: bool = True
 ) -> Callable[[Counter], Convention]:
     """Register a counting function as a convention, see `Convention`; the function's name then means that.
 
@@ -91,7 +96,7 @@ def convention(
         if earlier is not None and earlier.count.__module__ != count.__module__:
             expected = f"another name than that of the one in {earlier.count.__module__}"
             raise SettingError(f"a convention of {count.__module__}", name, expected, "rename it")
-        found = Convention(name, count, about, used_by, macro)
+        found = Convention(name, count, about, used_by, macro, by_place)
         CONVENTIONS.register(name, func=found)
         return found
 
@@ -227,6 +232,7 @@ def symmetric_twice(text: Judged, symmetric: Collection[str]) -> Counts:
     about="mentions by name and position, without types; an interaction is found if all pairs of its names "
     "are, whatever its label",
     used_by="the official script of Khachatrian et al. (2019); needs the published file",
+    by_place=False,
 )
 def official(text: Judged, symmetric: Collection[str]) -> Counts:
     if text.official is None:
@@ -244,6 +250,7 @@ def official(text: Judged, symmetric: Collection[str]) -> Counts:
     about="things, not mentions: an entity or relation counts once for all mentions that have the same "
     "id in gold, and is found if one of them is; relations do not compare labels of entities",
     used_by="corpora of documents, such as BC5CDR, BioRED and DocRED",
+    by_place=False,
 )
 def clusters(text: Judged, symmetric: Collection[str]) -> Counts:
     ids = {boundary(one): one.kb_id for one in text.gold.extraction.entities if one.kb_id}
@@ -290,6 +297,7 @@ def no_overlapping(text: Judged, symmetric: Collection[str]) -> Counts:
     "text2dt",
     about="relations by label and the words of head and tail, wherever they occur; no entities",
     used_by="Text2DT (format `text2dt`) in He and Tang (2023)",
+    by_place=False,
 )
 def by_words(text: Judged, symmetric: Collection[str]) -> Counts:
     def words(entity: Entity) -> tuple[str]:

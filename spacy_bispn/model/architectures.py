@@ -138,8 +138,12 @@ def build_bispn_listener(tok2vec: Model[list[Doc], list[Any]], **settings: Any) 
     """`spacy-bispn.BiSPNListener.v1`: the same network over a `tok2vec` sublayer's token vectors.
 
     The sublayer may listen to a shared transformer or be spaCy's small CNN; positions are tokens, and
-    queries enter at the shared decoder. Other settings as in `build_bispn`.
+    queries enter at the shared decoder. Other settings as in `build_bispn`, but no `context`.
     """
+    if settings.get("context"):
+        expected = "0 with the listener, whose vectors have seen what the other component reads"
+        advice = "remove it, or give the component an encoder of its own (spacy-bispn.BiSPN.v1)"
+        raise SettingError("context", settings["context"], expected, advice)
     return make_model(None, tok2vec, QueryEntry(), *distribute(settings, *COMMON))
 
 

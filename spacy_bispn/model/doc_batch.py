@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spacy_bispn.model.given import GivenInWindows
 from spacy_bispn.model.shim import NetworkShim
-from spacy_bispn.model.windowing import Window, budget
+from spacy_bispn.model.windowing import Window
 from spacy_bispn.nn.shapes import Inputs, Outputs
 
 # Padded pieces at once: what a processor keeps near, and on a GPU what is worth its start.
@@ -138,3 +138,17 @@ class DocBatch:
         """Send the gradients of all windows into the sublayer, if there is one."""
         if self.vectors is not None:
             self.vectors.backprop()
+
+
+def budget(windows: Sequence[Window], pieces: int) -> list[list[int]]:
+    """Indices of windows, sorted by length, in batches of at most `pieces` padded positions.
+
+    The longest come first: later batches then fit into the memory that earlier ones have left.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(windows)), key=lambda index: -len(windows[index].ids)):
+        if batches and (len(batches[-1]) + 1) * len(windows[batches[-1][0]].ids) <= pieces:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches

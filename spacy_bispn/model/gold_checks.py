@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -97,6 +98,19 @@ def count_surplus(
                 )  # fmt: skip
             surplus[name] += int(max(count - limits[name], 0))
     return surplus
+
+
+def report_context(name: str, context: int, windows: Sequence[Window]) -> None:
+    """Say how many windows of the training texts have nothing around them, where there is to be a context."""
+    alone = sum(not window.context for window in windows)
+    if context and alone:
+        util.logger.log(
+            logging.WARNING if alone == len(windows) else logging.INFO,
+            "[%s] context = %d: %d of %d training windows have nothing around them, expected texts longer "
+            'than a window, or passages of documents with ids such as "a:0" and "a:1", as `spacy bispn '
+            "convert` makes them: convert the corpus anew, call spacy_bispn.set_context, or set context = 0.",
+            name, context, alone, len(windows),
+        )  # fmt: skip
 
 
 def check_schema(name: str, schema: Schema | None, gold: Sequence[Extraction]) -> None:

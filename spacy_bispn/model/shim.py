@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from spacy_bispn.context import get_context
 from spacy_bispn.model.encoders import Encoder, rebuild
 from spacy_bispn.model.optimizers import AdamW, clip
 from spacy_bispn.model.windowing import (
@@ -139,16 +140,16 @@ class NetworkShim(Shim):  # type: ignore[misc]
     def window_tokenizer(self, windowing: WindowSettings | None = None) -> WindowTokenizer:
         """What cuts texts for this network, or as it would be with other settings.
 
-        A window never exceeds the encoder's positions.
+        A window never exceeds the encoder's positions; raises SettingError if its context would.
         """
         windowing = windowing or self.windowing
-        window, overlap = windowing.window or LONGEST_WINDOW, windowing.overlap
         if self.encoder is None:
-            return WindowTokenizer(None, NO_SPECIAL, window, overlap, self.training_lengths)
-        window = min(window, self.encoder.longest)
+            window = windowing.window or LONGEST_WINDOW
+            return WindowTokenizer(None, NO_SPECIAL, window, windowing.overlap, self.training_lengths)
         special = self.encoder.special
-        overlap = min(overlap, (window - len(special.opening) - len(special.closing)) // 2)
-        return WindowTokenizer(self.encoder.tokenizer, special, window, overlap, self.training_lengths)
+        fitted = windowing.within(self.encoder.longest, len(special.opening) + len(special.closing))
+        sizes = (fitted.window or LONGEST_WINDOW, fitted.overlap, self.training_lengths, fitted.context)
+        return WindowTokenizer(self.encoder.tokenizer, special, *sizes)
 
     def windows(self, docs: Sequence[Doc], is_train: bool = False) -> list[Window]:
         """The windows of some Docs, in order. In prediction, texts longer than those of the training are
@@ -157,7 +158,8 @@ class NetworkShim(Shim):  # type: ignore[misc]
         own = docs if self.encoder is None else ()  # a tokenizer makes its own pieces
         tokens = [[(token.idx, token.idx + len(token)) for token in doc] for doc in own]
         sentences = None if is_train else lambda text: sentence_starts(docs[text])
-        return self.window_tokenizer().windows([doc.text for doc in docs], tokens, sentences)
+        around = [get_context(doc) for doc in docs]
+        return self.window_tokenizer().windows([doc.text for doc in docs], tokens, sentences, around)
 
     @property
     def device(self) -> torch.device:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,11 +10,11 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from spacy_bispn.model.wordpieces import fit
 from spacy_bispn.nn.shapes import Inputs, Targets
 from spacy_bispn.settings import SettingError, Settings, Values, setting
 
 Ints = np.ndarray
-JOINERS = "\u200c\u200d"  # the zero-width joiners
 LAST = 2**62  # beyond every character
 LONGEST_WINDOW = 8192  # pieces of a window that follows the encoder
 Sentences = Callable[[int], Sequence[int]] | None
@@ -39,6 +38,13 @@ class WindowSettings(Settings):
         "window just under half is used. Larger where texts are cut and relations are long.",
         default=64,
     )
+    context: int = setting(
+        Values(least=0, whole=True),
+        "Wordpieces around a window that are read with it, at most so many on either side: of the same Doc, "
+        "and of the Docs before and behind it in its document ([documents.md](documents.md)). Nothing is "
+        "predicted in them. Not with the listener, whose vectors have a context already.",
+        default=0,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,6 +54,19 @@ class WindowSettings(Settings):
                 "overlap", self.overlap, f"0 to {self.window - 5} with a window of {self.window}",
                 "lower it, or raise window",
             )  # fmt: skip
+
+    def within(self, longest: int, special: int) -> WindowSettings:
+        """As they are used with an encoder that reads `longest` positions, `special` of them special pieces.
+
+        Raises SettingError where the encoder has no room for the context.
+        """
+        most = longest - 2 * self.context  # what is left for a window
+        window = min(self.window, longest) if self.window else max(min(most, LONGEST_WINDOW), 8)
+        if window > most:
+            room = f"with a window of {window} and an encoder that reads {longest} pieces"
+            advice = f"lower it, or set window to {most}" if most >= 8 else "lower it"
+            raise SettingError("context", self.context, f"0 to {(longest - window) // 2} {room}", advice)
+        return WindowSettings(window, min(self.overlap, (window - special) // 2), self.context)
 
 
 class SpecialPieces(NamedTuple):
@@ -70,7 +89,8 @@ class Window(NamedTuple):
     `text` is the text's index; `ids`, `start`, `end` hold one number a position: the piece's id (or
     the token's index) and its characters, end exclusive. Special pieces have `start == end == -1`.
     Windows overlap; `owned` is the range of characters that this window answers for: each start of an entity
-    is owned by exactly one window of its text, so that nothing is predicted twice.
+    is owned by exactly one window of its text, so that nothing is predicted twice. `context` is how many
+    positions are pieces around the window: they have no characters either, so that nothing is found in them.
     """
 
     text: int
@@ -78,6 +98,12 @@ class Window(NamedTuple):
     start: Ints
     end: Ints
     owned: tuple[int, int]
+    context: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many positions there are without the context."""
+        return len(self.ids) - self.context
 
     def locate(self, start: int, end: int) -> tuple[int, int] | None:
         """Inclusive positions of the pieces that cover characters `start` to `end`, None unless all are here.
@@ -111,13 +137,28 @@ class WindowLengths(NamedTuple):
     @classmethod
     def of(cls, windows: Sequence[Window]) -> WindowLengths:
         """The lengths of some windows."""
-        sizes = [len(window.ids) for window in windows]
+        sizes = [window.size for window in windows]
         return cls(*(int(np.percentile(sizes, share, method="higher")) for share in (50, 95)))
+
+
+Span = tuple[int, int, tuple[int, int]]  # first and last piece of a window, end exclusive, and what it owns
+
+
+class Pieces(NamedTuple):
+    """The pieces of a text: ids (N,) and characters (N, 2), and the ids of those before and behind it."""
+
+    text: int
+    ids: Ints
+    offsets: Ints
+    before: Ints
+    after: Ints
 
 
 @dataclass(frozen=True)
 class WindowTokenizer:
     """Cuts texts into windows of at most `window` positions, of which `overlap` are shared.
+
+    A window sees up to `context` pieces on either side beside these.
 
     tokenizer: a fast tokenizer, or None where the positions are the tokens of a Doc.
     special: what opens, closes and pads a window.
@@ -130,30 +171,33 @@ class WindowTokenizer:
     window: int
     overlap: int
     training_lengths: WindowLengths | None = None
+    context: int = 0
 
     def __post_init__(self) -> None:
-        WindowSettings(self.window, self.overlap)  # raises
+        WindowSettings(self.window, self.overlap, self.context)  # raises
 
     def windows(
-        self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]], sentences: Sentences = None
+        self,
+        texts: Sequence[str],
+        tokens: Sequence[Sequence[tuple[int, int]]],
+        sentences: Sentences = None,
+        around: Sequence[tuple[str, str]] = (),
     ) -> list[Window]:
         """All windows of all texts, in order. A text without any piece has no window.
 
         tokens: character offsets of each text's tokens; read only without a tokenizer.
         sentences: returns where the sentences of a text start, by the index of the text. It is called only
         for texts that are longer than 95 % of the training windows.
+        around: what stands before and behind each text; read only if there is a `context`.
         """
         made: list[Window] = []
         lengths = self.training_lengths
-        for index, (ids, offsets) in enumerate(self._pieces(texts, tokens)):
-            spans = fit(texts[index], offsets)
-            real = [position for position, (start, end) in enumerate(spans) if end > start]
-            if real:
-                kept = ids[real], np.asarray(spans, dtype=np.int64)[real]
-                if lengths and sentences and len(real) > lengths.percentile_95 - self._special_count:
-                    made += self._pack(index, *kept, sentences(index), lengths.median)
-                else:
-                    made += self._stride(index, *kept)
+        for text in self._pieces(texts, tokens, around):
+            if lengths and sentences and len(text.ids) > lengths.percentile_95 - self._special_count:
+                spans = self._pack(text.offsets, sentences(text.text), lengths.median)
+            else:
+                spans = self._stride(text.offsets, 0, len(text.ids))
+            made += (self._frame(text, *span) for span in spans)
         return made
 
     @property
@@ -162,25 +206,37 @@ class WindowTokenizer:
         return len(self.special.opening) + len(self.special.closing)
 
     def _pieces(
-        self, texts: Sequence[str], tokens: Sequence[Sequence[tuple[int, int]]]
-    ) -> Iterable[tuple[Ints, Sequence[tuple[int, int]]]]:
-        """Ids and character offsets of each text."""
-        if self.tokenizer is None:
-            for offsets in tokens:
-                yield np.arange(len(offsets)), offsets
-        else:
-            for text in texts:  # one by one: threads of a batch would not survive a fork
-                encoded = self.tokenizer.encode(text, add_special_tokens=False)
-                yield np.asarray(encoded.ids, dtype=np.int64), encoded.offsets
+        self,
+        texts: Sequence[str],
+        tokens: Sequence[Sequence[tuple[int, int]]],
+        around: Sequence[tuple[str, str]],
+    ) -> Iterator[Pieces]:
+        """The pieces of each text that has some."""
+        for index, text in enumerate(texts):
+            ids, offsets = self._encode(text, tokens[index] if self.tokenizer is None else ())
+            before = after = ids[:0]
+            if around and self.context:
+                before, after = (self._encode(side)[0] for side in around[index])
+            if len(ids):
+                yield Pieces(index, ids, offsets, before[-self.context :], after[: self.context])
 
-    def _pack(self, text: int, ids: Ints, offsets: Ints, starts: Sequence[int], length: int) -> list[Window]:
+    def _encode(self, text: str, tokens: Sequence[tuple[int, int]] = ()) -> tuple[Ints, Ints]:
+        """Ids and characters of the pieces of a text that have characters. Shape: (N,), (N, 2)."""
+        ids, offsets = np.arange(len(tokens)), tokens
+        if self.tokenizer is not None:  # text by text: threads of a batch would not survive a fork
+            encoded = self.tokenizer.encode(text, add_special_tokens=False)
+            ids, offsets = np.asarray(encoded.ids, dtype=np.int64), encoded.offsets
+        spans = np.asarray(fit(text, offsets), dtype=np.int64).reshape(-1, 2)
+        real = spans[:, 1] > spans[:, 0]
+        return ids[real], spans[real]
+
+    def _pack(self, offsets: Ints, starts: Sequence[int], length: int) -> Iterator[Span]:
         """Windows of whole sentences, about `length` positions long, that share what is short enough.
 
         A sentence that two windows share belongs to the first of them.
         """
         # boundaries of sentences as indices of pieces; sentences without a piece fall away
-        edges = np.unique([0, *np.searchsorted(offsets[:, 0], starts), len(ids)]).tolist()
-        made: list[Window] = []
+        edges = np.unique([0, *np.searchsorted(offsets[:, 0], starts), len(offsets)]).tolist()
         first = done = 0  # indices of sentences: the window's first one, and the first that is not owned yet
         while done < len(edges) - 1:
             last = done + 1
@@ -190,46 +246,47 @@ class WindowTokenizer:
                 last += 1
             left = int(offsets[edges[done], 0]) if done else 0
             right = int(offsets[edges[last], 0]) if last < len(edges) - 1 else LAST
-            here = slice(edges[first], edges[last])
             # a single sentence that is longer than a window is cut further
-            made += self._stride(text, ids[here], offsets[here], (left, right))
+            yield from self._stride(offsets, edges[first], edges[last], (left, right))
             first = done = last
-            # the next window starts with context, at most a quarter of it, so that most of it is new
+            # the next window begins with sentences of this one, at most a quarter of it is not new
             while first and edges[last] - edges[first - 1] <= min(self.overlap, length // 4):
                 first -= 1
-        return made
 
     def _stride(
-        self, text: int, ids: Ints, offsets: Ints, owned: tuple[int, int] = (0, LAST)
-    ) -> list[Window]:
-        """Windows of equal length that share `overlap` pieces; together they answer for `owned`."""
+        self, offsets: Ints, low: int, high: int, owned: tuple[int, int] = (0, LAST)
+    ) -> Iterator[Span]:
+        """Windows of equal length over pieces, that share `overlap`; together they answer for `owned`."""
         room = self.window - self._special_count
         step = room - self.overlap
         # a window that started within the last `overlap` pieces would hold nothing that is new
-        firsts = range(0, max(len(ids) - self.overlap, 1), step) if len(ids) > room else range(1)
-        made: list[Window] = []
+        firsts = range(low, max(high - self.overlap, low + 1), step) if high - low > room else (low,)
         for first in firsts:
-            last = min(first + room, len(ids))
+            last = min(first + room, high)
             # each neighbour owns the half of the overlap further from its edge: it sees more context there
-            left = owned[0] if first == 0 else int(offsets[first + self.overlap // 2, 0])
-            more = last < len(ids)
+            left = owned[0] if first == low else int(offsets[first + self.overlap // 2, 0])
+            more = last < high
             right = int(offsets[first + step + self.overlap // 2, 0]) if more else owned[1]
-            start, end = offsets[first:last, 0], offsets[first:last, 1]
-            made.append(self._frame(text, ids[first:last], start, end, (left, right)))
+            yield first, last, (left, right)
             if not more:
                 break
-        return made
 
-    def _frame(self, text: int, ids: Ints, start: Ints, end: Ints, owned: tuple[int, int]) -> Window:
-        """A window with its special pieces, which have no characters. Shape: ids, start, end (P,)."""
-        opening, closing, _ = self.special
-        before, after = np.full(len(opening), -1), np.full(len(closing), -1)
+    def _frame(self, text: Pieces, first: int, last: int, owned: tuple[int, int]) -> Window:
+        """A window with its context and special pieces, which have no characters."""
+        left = np.concatenate([text.before, text.ids[max(first - self.context, 0) : first]])
+        left = left[max(len(left) - self.context, 0) :]
+        right = np.concatenate([text.ids[last : last + self.context], text.after])[: self.context]
+        before = np.concatenate([np.asarray(self.special.opening, dtype=np.int64), left])
+        after = np.concatenate([right, np.asarray(self.special.closing, dtype=np.int64)])
+        blank, blank_after = np.full(len(before), -1), np.full(len(after), -1)
+        start, end = text.offsets[first:last].T
         return Window(
-            text,
-            np.concatenate([np.asarray(opening, dtype=np.int64), ids, np.asarray(closing, dtype=np.int64)]),
-            np.concatenate([before, start, after]),
-            np.concatenate([before, end, after]),
+            text.text,
+            np.concatenate([before, text.ids[first:last], after]),
+            np.concatenate([blank, start, blank_after]),
+            np.concatenate([blank, end, blank_after]),
             owned,
+            len(left) + len(right),
         )
 
     def batch(self, windows: Sequence[Window], device: torch.device) -> Inputs:
@@ -253,43 +310,6 @@ class WindowTokenizer:
         return Inputs(moved(ids), None, moved(mask), moved(pointable))
 
 
-def fit(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Offsets without white space at either end, extended by marks and joiners that no other piece covers.
-
-    Some tokenizers include the space before a word, and uncased ones drop accents.
-    """
-    fitted = []
-    limits = [*(start for start, _ in offsets[1:]), len(text)]
-    for (start, end), limit in zip(offsets, limits, strict=False):
-        while start < end and text[start].isspace():
-            start += 1
-        while start < end and text[end - 1].isspace():
-            end -= 1
-        while start < end < limit and _attached(text[end]):
-            end += 1
-        fitted.append((start, end))
-    return fitted
-
-
-def _attached(char: str) -> bool:
-    """Whether a character belongs to the one before it."""
-    return not char.isascii() and (char in JOINERS or unicodedata.category(char).startswith("M"))
-
-
 def with_gold(inputs: Inputs, gold: Targets) -> Inputs:
     """The same inputs, with gold that may steer the proposals."""
     return inputs._replace(gold=gold)
-
-
-def budget(windows: Sequence[Window], pieces: int) -> list[list[int]]:
-    """Indices of windows, sorted by length, in batches of at most `pieces` padded positions.
-
-    The longest come first: later batches then fit into the memory that earlier ones have left.
-    """
-    batches: list[list[int]] = []
-    for index in sorted(range(len(windows)), key=lambda index: -len(windows[index].ids)):
-        if batches and (len(batches[-1]) + 1) * len(windows[batches[-1][0]].ids) <= pieces:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches

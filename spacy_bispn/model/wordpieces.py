@@ -1,9 +1,11 @@
-"""Wordpiece tokenizers learnt from texts, and tokenizers as they come from files."""
+"""Wordpiece tokenizers learnt from texts, tokenizers as they come from files, and characters of pieces."""
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+JOINERS = "\u200c\u200d"  # the zero-width joiners
 SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -39,3 +41,26 @@ def plain(serialized: str) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def fit(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets without white space at either end, extended by marks and joiners that no other piece covers.
+
+    Some tokenizers include the space before a word, and uncased ones drop accents.
+    """
+    fitted = []
+    limits = [*(start for start, _ in offsets[1:]), len(text)]
+    for (start, end), limit in zip(offsets, limits, strict=False):
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+        while start < end < limit and _attached(text[end]):
+            end += 1
+        fitted.append((start, end))
+    return fitted
+
+
+def _attached(char: str) -> bool:
+    """Whether a character belongs to the one before it."""
+    return not char.isascii() and (char in JOINERS or unicodedata.category(char).startswith("M"))

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from spacy_bispn.diagnosis.corpus_checks import Finding, Sample
 from spacy_bispn.diagnosis.diagnose import Diagnosis, diagnose
 from spacy_bispn.diagnosis.near_duplicates import near_duplicates
-from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings, Spread
+from spacy_bispn.diagnosis.splits import Constraints, CorpusSettings
+from spacy_bispn.diagnosis.spread import Spread
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.shim import NO_SPECIAL
 from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
@@ -329,3 +330,24 @@ def test_near_duplicates_are_those_that_comparing_all_pairs_finds() -> None:
             best[number] = (scores.index(max(scores)), max(scores))
     assert {index: (where, score) for where, index, score in near_duplicates(texts, others)} == best
     assert 10 < len(best) < 60
+
+
+def test_a_context_that_nothing_has_is_a_warning() -> None:
+    words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+
+    def cutter(window: int, overlap: int) -> WindowTokenizer:
+        return WindowTokenizer(words, SpecialPieces((), (), 0), window, overlap, context=4)
+
+    pair = sample("Tem2 binds Dal92 here", [("Tem2", "P"), ("Dal92", "P")], [(0, 1, "BINDS")])
+    near = replace(pair, around=("before it", "and behind"))
+    seeing = Constraints(cutter, longest=512)
+    found = find(look([pair, pair], constraints=seeing), "context")
+    assert found is not None and (found.level, found.count, found.total) == ("warning", 2, 2)
+    assert "context = 4 has no effect" in found.message and '"a:1"' in found.message
+    found = find(look([pair, near], constraints=seeing), "context")
+    assert found is not None and (found.level, found.count) == ("note", 1)
+    measured = look([near], constraints=seeing)
+    assert find(measured, "context") is None
+    assert measured.measures["train"].pieces == look([pair]).measures["train"].pieces, "without the context"
+    assert find(look([pair]), "context") is None

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from spacy_bispn.converters.cutting import cut, sentences_of
-from spacy_bispn.diagnosis.levels import COMPARED, HEADER, MOST, LevelComparison
+from spacy_bispn.diagnosis.levels import COMPARED, DISTANCE_HEADER, HEADER, MOST, LevelComparison
 from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 
@@ -110,3 +110,25 @@ def test_blank_texts_and_texts_without_relations_are_compared() -> None:
 def test_enough_is_enough() -> None:
     levels = compared(document(2, [0], words=MOST // 2))
     assert levels.is_full and not compared(document(2, [0])).is_full
+
+
+def test_the_window_that_relations_of_each_distance_need() -> None:
+    levels = compared(document(8, [0, 0, 1, 2, 2, 5]))  # five units a sentence
+    assert levels.reaches == {0: [1, 1], 1: [6], 2: [11, 11], 5: [26]}
+    rows = {name: cells for name, *cells in levels.distance_rows()}
+    assert rows == {
+        "0": ["2", "1 tokens", "1 tokens", "1 tokens"],
+        "1": ["1", "6 tokens", "6 tokens", "6 tokens"],
+        "2": ["2", "11 tokens", "11 tokens", "11 tokens"],
+        "3 or more": ["1", "26 tokens", "26 tokens", "26 tokens"],
+        "all": ["6", "26 tokens", "26 tokens", "26 tokens"],
+    }
+    assert all(len(cells) + 1 == len(DISTANCE_HEADER) for cells in rows.values())
+    assert levels.as_json()["reaches"][5]["most"] == 26 and levels.as_json()["unit"] == "tokens"
+    assert list(LevelComparison().distance_rows()) == []
+
+
+def test_a_window_of_that_size_holds_the_relation() -> None:
+    for gap in (0, 1, 3):
+        (reach,) = compared(document(6, [gap])).reaches[gap]
+        assert compared(document(6, [gap]), longest=reach + 5).whole.lost == 0

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
+from spacy_bispn.model.doc_batch import budget
 from spacy_bispn.model.windowing import (
     LAST,
     SpecialPieces,
     Window,
     WindowLengths,
     WindowTokenizer,
-    budget,
     with_gold,
 )
 from spacy_bispn.model.wordpieces import learn_wordpieces, plain
