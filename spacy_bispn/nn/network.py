@@ -154,8 +154,9 @@ class Network(nn.Module):
 
     def share(self, tokens: Packed, queries: Queries) -> Shared:
         """3.2.2: tokens and queries behind the shared blocks. Those of the blocks that deliver outputs are
-        concatenated along the batch, the last one at its end.
+        concatenated along the batch, the last one at its end. Texts without any query are left out.
         """
+        tokens = tokens.of_texts(torch.cat([queries.entity_mask, queries.relation_mask], dim=1).any(1))
         kinds = tokens, *packed(queries)
         token_states, states = tokens.states, torch.cat([kind.states for kind in kinds[1:]])
         rows = OneWayRows.of(tokens.rows, PackedRows.joined(*(kind.rows for kind in kinds[1:])))

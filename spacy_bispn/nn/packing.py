@@ -114,6 +114,13 @@ class Packed(NamedTuple):
         """Shape: (B, N, d)."""
         return self.rows.pad(self.states)
 
+    def of_texts(self, texts: Tensor) -> Packed:
+        """The rows of some texts; on a GPU, which computes padding, all rows. Shape: texts (B,) bool."""
+        if texts.is_cuda or texts.all():
+            return self
+        rows = PackedRows.of(self.rows.mask & texts[:, None])
+        return Packed(self.states.index_select(0, self.rows.row.flatten()[rows.index]), rows)
+
     def select(self, index: Tensor, mask: Tensor) -> Packed:
         """Some rows of each text. Shape: index (B, K) into N, mask (B, K) -> states of (B, K, d)."""
         rows = PackedRows.of(mask)

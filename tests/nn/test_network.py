@@ -240,6 +240,22 @@ def test_links_are_scored_between_states_of_the_shared_decoder() -> None:
     torch.testing.assert_close(out.link, network.link(states[0][:, :5], states[0][:, 5:9])[:, 0])
 
 
+def test_texts_without_any_query_do_not_enter_the_decoders() -> None:
+    network = make("proposed")
+    inputs = inputs_of(network)
+    nothing = inputs._replace(pointable=inputs.pointable & torch.tensor([[True], [False], [True]]))
+    entered: list[int] = []
+    network.shared[0].register_forward_hook(lambda module, given, out: entered.append(len(given[0])))
+    out, _ = network(inputs)
+    some, _ = network(nothing)
+    assert entered == [sum(LENGTHS), sum(LENGTHS) - LENGTHS[1]]
+    for text in (0, 2):
+        assert_alike(said(some, text, LENGTHS[text]), said(out, text, LENGTHS[text]))
+    assert out.entity_mask[1].any() and not some.entity_mask[1].any()
+    found, _ = network(inputs._replace(pointable=torch.zeros_like(inputs.pointable)))
+    assert not found.entity_mask.any() and found.entity.type.isfinite().all()
+
+
 @each_network
 def test_no_query_changes_a_token(name: str) -> None:
     """The pointers' view of the text is the same, whatever the queries are."""

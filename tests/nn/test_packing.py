@@ -64,6 +64,15 @@ def test_some_rows_are_selected_by_their_place(rows: PackedRows) -> None:
     assert torch.equal(found.rows.mask, mask)
 
 
+def test_texts_are_left_out_as_a_whole() -> None:
+    packed = Packed(torch.randn(4, 6), ROWS)
+    assert packed.of_texts(torch.tensor([True, True])) is packed
+    found = packed.of_texts(torch.tensor([False, True]))
+    assert torch.equal(found.states, packed.states[2:])
+    assert found.rows.mask.tolist() == [[False] * 3, [True, False, True]]
+    assert len(packed.of_texts(torch.tensor([False, False])).states) == 0
+
+
 def test_a_layer_makes_the_same_of_packed_and_of_padded_states() -> None:
     layer, whole = torch.nn.Linear(6, 4), torch.randn(2, 3, 6)
     packed = through(layer, Packed(ROWS.pack(whole), ROWS))
