@@ -85,9 +85,9 @@ class Precision(Settings):
 
 
 class SkipInit(TorchFunctionMode):
-    """Skips the random initialization of weights that are about to be loaded; they are 0 until then.
+    """Skips the random initialization of weights that are about to be loaded; memory is 0 until then.
 
-    Left as they are, they could keep torch's `trunc_normal_` waiting for values within its bounds forever.
+    Left as it is, it could keep torch's `trunc_normal_` waiting for values within its bounds forever.
     The 0 come from numpy, which has the system write them when memory is first used: most never are.
     """
 
@@ -99,7 +99,8 @@ class SkipInit(TorchFunctionMode):
         if func is torch.empty:
             made = torch.zeros(*args, **{**kwargs, "device": "meta"})
             return torch.from_numpy(np.zeros(made.shape, np.float32)).to(made.dtype)
-        return func(*args, **kwargs)
+        made = func(*args, **kwargs)
+        return made.zero_() if func in (torch.empty_like, Tensor.new_empty) else made
 
 
 class NetworkShim(Shim):  # type: ignore[misc]

@@ -111,11 +111,12 @@ def test_a_skipped_initialization_ends_whatever_was_in_memory(bounds: tuple[floa
     torch.full((64, 64), 1e9)  # memory that is likely to be used again
     with SkipInit():
         layer = torch.nn.Linear(64, 64)
-        torch.nn.init.trunc_normal_(layer.weight, std=1.0, a=bounds[0], b=bounds[1])
         torch.nn.init.normal_(layer.weight)
         half = torch.nn.Embedding(64, 64, dtype=torch.bfloat16)
-    assert not layer.weight.any() and not layer.bias.any()
-    assert half.weight.dtype == torch.bfloat16 and not half.weight.any()
+        others = torch.empty_like(layer.weight), layer.weight.new_empty(64, 64)
+        assert not any(x.any() for x in (layer.weight, layer.bias, half.weight, *others))
+        torch.nn.init.trunc_normal_(layer.weight, std=1.0, a=bounds[0], b=bounds[1])
+    assert layer.weight.abs().max() <= bounds[1] and half.weight.dtype == torch.bfloat16
 
 
 def test_weights_of_another_config_are_refused() -> None:
