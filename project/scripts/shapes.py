@@ -80,7 +80,7 @@ def measure(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]:
     """Speed of prediction where each text has `QUERIES` queries and all of them predict something."""
     pipe = bispn_of(nlp)
     pipe.cfg.update(type_threshold=0.0, relation_threshold=0.0, boundary_threshold=0.0)
-    with all_queries(pipe, QUERIES):
+    with all_queries(pipe, QUERIES, QUERIES):
         return prediction(nlp, docs, rounds)
 
 

@@ -18,7 +18,8 @@ from wasabi import msg
 from spacy_bispn.bench.checks import bispn_of, check_steps
 from spacy_bispn.bench.clock import peak_memory, reset_peak_memory
 from spacy_bispn.bench.figures import Output, number, peaks, spread, write
-from spacy_bispn.bench.measure import growth, loading, prediction, training
+from spacy_bispn.bench.host import host
+from spacy_bispn.bench.measure import growth, loading, page, prediction, training
 from spacy_bispn.corpus_reader import find_files, load
 from spacy_bispn.settings import SettingError
 
@@ -65,10 +66,12 @@ def run_bench(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]
     figures["infer"] = prediction(nlp, docs, rounds)
     figures["memory"] = {"prediction": peak_memory()}
     figures["scale"] = growth(nlp, docs, max(rounds // 2, 1))  # before training, which leaves memory behind
+    figures["page"] = page(nlp, docs, rounds)
     check_steps(nlp, docs)
     reset_peak_memory()
     figures["train"] = training(nlp, docs, rounds)
     figures["memory"]["training"] = peak_memory()
+    figures["host"] = host(nlp, docs, rounds)
     figures["load"] = loading(nlp, rounds)
     return figures
 
@@ -98,6 +101,12 @@ def show(figures: dict[str, Any]) -> None:
     for title, sizes in figures["scale"].items():
         rows = [(size, spread(x["seconds"], 3), number(x.get("resident"))) for size, x in sizes.items()]
         msg.table(rows, header=(title, "seconds", "MB resident"), divider=True)
+    if found := figures["page"]:
+        rows = [("a page", spread(found["seconds"], 3), spread(found["of_floor"], 3))]
+        msg.table(rows, header=("many queries", "seconds", "of the floor"), divider=True)
+    without = {name: str(count) for name, count in figures["host"]["operations"].items()}
+    without["milliseconds a sentence"] = spread(figures["host"]["milliseconds"], 2)
+    msg.table(without, title="Tensor operations of a batch of 8, and time without the network")
     msg.table({name: peaks(memory) for name, memory in figures["memory"].items()}, title="Peak memory, MB")
 
 

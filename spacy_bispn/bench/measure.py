@@ -31,6 +31,7 @@ from spacy_bispn.nn.objective import Objective
 
 LENGTHS = (16, 32, 64, 128, 256, 512)  # pieces
 QUERIES = (10, 25, 50, 100, 200)
+PAGE_QUERIES = 64, 128  # of entities and of relations, for a text of the greatest length
 SENTENCES = (1, 5, 20, 50, 100, 200)
 BATCHES = (1, 2, 4, 8, 16, 32)
 
@@ -189,7 +190,7 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
             found["length"][str(length)] = predicted([of_length(pipe, nlp, words, length)] * BATCH)
     learned = not hasattr(pipe.shim.require().queries, "entity_limit")  # those have one size only
     for count in () if learned else QUERIES:
-        with all_queries(pipe, count):
+        with all_queries(pipe, count, count):
             found["queries"][str(count)] = predicted(sentences[:BATCH])
     for count in SENTENCES:
         many = sentences * (count // len(sentences) + 1)
@@ -197,6 +198,26 @@ def growth(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, dict[st
     for size in BATCHES:
         found["batch"][str(size)] = predicted(sentences[:32], size)
     return found
+
+
+def page(nlp: Language, docs: Sequence[Doc], rounds: int) -> dict[str, Any]:
+    """Seconds of a long text read at once, with many queries of each kind, and relative to its bare encoder.
+
+    Empty where queries are learned, which have one number only. Raises ValueError as `growth` does.
+    """
+    pipe = bispn_of(nlp)
+    if not hasattr(pipe.shim.require().queries, "entity_limit"):
+        return {}
+    assert pipe.shim.encoder is not None
+    length = min(LENGTHS[-1], pipe.shim.encoder.longest)
+    words = [token.text for doc in docs for token in doc if not token.is_space]
+    with read_whole(pipe), all_queries(pipe, *PAGE_QUERIES):
+        text = of_length(pipe, nlp, words * (length // len(words) + 1), length)
+        check_answers(nlp, [text], 1)
+        works = {"floor": floor(pipe, [nlp.make_doc(text)]), "page": lambda: list(nlp.pipe([text]))}
+        seconds = in_turns(works, rounds)
+    ratios = [bare / ours for bare, ours in zip(seconds["floor"], seconds["page"], strict=True)]
+    return {"seconds": summarize(seconds["page"]), "of_floor": summarize(ratios)}
 
 
 def of_length(pipe: BiSPN, nlp: Language, words: Sequence[str], pieces: int) -> str:
@@ -226,12 +247,12 @@ def read_whole(pipe: BiSPN) -> Iterator[None]:
 
 
 @contextmanager
-def all_queries(pipe: BiSPN, count: int) -> Iterator[None]:
-    """Use exactly `count` entity queries and relation queries, whatever the text proposes."""
+def all_queries(pipe: BiSPN, entities: int, relations: int) -> Iterator[None]:
+    """Use exactly so many entity queries and relation queries, whatever the text proposes."""
     queries: Any = pipe.shim.require().queries
     names = ("entity_limit", "relation_limit", "floor")
     kept = {name: getattr(queries, name) for name in names}
-    for name, value in zip(names, (count, count, float("-inf")), strict=True):
+    for name, value in zip(names, (entities, relations, float("-inf")), strict=True):
         setattr(queries, name, value)
     try:
         yield

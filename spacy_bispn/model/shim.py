@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import NumpyOps, Shim, get_torch_default_device
@@ -85,19 +86,22 @@ class Precision(Settings):
 
 
 class SkipInit(TorchFunctionMode):
-    """Skips the random initialization of weights that are about to be loaded; they are 0 until then.
+    """Skips the random initialization of weights that are about to be loaded; memory is 0 until then.
 
-    Left as they are, they could keep torch's `trunc_normal_` waiting for values within its bounds forever.
+    Left as it is, it could keep torch's `trunc_normal_` waiting for values within its bounds forever.
+    The 0 come from numpy, which has the system write them when memory is first used: most never are.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call every function but those that fill a tensor at random."""
         kwargs = kwargs or {}
         if getattr(func, "__name__", "") in RANDOM_INIT:
-            tensor: Tensor = args[0] if args else kwargs["tensor"]
-            tensor.detach().zero_()
-            return tensor
-        return func(*args, **kwargs)
+            return args[0] if args else kwargs["tensor"]
+        if func is torch.empty:
+            made = torch.zeros(*args, **{**kwargs, "device": "meta"})
+            return torch.from_numpy(np.zeros(made.shape, np.float32)).to(made.dtype)
+        made = func(*args, **kwargs)
+        return made.zero_() if func in (torch.empty_like, Tensor.new_empty) else made
 
 
 class NetworkShim(Shim):  # type: ignore[misc]

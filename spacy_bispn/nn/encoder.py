@@ -15,23 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spacy_bispn.nn.attention import PackedRows, attend, attention_bias, fused_linear
+from spacy_bispn.nn.attention import Keys, OneWayRows, attend, project
 from spacy_bispn.nn.dropout import replace_dropout
+from spacy_bispn.nn.packing import Packed, PackedRows
 from spacy_bispn.settings import SettingError
 
 COST_OF_CALL = 16  # pieces of padding; see `TokenEncoder.read`
 
 
 class TokenPass(NamedTuple):
-    """Tokens behind the encoder: final states, and keys and values of the layers that queries pass.
+    """Tokens behind the encoder: final states of (B, P, d), and the keys of the layers that queries pass."""
 
-    Shape: states (T, d), the real rows of (B, P); keys[i], values[i] (B, P, d).
-    """
-
-    states: Tensor
-    rows: PackedRows
-    keys: dict[int, Tensor]
-    values: dict[int, Tensor]
+    tokens: Packed
+    keys: dict[int, Keys]
 
 
 class TokenEncoder(nn.Module):
@@ -66,7 +62,7 @@ class TokenEncoder(nn.Module):
         rows = PackedRows.of(mask)
         with self.learning():
             states = self.read(ids, mask, inf if mask.is_cuda else COST_OF_CALL)
-        return TokenPass(rows.pack(states), rows, {}, {})
+        return TokenPass(Packed(rows.pack(states), rows), {})
 
     def read(self, ids: Tensor, mask: Tensor, cost_of_call: float = inf) -> Tensor:
         """The last states of the untouched model. Shape: ids (B, P) long, mask (B, P) bool -> (B, P, d).
@@ -150,36 +146,33 @@ class OneWayEncoder(TokenEncoder):
             if hasattr(model, "embeddings_project"):  # ELECTRA with narrow embeddings
                 states = model.embeddings_project(states)
             states = rows.pack(states)
-            keys, values = {}, {}
+            keys = {}
             for index, layer in enumerate(model.encoder.layer):
                 attention = layer.attention.self
-                parts = fused_linear(states, attention.query, attention.key, attention.value)
-                query, key, value = (rows.pad(part) for part in parts)
+                parts = project(states, rows.aligned, attention.query, attention.key, attention.value)
+                query, key, value = parts
+                own = Keys(key, value, rows.aligned.bias)
                 if index >= self.query_layer:
-                    keys[index], values[index] = key, value
-                states = self._run_layer(layer, states, rows, query, key, value, rows.bias)
-        return TokenPass(states, rows, keys, values)
+                    keys[index] = own
+                states = self._run_layer(layer, states, rows.aligned, query, own)
+        return TokenPass(Packed(states, rows), keys)
 
-    def pass_queries(self, queries: Tensor, rows: PackedRows, tokens: TokenPass) -> Tensor:
-        """Run the queries over the tokens' keys and values. Shape: (R, d) -> (R, d)."""
+    def pass_queries(self, queries: Packed, passed: TokenPass) -> Packed:
+        """Run the queries over the tokens' keys. Shape: queries (B, Q, d)."""
         model: Any = self.model
-        bias = attention_bias(torch.cat([tokens.rows.mask, rows.mask], dim=1))
+        rows, states = queries.rows.aligned, queries.states
+        bias = OneWayRows.of(passed.tokens.rows, rows).both.bias
         for index in range(self.query_layer, self.depth):
             layer = model.encoder.layer[index]
             attention = layer.attention.self
-            parts = fused_linear(queries, attention.query, attention.key, attention.value)
-            query, key, value = (rows.pad(part) for part in parts)
-            key = torch.cat([tokens.keys[index], key], dim=1)
-            value = torch.cat([tokens.values[index], value], dim=1)
-            queries = self._run_layer(layer, queries, rows, query, key, value, bias)
-        return queries
+            query, *own = project(states, rows, attention.query, attention.key, attention.value)
+            key, value = (torch.cat(x, dim=1) for x in zip(passed.keys[index][:2], own, strict=True))
+            states = self._run_layer(layer, states, rows, query, Keys(key, value, bias))
+        return queries._replace(states=states)
 
-    def _run_layer(
-        self, layer: Any, states: Tensor, rows: PackedRows,
-        query: Tensor, key: Tensor, value: Tensor, bias: Tensor,
-    ) -> Tensor:  # fmt: skip
-        """Shape: states (R, d), query (B, Q, d), key and value (B, K, d), bias (B, 1, 1, K) -> (R, d)."""
-        mixed = attend(query, key, value, bias, self.heads)
+    def _run_layer(self, layer: Any, states: Tensor, rows: PackedRows, query: Tensor, keys: Keys) -> Tensor:
+        """Shape: states (R, d), query (B, Q, d) -> (R, d)."""
+        mixed = attend(query, *keys, self.heads)
         attended = layer.attention.output(rows.pack(mixed), states)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out

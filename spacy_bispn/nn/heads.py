@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spacy_bispn.nn.packing import States, padded, through
 from spacy_bispn.nn.pairs import SCORERS
 from spacy_bispn.nn.shapes import Spans
 
@@ -23,8 +24,9 @@ class SpanHead(nn.Module):
         self.entity_type = classifier(width, entity_types + 1, mlp)
         self.seed_weight = nn.Parameter(torch.full((2,), 5.0)) if seeded else None
 
-    def forward(self, queries: Tensor, tokens: Tensor, pointable: Tensor, seed: Tensor | None) -> Spans:
-        """Shape: queries (B, Q, d), tokens (B, P, d), pointable (B, P), seed (B, Q, 3) or None.
+    def forward(self, queries: States, tokens: States, pointable: Tensor, seed: Tensor | None) -> Spans:
+        """Shape: queries (B, Q, d) and tokens (B, P, d), padded or packed, pointable (B, P), seed (B, Q, 3)
+        or None.
 
         A seeded query starts from its proposal: the pointers learn what to correct.
         """
@@ -36,7 +38,7 @@ class SpanHead(nn.Module):
         return Spans(
             start=mask_positions(start, pointable),
             end=mask_positions(end, pointable),
-            type=self.entity_type(queries).float(),
+            type=padded(through(self.entity_type, queries)).float(),
         )
 
 

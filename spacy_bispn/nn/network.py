@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from spacy_bispn.nn.attention import PackedRows
+from spacy_bispn.nn.attention import Keys, OneWayRows
 from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, TokenPass
 from spacy_bispn.nn.heads import SpanHead, widened
+from spacy_bispn.nn.packing import Packed, PackedRows, padded, through
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
 from spacy_bispn.nn.shapes import NULL, PROPOSED, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
 
 
+class Shared(NamedTuple):
+    """States behind the shared decoder. Shape: tokens (B, P, d), entity (B, Qe, d), relation (B, Qr, d)."""
+
+    tokens: Packed
+    entity: Packed
+    relation: Packed
+
+
 class Decoded(NamedTuple):
-    """States behind the decoders. Shape: entity (B, Qe, d), relation, head, tail (B, Qr, d),
-    views (B, P, d), and the shared decoder's queries for linking (B, Q, d).
+    """States behind the decoders; heads and tails have not conferred yet, see `SetDecoder`.
+
+    Shape: entity (B, Qe, d), relation (B, Qr, d), arguments (B, 2 Qr, d), heads first, views (B, P, d).
     """
 
-    entity: Tensor
-    relation: Tensor
-    head: Tensor
-    tail: Tensor
-    entity_view: Tensor
-    relation_view: Tensor
-    shared_entity: Tensor
-    shared_relation: Tensor
+    entity: Packed
+    relation: Packed
+    arguments: Packed
+    others: Keys | None
+    entity_view: Packed
+    relation_view: Packed
 
 
 class Network(nn.Module):
@@ -74,9 +82,14 @@ class Network(nn.Module):
     def forward(self, inputs: Inputs) -> tuple[Outputs, Proposals | None]:
         """Outputs of all supervised layers side by side in the batch, and the proposals in training."""
         tokens, queries, proposals = self.encode(inputs)
-        tokens, states = self.share(tokens, queries)
+        shared = self.share(tokens, queries)
         queries, pointable = (repeated(x, self.delivering) for x in (queries, inputs.pointable))
-        return self.point(self.decode(tokens, states, queries), queries, pointable), proposals
+        decoded = self.decode(shared)
+        outputs = self.point(decoded, queries, pointable)._replace(
+            has_relation=padded(through(self.has_relation, decoded.entity))[..., 0].float(),
+            link=self.link(shared.entity, shared.relation)[:, 0].float(),
+        )
+        return outputs, proposals
 
     @torch.inference_mode()
     def forward_pruned(
@@ -87,16 +100,16 @@ class Network(nn.Module):
         Shape: of the outputs, Qe and Qr are the most queries that are left in any text.
         """
         tokens, queries, _ = self.encode(inputs)
-        tokens, states = self.share(tokens, queries)
-        decoded = self.decode(tokens, states, queries)
+        decoded = self.decode(self.share(tokens, queries))
         # what was given need not be found
         found = queries.entity_mask
         if queries.has_given and queries.entity_seed is not None:
             found = found & (queries.entity_seed[..., 2] == PROPOSED)
-        entity = likely(self.spans.entity_type(decoded.entity), found, entity_threshold)
-        relation = likely(self.relation_type(decoded.relation), queries.relation_mask, relation_threshold)
-        decoded, queries = prune(decoded, queries, *entity, *relation)
-        return self.point(decoded, queries, inputs.pointable, links=False)
+        entity = likely(padded(through(self.spans.entity_type, decoded.entity)), found, entity_threshold)
+        relation = likely(
+            padded(through(self.relation_type, decoded.relation)), queries.relation_mask, relation_threshold
+        )
+        return self.point(*prune(decoded, queries, *entity, *relation), inputs.pointable)
 
     def grow(self, entity_types: int, relation_types: int) -> None:
         """Make room for more types; the weights of those that are there are kept.
@@ -113,19 +126,18 @@ class Network(nn.Module):
         """What predicts heads and tails."""
         return self.spans if self.arguments is None else self.arguments
 
-    def encode(self, inputs: Inputs) -> tuple[TokenPass, Queries, Proposals | None]:
+    def encode(self, inputs: Inputs) -> tuple[Packed, Queries, Proposals | None]:
         """Tokens and queries behind the encoder (eq 1). Tokens come first: no token attends to a query, so
         queries may be made from the text.
         """
-        tokens = self._tokens(inputs)
-        queries, proposals = self.queries(tokens.rows.pad(tokens.states), inputs)
+        passed = self._tokens(inputs)
+        queries, proposals = self.queries(passed.tokens, inputs)
         if isinstance(self.encoder, OneWayEncoder) and self.encoder.query_layer < self.encoder.depth:
-            rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
-            states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
-            states = rows.pad(self.encoder.pass_queries(states, rows, tokens))
-            entity, relation = states.split([queries.entity.shape[1], queries.relation.shape[1]], dim=1)
-            queries = queries._replace(entity=entity, relation=relation)
-        return tokens, queries, proposals
+            entity, relation = packed(queries)
+            passed_queries = self.encoder.pass_queries(Packed.joined(entity, relation), passed)
+            states = passed_queries.padded.split([x.rows.mask.shape[1] for x in (entity, relation)], dim=1)
+            queries = queries._replace(entity=states[0], relation=states[1])
+        return passed.tokens, queries, proposals
 
     def _tokens(self, inputs: Inputs) -> TokenPass:
         if self.encoder is not None and inputs.ids is not None:
@@ -133,71 +145,79 @@ class Network(nn.Module):
             return passed
         assert inputs.vectors is not None
         rows = PackedRows.of(inputs.mask)
-        return TokenPass(rows.pack(self.project(inputs.vectors)), rows, {}, {})
+        return TokenPass(Packed(rows.pack(self.project(inputs.vectors)), rows), {})
 
     @property
     def delivering(self) -> int:
         """How many of the last shared blocks deliver outputs now."""
         return self.supervised_layers if self.training else 1
 
-    def share(self, tokens: TokenPass, queries: Queries) -> tuple[TokenPass, Tensor]:
-        """3.2.2: tokens and queries (B, Q, d) behind the shared blocks. The blocks that deliver outputs are
-        concatenated along the batch, the last one at its end.
+    def share(self, tokens: Packed, queries: Queries) -> Shared:
+        """3.2.2: tokens and queries behind the shared blocks. Those of the blocks that deliver outputs are
+        concatenated along the batch, the last one at its end. Texts without any query are left out.
         """
-        rows = PackedRows.of(torch.cat([queries.entity_mask, queries.relation_mask], dim=1))
-        token_states = tokens.states
-        states = rows.pack(torch.cat([queries.entity, queries.relation], dim=1))
+        tokens = tokens.of_texts(torch.cat([queries.entity_mask, queries.relation_mask], dim=1).any(1))
+        kinds = tokens, *packed(queries)
+        token_states, states = tokens.states, torch.cat([kind.states for kind in kinds[1:]])
+        rows = OneWayRows.of(tokens.rows, PackedRows.joined(*(kind.rows for kind in kinds[1:])))
         behind = []
         for block in self.shared:
-            token_states, states = block(token_states, tokens.rows, states, rows)
-            behind.append((token_states, states))
-        token_states, states = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
-        token_rows, rows = (x.repeated(self.delivering) for x in (tokens.rows, rows))
-        return TokenPass(token_states, token_rows, {}, {}), rows.pad(states)
+            token_states, states = block(token_states, states, rows)
+            behind.append((token_states, *states.split([len(kind.rows) for kind in kinds[1:]])))
+        delivered = (torch.cat(x) for x in zip(*behind[-self.delivering :], strict=True))
+        each = zip(delivered, kinds, strict=True)
+        return Shared(*(Packed(x, kind.rows.repeated(self.delivering)) for x, kind in each))
 
-    def decode(self, tokens: TokenPass, states: Tensor, queries: Queries) -> Decoded:
+    def decode(self, shared: Shared) -> Decoded:
         """The entity decoder over its view (eq 2-3), and behind the split into heads and tails (eq 10) the
-        relation decoder over its view (eq 11-12). Shape: states (B, Q, d).
+        relation decoder over its view (eq 11-12).
         """
-        entity_count, relation_count = queries.entity.shape[1], queries.relation.shape[1]
-        shared_entity, shared_relation = states[:, :entity_count], states[:, entity_count:]
-        entity_rows = PackedRows.of(queries.entity_mask)
-        triple_rows = PackedRows.of(queries.relation_mask.repeat(1, 3))
-        entity, entity_view = self.entity_decoder(shared_entity, entity_rows, tokens.states, tokens.rows)
-        triple, relation_view = self.relation_decoder(
-            self.split(shared_relation), triple_rows, tokens.states, tokens.rows
+        entity_view, relation_view = (
+            through(decoder.view, shared.tokens) for decoder in (self.entity_decoder, self.relation_decoder)
         )
-        relation, head, tail = triple.unflatten(1, (3, relation_count)).unbind(1)
+        entity = self.entity_decoder.begin(shared.entity, entity_view)
+        triple, others = self.relation_decoder.begin(self.split(shared.relation), relation_view)
+        rows = shared.relation.rows
+        relation, arguments = triple.states.split([len(rows), 2 * len(rows)])
         return Decoded(
-            entity, relation, head, tail, entity_view, relation_view, shared_entity, shared_relation
+            entity=self.entity_decoder.finish(*entity),
+            relation=self.relation_decoder.finish(Packed(relation, rows), others),
+            arguments=Packed(arguments, PackedRows.joined(rows, rows)),
+            others=others,
+            entity_view=entity_view,
+            relation_view=relation_view,
         )
 
-    def point(self, decoded: Decoded, queries: Queries, pointable: Tensor, links: bool = True) -> Outputs:
-        """Pointers (eq 4-5) and types (eq 6) of entities, heads and tails, types of relations (eq 13),
-        has-relation (eq 19), links (eq 23-25).
-        """
+    def point(self, decoded: Decoded, queries: Queries, pointable: Tensor) -> Outputs:
+        """Pointers (eq 4-5) and types (eq 6) of entities, heads and tails, types of relations (eq 13)."""
         entity = self.spans(decoded.entity, decoded.entity_view, pointable, queries.entity_seed)
         # heads and tails as one set of queries, so that the tokens are projected once for both
-        states, seeds = (
-            map_tensors(lambda head, tail: torch.cat([head, tail], dim=1), *both)
-            for both in ((decoded.head, decoded.tail), (queries.head_seed, queries.tail_seed))
+        seeds = map_tensors(
+            lambda head, tail: torch.cat([head, tail], dim=1), queries.head_seed, queries.tail_seed
         )
+        states = self.relation_decoder.finish(decoded.arguments, decoded.others)
         arguments = self.argument_head(states, decoded.relation_view, pointable, seeds)
         if queries.has_given:
             entity, arguments = entity._replace(seed=queries.entity_seed), arguments._replace(seed=seeds)
-        count = decoded.head.shape[1]
+        count = queries.relation_mask.shape[1]
         head = map_tensors(lambda part: part[:, :count], arguments)
         tail = map_tensors(lambda part: part[:, count:], arguments)
         return Outputs(
             entity=entity,
             head=head,
             tail=tail,
-            relation=self.relation_type(decoded.relation).float(),
+            relation=padded(through(self.relation_type, decoded.relation)).float(),
             entity_mask=queries.entity_mask,
             relation_mask=queries.relation_mask,
-            has_relation=self.has_relation(decoded.entity)[..., 0].float() if links else None,
-            link=self.link(decoded.shared_entity, decoded.shared_relation)[:, 0].float() if links else None,
         )
+
+
+def packed(queries: Queries) -> tuple[Packed, Packed]:
+    """Entity and relation queries without padding."""
+    rows = (PackedRows.of(mask) for mask in (queries.entity_mask, queries.relation_mask))
+    both = zip((queries.entity, queries.relation), rows, strict=True)
+    entity, relation = (Packed(where.pack(states), where) for states, where in both)
+    return entity, relation
 
 
 def likely(logits: Tensor, mask: Tensor, threshold: float | None) -> tuple[Tensor, Tensor]:
@@ -225,20 +245,15 @@ def prune(
     relation_mask: Tensor,
 ) -> tuple[Decoded, Queries]:  # fmt: skip
     """Only the chosen queries. Shape: indices and masks (B, K)."""
-
-    def taken(states: Tensor | None, index: Tensor) -> Any:
-        return map_tensors(lambda tensor: rows(tensor, index), states)
-
+    count = queries.relation_mask.shape[1]
+    both = torch.cat([relation, relation + count], dim=1), relation_mask.repeat(1, 2)
     decoded = decoded._replace(
-        entity=taken(decoded.entity, entity),
-        relation=taken(decoded.relation, relation),
-        head=taken(decoded.head, relation),
-        tail=taken(decoded.tail, relation),
+        entity=decoded.entity.select(entity, entity_mask),
+        relation=decoded.relation.select(relation, relation_mask),
+        arguments=decoded.arguments.select(*both),
     )
-    return decoded, queries._replace(
-        entity_mask=entity_mask,
-        relation_mask=relation_mask,
-        entity_seed=taken(queries.entity_seed, entity),
-        head_seed=taken(queries.head_seed, relation),
-        tail_seed=taken(queries.tail_seed, relation),
-    )
+    seeds = {
+        name: map_tensors(lambda seed, index=index: rows(seed, index), getattr(queries, name))
+        for name, index in (("entity_seed", entity), ("head_seed", relation), ("tail_seed", relation))
+    }
+    return decoded, queries._replace(entity_mask=entity_mask, relation_mask=relation_mask, **seeds)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from spacy_bispn.nn.packing import States, padded, through
+
 # Numbers that are worked on at once: what a core's cache holds, and on a GPU what is worth its start.
 AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
@@ -25,9 +27,9 @@ class Biaffine(nn.Module):
         self.left = nn.Linear(left, width * channels)
         self.right = nn.Linear(right, width * channels)
 
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M)."""
-        a, b = (by_channel(x, self.channels) for x in (self.left(left), self.right(right)))
+    def forward(self, left: States, right: States) -> Tensor:
+        """Shape: (B, N, left), (B, M, right), padded or packed -> (B, channels, N, M)."""
+        a, b = (by_channel(x, self.channels) for x in projected(self.left, left, self.right, right))
         scores: Tensor = a @ b.transpose(-1, -2) / math.sqrt(a.shape[-1])
         return scores
 
@@ -46,15 +48,22 @@ class Additive(nn.Module):
         for parameter in (self.weight, self.bias):
             nn.init.uniform_(parameter, -(width**-0.5), width**-0.5)  # as in a linear layer
 
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        """Shape: (B, N, left), (B, M, right) -> (B, channels, N, M); summed in 32 bits at least."""
-        a, b = (by_channel(x, len(self.weight)) for x in (self.left(left), self.right(right)))
+    def forward(self, left: States, right: States) -> Tensor:
+        """Shape: (B, N, left), (B, M, right), padded or packed -> (B, channels, N, M); summed in 32 bits at
+        least.
+        """
+        a, b = (by_channel(x, len(self.weight)) for x in projected(self.left, left, self.right, right))
         wide = torch.promote_types(self.weight.dtype, torch.promote_types(a.dtype, torch.float32))
-        with torch.autocast(left.device.type, enabled=False):
+        with torch.autocast(a.device.type, enabled=False):
             scores: Tensor = _ReluOfSum.apply(  # type: ignore[no-untyped-call]
-                a.to(wide).flatten(0, 1), b.to(wide).flatten(0, 1), self.weight.to(wide).repeat(len(left), 1)
+                a.to(wide).flatten(0, 1), b.to(wide).flatten(0, 1), self.weight.to(wide).repeat(len(a), 1)
             )
             return scores.view(*a.shape[:2], *scores.shape[1:]) + self.bias.to(wide)[:, None, None]
+
+
+def projected(to_left: nn.Module, left: States, to_right: nn.Module, right: States) -> tuple[Tensor, Tensor]:
+    """Both sides through their layers. Shape: (B, N, left), (B, M, right), padded or packed -> padded."""
+    return padded(through(to_left, left)), padded(through(to_right, right))
 
 
 def by_channel(states: Tensor, channels: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from spacy_bispn.nn.heads import widened
+from spacy_bispn.nn.packing import Packed, PackedRows, States, padded, through
 from spacy_bispn.nn.pairs import Biaffine
 from spacy_bispn.nn.shapes import PROPOSED, Candidates, Inputs, Proposals, Queries, SpanTargets, Targets
 
@@ -30,9 +31,9 @@ class LearnedQueries(nn.Module):
         self.entity = nn.Parameter(torch.randn(entity_queries, width) * 0.5)
         self.relation = nn.Parameter(torch.randn(relation_queries, width) * 0.5)
 
-    def forward(self, tokens: Tensor, inputs: Inputs) -> tuple[Queries, Proposals | None]:
-        """Shape: tokens (B, P, d) -> queries for B texts, no proposals."""
-        batch = len(tokens)
+    def forward(self, tokens: States, inputs: Inputs) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d), padded or packed -> queries for B texts, no proposals."""
+        batch = len(inputs.mask)
         entity, relation = (x.expand(batch, -1, -1) for x in (self.entity, self.relation))
         entity_mask, relation_mask = (x.new_ones(x.shape[:2], dtype=torch.bool) for x in (entity, relation))
         return Queries(entity, relation, entity_mask, relation_mask), None
@@ -79,19 +80,21 @@ class ProposedQueries(nn.Module):
         self.pair_seed = nn.Linear(3 * width, width)
         self.pair_norm = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, inputs: Inputs) -> tuple[Queries, Proposals | None]:
-        """Shape: tokens (B, P, d) -> queries, and in training the proposals."""
+    def forward(self, tokens: States, inputs: Inputs) -> tuple[Queries, Proposals | None]:
+        """Shape: tokens (B, P, d), padded or packed -> queries, and in training the proposals."""
         gold = inputs.gold
         copy, entity_seed, entity_mask, spans = self._choose_spans(tokens, inputs)
         start, end, _ = entity_seed.unbind(-1)
-        sums = running_sum(tokens)
-        entity = self._span_states(tokens, sums, copy, start, end, inputs.given)
+        states = padded(tokens)
+        sums = running_sum(states)
+        entity = self._span_states(states, sums, copy, start, end, inputs.given, entity_mask)
 
-        side = entity.shape[1]
+        side = start.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]
         # the score of a mean is the mean of scores: K * K vectors as wide as the tokens are never made
-        between = means(running_sum(self.between_score(tokens)), *gap).unflatten(1, (side, side))
-        pair_logits = self.pair(self.head(entity), self.tail(entity)).float()
+        scores = padded(through(self.between_score, tokens))
+        between = means(running_sum(scores), *gap).unflatten(1, (side, side))
+        pair_logits = self.pair(through(self.head, entity), through(self.tail, entity)).float()
         pair_logits = pair_logits + self.pair_bias[:, None, None] + between.movedim(-1, 1)
         # A span that was chosen twice, for two types, would seed each of its pairs twice or four times. Its
         # first copy stands for it; where only the second one was chosen, that one does. A given entity
@@ -105,11 +108,11 @@ class ProposedQueries(nn.Module):
         chosen, relation_mask = choose(pair_logits, pair_valid, pair_gold, self.floor, self.relation_limit)
         copy, head, tail = unravel(chosen, side)
         context = means(sums, *(x.gather(1, head * side + tail) for x in gap))
-        parts = torch.cat([rows(entity, head), rows(entity, tail), context], dim=-1)
-        relation = self.pair_norm(self.pair_seed(parts) + self.pair_copy(copy))
+        parts = torch.cat([rows(entity.padded, head), rows(entity.padded, tail), context], dim=-1)
+        relation = seeded(self.pair_seed, self.pair_norm, parts, self.pair_copy(copy), relation_mask)
 
         queries = Queries(
-            entity, relation, entity_mask, relation_mask,
+            entity.padded, relation.padded, entity_mask, relation_mask,
             entity_seed, rows(entity_seed, head), rows(entity_seed, tail), inputs.given is not None,
         )  # fmt: skip
         if spans is None or pair_gold is None:
@@ -122,15 +125,17 @@ class ProposedQueries(nn.Module):
             self.given_type = widened(self.given_type, entity_classes)
 
     def _choose_spans(
-        self, tokens: Tensor, inputs: Inputs
+        self, tokens: States, inputs: Inputs
     ) -> tuple[Tensor, Tensor, Tensor, Candidates | None]:
         """Given entities, then the likeliest other spans: their copies, seeds and mask, and in training the
         candidates. Shape: (B, Qe), (B, Qe, 3), (B, Qe).
         """
         given = inputs.given
         # where nothing is to be proposed, one span that is not possible keeps every shape above 0
-        pointable = inputs.pointable if inputs.propose else torch.zeros_like(inputs.pointable[:, :1])
-        logits, valid = self._score_spans(tokens[:, : pointable.shape[1]], pointable)
+        pointable = inputs.pointable
+        if not inputs.propose:
+            tokens, pointable = padded(tokens)[:, :1], torch.zeros_like(pointable[:, :1])
+        logits, valid = self._score_spans(tokens, pointable)
         if given is not None and inputs.propose:
             valid = valid & ~count_spans(given, logits)[:, :1]
         taught = None
@@ -147,13 +152,13 @@ class ProposedQueries(nn.Module):
             mask = torch.cat([given.start >= 0, mask], dim=1)
         return copy, seed, mask, None if taught is None else Candidates(logits, taught, valid)
 
-    def _score_spans(self, tokens: Tensor, pointable: Tensor) -> tuple[Tensor, Tensor]:
+    def _score_spans(self, tokens: States, pointable: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of all spans, and which are possible. Shape: (B, P, d), (B, P) -> (B, C, P, P) each."""
-        start, end = self.start(tokens), self.end(tokens)
+        start, end = through(self.start, tokens), through(self.end, tokens)
         logits = self.span(start, end).float()
-        logits = logits + self.start_score(start).movedim(-1, 1)[..., :, None]
-        logits = logits + self.end_score(end).movedim(-1, 1)[..., None, :]
-        position = torch.arange(tokens.shape[1], device=tokens.device)
+        logits = logits + padded(through(self.start_score, start)).movedim(-1, 1)[..., :, None]
+        logits = logits + padded(through(self.end_score, end)).movedim(-1, 1)[..., None, :]
+        position = torch.arange(pointable.shape[1], device=pointable.device)
         distance = position[None, :] - position[:, None]
         logits = logits + self.span_bias[:, distance.clamp(0, WIDTHS - 1)]
         valid = pointable[:, :, None] & pointable[:, None, :] & (distance >= 0)
@@ -161,12 +166,12 @@ class ProposedQueries(nn.Module):
 
     def _span_states(
         self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor,
-        given: SpanTargets | None,
-    ) -> Tensor:  # fmt: skip
+        given: SpanTargets | None, mask: Tensor,
+    ) -> Packed:  # fmt: skip
         """Queries of spans: ends, mean, width, copy and the type that was given. The first spans are those
         given.
 
-        Shape: copy, start, end (B, Q) -> (B, Q, d).
+        Shape: copy, start, end, mask (B, Q) -> (B, Q, d).
         """
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
@@ -174,8 +179,13 @@ class ProposedQueries(nn.Module):
         if self.given_type is not None and given is not None:
             known = self.given_type(given.type)
             extra = extra + pad(known, (0, 0, 0, extra.shape[1] - known.shape[1]))
-        states: Tensor = self.span_norm(self.span_seed(parts) + extra)
-        return states
+        return seeded(self.span_seed, self.span_norm, parts, extra, mask)
+
+
+def seeded(layer: nn.Module, norm: nn.Module, parts: Tensor, extra: Tensor, mask: Tensor) -> Packed:
+    """Queries of the states they stem from. Shape: parts (B, Q, 3 d), extra (B, Q, d), mask (B, Q)."""
+    rows = PackedRows.of(mask)
+    return Packed(norm(layer(rows.pack(parts)) + rows.pack(extra)), rows)
 
 
 def choose(

@@ -9,9 +9,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from spacy_bispn.nn.attention import PackedRows, attention_bias, attention_weights
+from spacy_bispn.nn.attention import attention_weights
 from spacy_bispn.nn.decoder import SharedBlock
-from spacy_bispn.nn.network import Network
+from spacy_bispn.nn.network import Network, packed
+from spacy_bispn.nn.packing import PackedRows
 from spacy_bispn.nn.shapes import Inputs, Outputs, Queries
 
 
@@ -34,9 +35,9 @@ def bipartite_attention(network: Network, inputs: Inputs) -> tuple[Outputs, Tens
     queries: Queries = captured["queries"][0]
     entities = int(queries.entity_mask.sum())
     mask = torch.cat([queries.entity_mask, queries.relation_mask], dim=1)
-    rows = PackedRows.of(mask)
+    rows = PackedRows.joined(*(kind.rows for kind in packed(queries)))
     query, key = (rows.pad(captured[name]) for name in ("query", "key"))
-    weights = attention_weights(query, key, attention_bias(mask), among.heads).mean(1)[0]
+    weights = attention_weights(query, key, rows.bias, among.heads).mean(1)[0]
     weights = weights[mask[0]][:, mask[0]]
     return outputs, (weights[:entities, entities:] + weights[entities:, :entities].T) / 2
 

@@ -12,22 +12,26 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from pipelines import demo_texts, make_examples
+from pipelines import demo_texts, make_examples, said
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from spacy_bispn.bench import measure
 from spacy_bispn.bench.__main__ import run_bench
 from spacy_bispn.bench.checks import bispn_of
 from spacy_bispn.bench.clock import Stopwatch, in_turns, peak_memory, reset_peak_memory, summarize
 from spacy_bispn.bench.figures import number, peaks, spread
+from spacy_bispn.bench.host import host, replayed
 from spacy_bispn.bench.measure import (
     all_queries,
     floor,
     growth,
     loading,
+    page,
     read_whole,
     training,
 )
+from spacy_bispn.nn.network import Network
 from spacy_bispn.settings import SettingError
 
 
@@ -113,8 +117,8 @@ def test_every_query_is_used_where_growth_asks_for_it(proposing: Language) -> No
     pipe = bispn_of(proposing)
     queries = pipe.shim.require().queries
     kept = (queries.entity_limit, queries.relation_limit, queries.floor)
-    with all_queries(pipe, 7):
-        assert (queries.entity_limit, queries.relation_limit, queries.floor) == (7, 7, float("-inf"))
+    with all_queries(pipe, 7, 9):
+        assert (queries.entity_limit, queries.relation_limit, queries.floor) == (7, 9, float("-inf"))
     assert (queries.entity_limit, queries.relation_limit, queries.floor) == kept
 
 
@@ -144,6 +148,45 @@ def test_length_is_that_of_one_window_whatever_the_training_had(proposing: Langu
     with read_whole(pipe):
         assert len(pipe.shim.windows([doc])) < len(demo_texts(8))
     assert pipe.shim.training_lengths == kept is not None
+
+
+def test_a_page_is_held_against_its_bare_encoder(
+    proposing: Language, nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = [example.reference for example in make_examples(proposing, demo_texts(16))]
+    monkeypatch.setattr(measure, "PAGE_QUERIES", (5, 9))
+    shim = bispn_of(proposing).shim
+    seen: list[tuple[int, int, int]] = []
+    shim.require().queries.register_forward_hook(
+        lambda module, given, made: seen.append(
+            (given[1].mask.shape[1], made[0].entity.shape[1], made[0].relation.shape[1])
+        )
+    )
+    found = page(proposing, docs, 1)
+    assert found["of_floor"]["median"] > 0 and {x[1:] for x in seen} == {(5, 9)}
+    assert {length for length, *_ in seen} < set(range(shim.encoder.longest - 9, shim.encoder.longest + 1))
+    assert page(nlp, docs, 1) == {}
+
+
+def test_the_host_s_work_is_measured_without_the_network(
+    proposing: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = [example.reference for example in make_examples(proposing, demo_texts(16))]
+    shim = bispn_of(proposing).shim
+    found = host(proposing, docs, 2)
+    assert 100 < found["operations"]["prediction"] < found["operations"]["training step"]
+    assert found["milliseconds"]["min"] > 0
+    texts = [doc.text for doc in docs]
+
+    def answers() -> list[Any]:
+        return [said(doc) for doc in proposing.pipe(texts)]
+
+    expected = answers()
+    with replayed(shim, answers):
+        monkeypatch.delattr(Network, "forward_pruned")
+        assert answers() == answers() == expected
+        monkeypatch.undo()
+    assert answers() == expected
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from spacy_bispn.bench.checks import bispn_of, check_answers, check_steps, disag
 from spacy_bispn.evaluation.scoring import Pair
 from spacy_bispn.model.shim import Precision
 from spacy_bispn.nn.assignment import Assignment
-from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.objective import LOSSES, Loss, Objective
+from spacy_bispn.nn.packing import PackedRows
 from spacy_bispn.records import Entity, Extraction
 
 

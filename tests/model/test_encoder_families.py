@@ -81,7 +81,7 @@ def states(encoder: Encoder, texts: list[str]) -> list[Tensor]:
     assert inputs.ids is not None
     with torch.inference_mode():
         passed = make_token_encoder(encoder, -1).eval()(inputs.ids, inputs.mask)
-    return [found[there] for found, there in zip(passed.rows.pad(passed.states), inputs.mask, strict=True)]
+    return [found[there] for found, there in zip(passed.tokens.padded, inputs.mask, strict=True)]
 
 
 @each_family
@@ -189,8 +189,8 @@ def test_layers_like_bert_s_have_the_states_of_the_untouched_model(folders: dict
         mask = torch.arange(9) < torch.tensor([[9], [4], [2]])
         ids = ids.masked_fill(~mask, encoder.special.padding)
         assert families_like_bert().count(family) == 1
-        one = OneWayEncoder(encoder.model, -1).eval()(ids, mask).states
-        other = TokenEncoder(encoder.model).eval()(ids, mask).states
+        one = OneWayEncoder(encoder.model, -1).eval()(ids, mask).tokens.states
+        other = TokenEncoder(encoder.model).eval()(ids, mask).tokens.states
         assert torch.allclose(one, other, atol=1e-5)
 
 

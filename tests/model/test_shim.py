@@ -108,12 +108,15 @@ def test_loading_draws_no_random_numbers() -> None:
 
 @pytest.mark.parametrize("bounds", [(-2.0, 2.0), (1.0, 2.0)])
 def test_a_skipped_initialization_ends_whatever_was_in_memory(bounds: tuple[float, float]) -> None:
-    weights = torch.nn.Parameter(torch.full((4, 4), 1e9))
+    torch.full((64, 64), 1e9)  # memory that is likely to be used again
     with SkipInit():
-        torch.nn.init.trunc_normal_(weights, std=1.0, a=bounds[0], b=bounds[1])
-        torch.nn.init.normal_(weights)
-        torch.nn.init.kaiming_uniform_(weights)
-    assert not weights.any()
+        layer = torch.nn.Linear(64, 64)
+        torch.nn.init.normal_(layer.weight)
+        half = torch.nn.Embedding(64, 64, dtype=torch.bfloat16)
+        others = torch.empty_like(layer.weight), layer.weight.new_empty(64, 64)
+        assert not any(x.any() for x in (layer.weight, layer.bias, half.weight, *others))
+        torch.nn.init.trunc_normal_(layer.weight, std=1.0, a=bounds[0], b=bounds[1])
+    assert layer.weight.abs().max() <= bounds[1] and half.weight.dtype == torch.bfloat16
 
 
 def test_weights_of_another_config_are_refused() -> None:

@@ -12,13 +12,13 @@ from spacy_bispn.nn.attention import (
     Attention,
     FeedForward,
     OneWayAttention,
-    PackedRows,
+    OneWayRows,
     attend,
-    attention_bias,
     attention_weights,
     by_head,
-    fused_linear,
+    project,
 )
+from spacy_bispn.nn.packing import PackedRows, attention_bias
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
 QUERIES = torch.tensor([[1, 1, 0], [1, 0, 1]]).bool()
@@ -82,47 +82,13 @@ def test_attention_weights_of_a_text_without_any_key_are_spread_over_all() -> No
     assert torch.equal(*spread)
 
 
-def test_rows_hold_the_real_members_in_order() -> None:
-    padded = torch.arange(12.0).view(2, 3, 2)
-    assert ROWS.pack(padded).tolist() == [[0.0, 1.0], [2.0, 3.0], [6.0, 7.0], [10.0, 11.0]]
-    assert torch.equal(ROWS.pad(ROWS.pack(padded)), padded * QUERIES[..., None])
+def test_projections_are_those_of_each_layer_padded() -> None:
+    layers, states = [torch.nn.Linear(6, 6) for _ in range(3)], torch.randn(len(TOKENS), 6)
+    for found, layer in zip(project(states, TOKENS, *layers), layers, strict=True):
+        assert torch.allclose(TOKENS.pack(found), layer(states), atol=1e-6)
 
 
-def test_nothing_is_moved_where_nothing_is_padding() -> None:
-    rows, whole = PackedRows.of(torch.ones(2, 3).bool()), torch.randn(2, 3, 6)
-    packed = rows.pack(whole)
-    assert torch.equal(packed, whole.flatten(0, 1)) and torch.equal(rows.pad(packed), whole)
-    assert rows.pad(packed).data_ptr() == whole.data_ptr()
-
-
-def test_a_batch_without_any_real_member_has_no_rows() -> None:
-    rows = PackedRows.of(torch.zeros(2, 3).bool())
-    assert rows.pack(torch.randn(2, 3, 6)).shape == (0, 6)
-    assert rows.pad(torch.zeros(0, 6)).tolist() == torch.zeros(2, 3, 6).tolist()
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_layers_together_make_what_each_makes_alone(wrapped: bool) -> None:
-    """What is no `nn.Linear`, as layers in int8 are not, has no weights to lay side by side."""
-    layers, states = [torch.nn.Linear(6, 6) for _ in range(3)], torch.randn(5, 6)
-    found = fused_linear(states, *(torch.nn.Sequential(x) if wrapped else x for x in layers))
-    for one, layer in zip(found, layers, strict=True):
-        assert torch.allclose(one, layer(states), atol=1e-6)
-
-
-def test_layers_together_learn_as_each_does_alone() -> None:
-    layers, states = [torch.nn.Linear(6, 6) for _ in range(2)], torch.randn(5, 6)
-    gradients = []
-    for results in (fused_linear(states, *layers), [layer(states) for layer in layers]):
-        for layer in layers:
-            layer.zero_grad()
-        sum(x.pow(2 + place).sum() for place, x in enumerate(results)).backward()
-        gradients.append([x.grad.clone() for layer in layers for x in layer.parameters()])
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other)
-
-
-def project(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
+def plain(module: Attention, query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """Plain attention with a module's projections, on padded tensors."""
     parts = module.query(query), module.key(key), module.value(key)
     return module.output(attend(*parts, attention_bias(mask), module.heads))
@@ -132,9 +98,10 @@ def test_queries_attend_to_tokens_and_to_each_other() -> None:
     module = Attention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     packed = ROWS.pack(queries)
-    over, among = module.over(packed, ROWS, TOKENS.pack(tokens), TOKENS), module.within(packed, ROWS)
-    assert torch.allclose(over, project(module, queries, tokens, MASK)[QUERIES], atol=1e-6)
-    assert torch.allclose(among, project(module, queries, queries, QUERIES)[QUERIES], atol=1e-6)
+    keys = module.keys(TOKENS.pack(tokens), TOKENS)
+    over, among = module.over(packed, ROWS, keys), module.within(packed, ROWS)
+    assert torch.allclose(over, plain(module, queries, tokens, MASK)[QUERIES], atol=1e-6)
+    assert torch.allclose(among, plain(module, queries, queries, QUERIES)[QUERIES], atol=1e-6)
 
 
 def one_way(
@@ -142,7 +109,7 @@ def one_way(
 ) -> tuple[Tensor, Tensor]:
     """What real tokens and real queries of padded tensors see."""
     states = torch.cat([TOKENS.pack(tokens), rows.pack(queries)])
-    seen, answered = module(states, TOKENS, rows).split([len(TOKENS.index), len(rows.index)])
+    seen, answered = module(states, OneWayRows.of(TOKENS, rows)).split([len(TOKENS), len(rows)])
     return seen, answered
 
 
@@ -162,9 +129,9 @@ def test_one_way_attention_is_attention_under_a_mask_of_two_halves() -> None:
     module = OneWayAttention(6, 2)
     tokens, queries = torch.randn(2, 4, 6), torch.randn(2, 3, 6)
     seen, answered = one_way(module, tokens, queries)
-    whole = project(module, queries, torch.cat([tokens, queries], dim=1), torch.cat([MASK, QUERIES], dim=1))
+    whole = plain(module, queries, torch.cat([tokens, queries], dim=1), torch.cat([MASK, QUERIES], dim=1))
     assert torch.allclose(answered, whole[QUERIES], atol=1e-6)
-    assert torch.allclose(seen, project(module, tokens, tokens, MASK)[MASK], atol=1e-6)
+    assert torch.allclose(seen, plain(module, tokens, tokens, MASK)[MASK], atol=1e-6)
 
 
 def test_feed_forward_keeps_the_width() -> None:

@@ -18,9 +18,9 @@ from transformers import (
     XLMRobertaModel,
 )  # fmt: skip
 
-from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.dropout import Dropout
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenPass
+from spacy_bispn.nn.packing import Packed, PackedRows
 from spacy_bispn.settings import SettingError
 
 SIZES = {
@@ -56,14 +56,14 @@ def some_queries() -> Tensor:
 def passed(encoder: OneWayEncoder, tokens: TokenPass, queries: Tensor, there: Tensor = QUERY_MASK) -> Tensor:
     """Padded queries behind the encoder, padded again."""
     rows = PackedRows.of(there)
-    return rows.pad(encoder.pass_queries(rows.pack(queries), rows, tokens))
+    return encoder.pass_queries(Packed(rows.pack(queries), rows), tokens).padded
 
 
 @each_model
 def test_token_states_are_those_of_the_untouched_model(name: str) -> None:
     encoder = make(name)
     expected = encoder.model(input_ids=ids(encoder), attention_mask=MASK.long()).last_hidden_state
-    found = encoder(ids(encoder), MASK).states
+    found = encoder(ids(encoder), MASK).tokens.states
     assert torch.allclose(found, expected[MASK], atol=1e-5)
     assert found.std() > 0.1
 
@@ -85,7 +85,7 @@ def test_a_query_passes_the_same_layers_behind_a_one_way_mask(name: str) -> None
     whole = model.encoder(states, attention_mask=additive).last_hidden_state
 
     assert torch.allclose(found[QUERY_MASK], whole[:, 7:][QUERY_MASK], atol=1e-5)
-    assert torch.allclose(tokens.states, whole[:, :7][MASK], atol=1e-5)
+    assert torch.allclose(tokens.tokens.states, whole[:, :7][MASK], atol=1e-5)
     assert (found - some_queries())[QUERY_MASK].abs().mean() > 0.1
 
 
@@ -93,7 +93,7 @@ def test_queries_may_enter_at_a_later_layer() -> None:
     encoder = make("bert", query_layer=2)
     model: Any = encoder.model
     tokens = encoder(ids(encoder), MASK)
-    assert set(tokens.keys) == set(tokens.values) == {2}, "nobody looks at the layers before"
+    assert set(tokens.keys) == {2}, "nobody looks at the layers before"
     found = passed(encoder, tokens, some_queries())
     every = model(input_ids=ids(encoder), attention_mask=MASK.long(), output_hidden_states=True)
     before = every.hidden_states[2]
@@ -134,7 +134,7 @@ def test_a_frozen_encoder_computes_no_gradient_but_lets_that_of_queries_through(
     assert encoder.frozen()
     queries = some_queries().requires_grad_()
     tokens = encoder(ids(encoder), MASK)
-    assert not tokens.states.requires_grad and not tokens.keys[0].requires_grad
+    assert not tokens.tokens.states.requires_grad and not tokens.keys[0].key.requires_grad
     (passed(encoder, tokens, queries)[QUERY_MASK] ** 3).sum().backward()
     assert learns(encoder) == set() and queries.grad.abs().max() > 0.01
 
@@ -144,7 +144,7 @@ def test_an_encoder_that_learns_gets_gradients_from_tokens_and_from_queries_alon
         encoder = make("bert").train()
         assert not encoder.frozen()
         tokens = encoder(ids(encoder), MASK)
-        states = tokens.states
+        states = tokens.tokens.states
         if from_queries:
             states = passed(encoder, tokens, some_queries())
         (states**3).sum().backward()
@@ -167,6 +167,6 @@ def test_an_encoder_has_the_cheap_dropout_alone() -> None:
 
 def test_dropout_of_the_encoder_works_in_training_only() -> None:
     encoder = make("bert")
-    still = [encoder(ids(encoder), MASK).states for _ in range(2)]
-    moving = [encoder.train()(ids(encoder), MASK).states for _ in range(2)]
+    still = [encoder(ids(encoder), MASK).tokens.states for _ in range(2)]
+    moving = [encoder.train()(ids(encoder), MASK).tokens.states for _ in range(2)]
     assert torch.equal(*still) and not torch.equal(*moving)

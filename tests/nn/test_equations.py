@@ -15,8 +15,9 @@ from builders import make_inputs, make_network, make_targets
 from torch import Tensor, nn
 
 from spacy_bispn.nn.heads import SpanHead
-from spacy_bispn.nn.network import Decoded, Network
+from spacy_bispn.nn.network import Network, Shared
 from spacy_bispn.nn.objective import Objective
+from spacy_bispn.nn.packing import Packed
 from spacy_bispn.nn.shapes import Outputs
 
 FORM = {"queries": "learned", "query_layer": 0, "pointer": "additive", "predictors": "separate"}
@@ -103,20 +104,26 @@ def biaffine(network: Network, entity: Vector, relation: Vector) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / len(one) ** 0.5
 
 
-def by_equations(network: Network, decoded: Decoded, text: int) -> Text:
+def by_equations(network: Network, shared: Shared, text: int) -> Text:
+    decoded = network.decode(shared)
     places = slice(1, LENGTHS[text] - 1)
-    states = Decoded(*(x[text].tolist() for x in decoded))
-    over_entities, over_relations = states.entity_view[places], states.relation_view[places]
+
+    def states(of: Packed) -> list[Vector]:
+        vectors: list[Vector] = of.padded[text].tolist()
+        return vectors
+
+    over_entities, over_relations = states(decoded.entity_view)[places], states(decoded.relation_view)[places]
+    arguments = states(network.relation_decoder.finish(decoded.arguments, decoded.others))
+    count = len(arguments) // 2
+    entities, relations = states(decoded.entity), states(decoded.relation)
     return Text(
-        entities=[predict(network.spans, h, over_entities) for h in states.entity],
-        heads=[predict(network.arguments, h, over_relations) for h in states.head],
-        tails=[predict(network.arguments, h, over_relations) for h in states.tail],
-        relation=[
-            softmax(mlp(network.relation_type, h)) for h in states.relation
-        ],  # eq 13, the relation type
-        has_relation=[sigmoid(mlp(network.has_relation, h)[0]) for h in states.entity],  # eq 19, has-relation
+        entities=[predict(network.spans, h, over_entities) for h in entities],
+        heads=[predict(network.arguments, h, over_relations) for h in arguments[:count]],
+        tails=[predict(network.arguments, h, over_relations) for h in arguments[count:]],
+        relation=[softmax(mlp(network.relation_type, h)) for h in relations],  # eq 13, the relation type
+        has_relation=[sigmoid(mlp(network.has_relation, h)[0]) for h in entities],  # eq 19, has-relation
         link=[  # eq 26, the probability of a link
-            [sigmoid(biaffine(network, e, r)) for r in states.shared_relation] for e in states.shared_entity
+            [sigmoid(biaffine(network, e, r)) for r in states(shared.relation)] for e in states(shared.entity)
         ],
     )
 
@@ -133,10 +140,10 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="module")
-def decoded(network: Network) -> Decoded:
+def shared(network: Network) -> Shared:
     torch.manual_seed(22)
     tokens, queries, _ = network.encode(make_inputs(LENGTHS))
-    return network.decode(*network.share(tokens, queries), queries)
+    return network.share(tokens, queries)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +154,8 @@ def out(network: Network) -> Outputs:
 
 
 @pytest.fixture(scope="module")
-def texts(network: Network, decoded: Decoded) -> list[Text]:
-    return [by_equations(network, decoded, text) for text in range(len(LENGTHS))]
+def texts(network: Network, shared: Shared) -> list[Text]:
+    return [by_equations(network, shared, text) for text in range(len(LENGTHS))]
 
 
 def close(found: Tensor, expected: list) -> bool:
@@ -175,24 +182,21 @@ def test_relation_types_has_relation_and_links(out: Outputs, texts: list[Text]) 
         assert close(out.link[number].sigmoid(), text.link)
 
 
-def test_views_and_the_split(network: Network) -> None:
+def test_views_and_the_split(network: Network, shared: Shared) -> None:
     """Eq 2 and 11, the views of the tokens; eq 10, heads and tails."""
-    torch.manual_seed(22)
-    inputs = make_inputs(LENGTHS)
-    tokens, queries, _ = network.encode(inputs)
-    tokens, states = network.share(tokens, queries)
-    decoded = network.decode(tokens, states, queries)
-    hidden = tokens.rows.pad(tokens.states)
+    decoded = network.decode(shared)
+    hidden = shared.tokens.padded
     for text, length in enumerate(LENGTHS):
         for view, layer in (
             (decoded.entity_view, network.entity_decoder.view),
             (decoded.relation_view, network.relation_decoder.view),
         ):
-            assert close(view[text, :length], [linear(layer, x) for x in hidden[text, :length].tolist()])
-    split = network.split(decoded.shared_relation)[0].tolist()
+            expected = [linear(layer, x) for x in hidden[text, :length].tolist()]
+            assert close(view.padded[text, :length], expected)
+    split = network.split(shared.relation).padded[0].tolist()
     together = [
         [*linear(network.split.head, x), *linear(network.split.tail, x)]
-        for x in decoded.shared_relation[0].tolist()
+        for x in shared.relation.padded[0].tolist()
     ]
     count, d = len(together), len(together[0]) // 2
     assert close(torch.tensor(split[count : 2 * count]), [x[:d] for x in together])

@@ -9,9 +9,9 @@ import torch
 from builders import RELATION_TYPES, make_inputs, make_network, make_targets, member
 from torch import Tensor
 
-from spacy_bispn.nn.attention import PackedRows
 from spacy_bispn.nn.network import Network, likely
 from spacy_bispn.nn.objective import Objective
+from spacy_bispn.nn.packing import PackedRows
 from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Queries, Spans
 
 LENGTHS = (9, 3, 6)  # the special pieces at both ends included
@@ -76,8 +76,7 @@ def assert_alike(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
 
 def compute_padding(patch: pytest.MonkeyPatch) -> None:
     """What a GPU does: padding is not left out."""
-    everywhere = classmethod(lambda cls, mask: cls(torch.arange(mask.numel()), mask))
-    patch.setattr(PackedRows, "of", everywhere)
+    patch.setattr(PackedRows, "of", PackedRows.everywhere)
 
 
 @each_network
@@ -122,10 +121,11 @@ def test_heads_and_tails_are_pointed_at_in_one_call_as_in_two(name: str) -> None
     network = make(name)
     inputs = inputs_of(network)
     tokens, queries, _ = network.encode(inputs)
-    decoded = network.decode(*network.share(tokens, queries), queries)
+    decoded = network.decode(network.share(tokens, queries))
     out = network.point(decoded, queries, inputs.pointable)
-    sides = (decoded.head, queries.head_seed, out.head), (decoded.tail, queries.tail_seed, out.tail)
-    for states, seed, found in sides:
+    arguments = network.relation_decoder.finish(decoded.arguments, decoded.others).padded
+    head, tail = arguments.chunk(2, dim=1)
+    for states, seed, found in ((head, queries.head_seed, out.head), (tail, queries.tail_seed, out.tail)):
         alone = network.argument_head(states, decoded.relation_view, inputs.pointable, seed)
         for one, other in zip(alone, found, strict=True):
             assert (one is None) == (other is None)
@@ -233,9 +233,27 @@ def test_permuting_the_queries_permutes_what_they_say(name: str) -> None:
 def test_links_are_scored_between_states_of_the_shared_decoder() -> None:
     network = make("learned")
     states: list[Tensor] = []
-    network.shared[-1].register_forward_hook(lambda module, given, out: states.append(given[3].pad(out[1])))
+    network.shared[-1].register_forward_hook(
+        lambda module, given, out: states.append(given[2].queries.pad(out[1]))
+    )
     out, _ = network(inputs_of(network))
     torch.testing.assert_close(out.link, network.link(states[0][:, :5], states[0][:, 5:9])[:, 0])
+
+
+def test_texts_without_any_query_do_not_enter_the_decoders() -> None:
+    network = make("proposed")
+    inputs = inputs_of(network)
+    nothing = inputs._replace(pointable=inputs.pointable & torch.tensor([[True], [False], [True]]))
+    entered: list[int] = []
+    network.shared[0].register_forward_hook(lambda module, given, out: entered.append(len(given[0])))
+    out, _ = network(inputs)
+    some, _ = network(nothing)
+    assert entered == [sum(LENGTHS), sum(LENGTHS) - LENGTHS[1]]
+    for text in (0, 2):
+        assert_alike(said(some, text, LENGTHS[text]), said(out, text, LENGTHS[text]))
+    assert out.entity_mask[1].any() and not some.entity_mask[1].any()
+    found, _ = network(inputs._replace(pointable=torch.zeros_like(inputs.pointable)))
+    assert not found.entity_mask.any() and found.entity.type.isfinite().all()
 
 
 @each_network
@@ -243,7 +261,7 @@ def test_no_query_changes_a_token(name: str) -> None:
     """The pointers' view of the text is the same, whatever the queries are."""
     network = make(name)
     seen: list[Tensor] = []
-    network.entity_decoder.register_forward_hook(lambda module, given, result: seen.append(result[1]))
+    network.entity_decoder.view.register_forward_hook(lambda module, given, result: seen.append(result))
     inputs = inputs_of(network)
     network(inputs)
 

@@ -10,8 +10,9 @@ import torch
 from builders import make_inputs, make_network
 from torch import Tensor
 
-from spacy_bispn.nn.attention import Attention, PackedRows
+from spacy_bispn.nn.attention import Attention
 from spacy_bispn.nn.network import Network
+from spacy_bispn.nn.packing import PackedRows
 from spacy_bispn.nn.query_attention import bipartite_attention
 
 # without a floor every proposal becomes a query
