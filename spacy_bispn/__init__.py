@@ -15,7 +15,7 @@ _PUBLIC = {
     "AttentionMap": "attention_maps",
     "BatchPredictor": "batch_inference",
     "BiSPN": "component",
-    "Comparison": "comparison",
+    "Comparison": "training.comparison",
     "Drawing": "drawing",
     "Entity": "records",
     "Extraction": "records",
@@ -23,7 +23,7 @@ _PUBLIC = {
     "SettingError": "settings",
     "as_doc": "doc_utils",
     "attention_map": "attention_maps",
-    "compare_pipelines": "comparison",
+    "compare_pipelines": "training.comparison",
     "create_reader": "corpus_reader",
     "from_docs": "doc_utils",
     "get_relations": "annotations",
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from spacy_bispn.attention_maps import AttentionMap as AttentionMap
     from spacy_bispn.attention_maps import attention_map as attention_map
     from spacy_bispn.batch_inference import BatchPredictor as BatchPredictor
-    from spacy_bispn.comparison import Comparison as Comparison
-    from spacy_bispn.comparison import compare_pipelines as compare_pipelines
     from spacy_bispn.component import BiSPN as BiSPN
     from spacy_bispn.context import set_context as set_context
     from spacy_bispn.corpus import to_doc as to_doc
@@ -65,6 +63,8 @@ if TYPE_CHECKING:
     from spacy_bispn.records import Extraction as Extraction
     from spacy_bispn.records import Relation as Relation
     from spacy_bispn.settings import SettingError as SettingError
+    from spacy_bispn.training.comparison import Comparison as Comparison
+    from spacy_bispn.training.comparison import compare_pipelines as compare_pipelines
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for a public one

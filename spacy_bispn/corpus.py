@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from spacy_bispn.annotations import get_relations, has_entities, read, write
-from spacy_bispn.doc_utils import ID, text_id
+from spacy_bispn.doc_utils import ID, sentence_starts, text_id
 from spacy_bispn.records import (
     AnnotatedText,
     Entity,
@@ -19,7 +19,6 @@ from spacy_bispn.records import (
     spaces_after,
     trimmed,
 )
-from spacy_bispn.sentences import sentence_starts
 
 # All that `to_doc` fills of tokens: eight further columns of zeros would be most of a large file's memory.
 FILLED = ("ORTH", "ENT_IOB", "ENT_TYPE")

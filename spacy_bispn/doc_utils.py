@@ -1,11 +1,12 @@
-"""Docs made of other Docs without a loss, and tables of what is on them."""
+"""Docs made of other Docs without a loss, tables of what is on them, and where their sentences start."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from spacy.tokens import Doc, Span
+from spacy.pipeline import Sentencizer
+from spacy.tokens import Doc, Span, Token
 
 from spacy_bispn.annotations import flat, get_relations, has_entities, has_relations
 from spacy_bispn.doc_storage import KEY, RELATIONS, Found, Place, find, put, span_at
@@ -93,3 +94,22 @@ def _shifted(found: Found, by: int) -> Found:
     return Found(
         entities, [(move(head), move(tail), label, score) for head, tail, label, score in found.relations]
     )
+
+
+def sentence_starts(doc: Doc) -> list[int]:
+    """The characters where sentences start: those set by another component, or else by punctuation.
+
+    Nothing is written on the Doc. A full stop with no space behind it ends no sentence: it stands in a number
+    or a name that a tokenizer took apart.
+    """
+    if doc.has_annotation("SENT_START"):
+        return [sentence.start_char for sentence in doc.sents]
+    (starts,) = Sentencizer().predict([doc])
+    return [
+        token.idx for token, is_start in zip(doc, starts, strict=True) if is_start and not _goes_on(token)
+    ]
+
+
+def _goes_on(token: Token) -> bool:
+    before = token.nbor(-1) if token.i else None
+    return before is not None and before.text.endswith(".") and not before.whitespace_ and not token.is_space

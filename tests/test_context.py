@@ -13,12 +13,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from spacy_bispn.cli.sources import predict_texts
-from spacy_bispn.comparison import compare_pipelines
 from spacy_bispn.context import context_size, get_context, passages, set_context, set_context_by_id
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader
 from spacy_bispn.doc_utils import CONTEXT, as_doc
 from spacy_bispn.records import AnnotatedText, Extraction
+from spacy_bispn.training.comparison import compare_pipelines
 
 FIVE = make_nlp(tiny({"context": 5}))
 SENTENCES = ["ORC binds ATP .", "It is a complex .", "Cdc6 binds it , too ."]

@@ -16,10 +16,10 @@ from spacy_bispn import annotations
 from spacy_bispn.attention_maps import attention_map
 from spacy_bispn.cli.continue_config import continued
 from spacy_bispn.cli.sources import GOLD_SPANS, take_gold
-from spacy_bispn.comparison import compare_pipelines
 from spacy_bispn.corpus_reader import give_entities, predict_examples
 from spacy_bispn.evaluation.scoring import score_extractions
 from spacy_bispn.records import AnnotatedText
+from spacy_bispn.training.comparison import compare_pipelines
 
 
 def given_docs(nlp: Language, texts: list[AnnotatedText]) -> list[Example]:

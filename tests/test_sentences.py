@@ -7,7 +7,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_bispn.sentences import sentence_starts
+from spacy_bispn.doc_utils import sentence_starts
 
 APART = {"nlp": {"tokenizer": {"@tokenizers": "spacy-bispn.PunctuationTokenizer.v1"}}}
 

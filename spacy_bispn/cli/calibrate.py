@@ -24,7 +24,7 @@ from spacy_bispn.model.score_settings import KINDS
 from spacy_bispn.settings import SettingError
 
 if TYPE_CHECKING:
-    from spacy_bispn.calibration import KindReport
+    from spacy_bispn.training.calibration import KindReport
 
 HEADER = ("Of", "Calibrated", "Threshold", "P", "R", "F", "ECE", "Brier")
 
@@ -45,7 +45,7 @@ def calibrate_command(
     gpu_id: GPU = -1,
 ) -> None:
     """Make scores the probabilities of being right, and choose thresholds: for the best F1, or a target."""
-    from spacy_bispn.calibration import calibrate, check_target  # scipy is slow to import
+    from spacy_bispn.training.calibration import calibrate, check_target  # scipy is slow to import
 
     setup_gpu(gpu_id, silent=True)
     try:

@@ -13,7 +13,7 @@ from wasabi import msg
 
 from spacy_bispn.cli.export import read_docs
 from spacy_bispn.cli.sources import GPU
-from spacy_bispn.comparison import LIMIT, compare_pipelines
+from spacy_bispn.training.comparison import LIMIT, compare_pipelines
 
 HEADER = ("Of", "Pipeline", "P", "R", "F")
 

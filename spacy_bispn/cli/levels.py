@@ -9,8 +9,8 @@ from wasabi import msg
 
 from spacy_bispn.corpus import unlabelled
 from spacy_bispn.diagnosis.levels import DISTANCE_HEADER, HEADER, LevelComparison
+from spacy_bispn.doc_utils import sentence_starts
 from spacy_bispn.records import AnnotatedText
-from spacy_bispn.sentences import sentence_starts
 
 
 def measure_with(nlp: Language, levels: LevelComparison) -> Callable[[AnnotatedText], None]:

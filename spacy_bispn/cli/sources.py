@@ -19,8 +19,8 @@ from spacy_bispn.context import set_context_by_id
 from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader, last_bispn, predict_examples
+from spacy_bispn.doc_utils import sentence_starts
 from spacy_bispn.records import AnnotatedText
-from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SettingError
 
 PREDICTED, GOLD = "predicted", "gold"  # where entities come from

@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from spacy_bispn.context import get_context
+from spacy_bispn.doc_utils import sentence_starts
 from spacy_bispn.model.encoders import Encoder, rebuild
 from spacy_bispn.model.optimizers import AdamW, clip
 from spacy_bispn.model.windowing import (
@@ -32,7 +33,6 @@ from spacy_bispn.nn.network import Network
 from spacy_bispn.nn.quantization import quantize
 from spacy_bispn.nn.shapes import Inputs, Outputs, Proposals
 from spacy_bispn.safetensors_io import Parts, pack, unpack
-from spacy_bispn.sentences import sentence_starts
 from spacy_bispn.settings import SWITCH, Settings, Values, setting
 
 NO_SPECIAL = SpecialPieces((), (), 0)  # positions that are tokens; padding takes the vector of token 0

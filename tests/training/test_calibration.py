@@ -16,8 +16,15 @@ from scipy.special import expit
 from scored import items
 from spacy.language import Language
 
-from spacy_bispn import calibration
-from spacy_bispn.calibration import (
+from spacy_bispn.cli.evaluate import judge_docs
+from spacy_bispn.corpus_reader import predict_examples
+from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, cuts
+from spacy_bispn.evaluation.conventions import Judged
+from spacy_bispn.model.score_settings import FLOOR, SHARED, Scale
+from spacy_bispn.records import AnnotatedText, Extraction
+from spacy_bispn.settings import SettingError
+from spacy_bispn.training import calibration
+from spacy_bispn.training.calibration import (
     LEAST,
     KindReport,
     Target,
@@ -27,13 +34,6 @@ from spacy_bispn.calibration import (
     fit_scales,
     scale_items,
 )
-from spacy_bispn.cli.evaluate import judge_docs
-from spacy_bispn.corpus_reader import predict_examples
-from spacy_bispn.evaluation.confidence import ScoredItems, calibration_scores, cuts
-from spacy_bispn.evaluation.conventions import Judged
-from spacy_bispn.model.score_settings import FLOOR, SHARED, Scale
-from spacy_bispn.records import AnnotatedText, Extraction
-from spacy_bispn.settings import SettingError
 
 # Fitting
 
