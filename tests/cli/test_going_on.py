@@ -23,9 +23,9 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config
 
-from spacy_bispn import comparison
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.records import AnnotatedText
+from spacy_bispn.training import comparison
 
 TEXTS = demo_texts(12)
 GENE = make_text("Rov5 docks KV-487.", [("Rov5", "PROTEIN"), ("KV-487", "GENE")], [(0, 1, "DOCKS")])
