@@ -62,7 +62,7 @@ def test_copies_of_a_text_are_on_one_side_of_a_split(run: Run, tmp_path: Path, l
     assert [len(docs_in(part)) for part in parts] == [18 * per_text, 6 * per_text]
     same = save(tmp_path / "same.jsonl", items[0], items[0])
     output = said(run, same, tmp_path / "a.spacy", "--dev", tmp_path / "b.spacy", code=1)
-    assert "there is 1 text, expected at least 2 to hold one out: leave out --dev" in output
+    assert "there is 1 text, expected at least 2 to hold 1 out: leave out --dev or --test" in output
 
 
 def test_options_of_annotation_tools(run: Run, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_functions_of_the_page_are_there() -> None:
     cells = [name for row in tables(PAGE)["Entities and relations in Python"] for name in quoted(row["name"])]
     functions = {name.split("(")[0] for name in cells if name.endswith(")") and "." not in name.split("(")[0]}
     assert functions and all(callable(getattr(spacy_bispn, name)) for name in functions)
-    other = {"__version__", "attention_map", "compare_pipelines", "create_reader", "render"}
+    other = {"__version__", "attention_map", "compare_pipelines", "create_reader", "render", "set_context"}
     other |= {"to_doc", "to_docbin", "to_networkx"}
     public = {name for name in spacy_bispn.__all__ if name.islower()} - other
     assert functions == public, "all that concerns annotations is on the page"
