@@ -1,3 +1,1 @@
-"""Trainings that survive a stop: spaCy's training loop, whose whole state is saved at each evaluation. And what
-follows a training: calibration, and a comparison of the pipeline before and after.
-"""
+"""Trainings that survive a stop, calibration of scores, and what a pipeline forgets when it learns on."""
