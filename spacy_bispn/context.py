@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bispn.doc_utils import CONTEXT, text_id
+from spacy_bispn.records import PassageId
 
 
 def set_context(nlp: Language, docs: Iterable[Doc]) -> None:
@@ -60,8 +61,8 @@ def set_context_by_id(nlp: Language, docs: Sequence[Doc]) -> None:
 
 
 def _follows(one: str | None, other: str | None) -> bool:
-    document, _, number = (one or "").rpartition(":")
-    return number.isascii() and number.isdecimal() and other == f"{document}:{int(number) + 1}"
+    before = PassageId.of(one or "")
+    return before is not None and other == str(before._replace(number=before.number + 1))
 
 
 def _texts(docs: Iterable[Doc], tokens: int, last: bool) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 Kind = Literal["texts", "entities", "relations"]  # of what is counted in a corpus
 LABEL_LISTS = ("entity_labels", "relation_labels", "symmetric_labels")  # of a component's `cfg`
 Argument = TypeVar("Argument", bound=Any)  # members can be sorted
 
+PASSAGE_ID = re.compile("(.*):(0|[1-9][0-9]{0,8})", re.DOTALL)
 NO_ID = ("", "-", "-1", "NIL")  # what corpora and entity linkers write where they know no id
 
 
@@ -139,6 +141,22 @@ class AnnotatedText:
     extraction: Extraction
     words: tuple[str, ...] | None = None
     sentences: tuple[int, ...] = field(default=(), compare=False)
+
+
+class PassageId(NamedTuple):
+    """The id of a passage of a document: "a:0" is the first one of "a"."""
+
+    document: str
+    number: int
+
+    @classmethod
+    def of(cls, name: str) -> PassageId | None:
+        """What an id says; None for that of no passage."""
+        found = PASSAGE_ID.fullmatch(name)
+        return cls(found[1], int(found[2])) if found else None
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.number}"
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,10 @@ def _on_ray(parts: list[Part], writer: PartWriter, workers: int) -> Iterable[Cou
     gpus = 1 if writer.predictor.gpu_id >= 0 else 0
     most = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
     size = min(len(parts), workers if workers > 0 else max(most, 1))
-    strategy = ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size)
+    # one part at a time: else the first actor that has started takes those of the others
+    strategy = ray.data.ActorPoolStrategy(
+        min_size=1, max_size=size, initial_size=size, max_tasks_in_flight_per_actor=1
+    )
     rows = ray.data.from_items([{"part": part.to_json()} for part in parts], override_num_blocks=len(parts))
     try:
         yield from rows.map(

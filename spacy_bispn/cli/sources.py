@@ -20,7 +20,7 @@ from spacy_bispn.converters import ConversionError
 from spacy_bispn.corpus import to_doc
 from spacy_bispn.corpus_reader import bare, create_reader, last_bispn, predict_examples
 from spacy_bispn.doc_utils import sentence_starts
-from spacy_bispn.records import AnnotatedText
+from spacy_bispn.records import AnnotatedText, PassageId
 from spacy_bispn.settings import SettingError
 
 PREDICTED, GOLD = "predicted", "gold"  # where entities come from
@@ -84,7 +84,8 @@ class Documents:
         self._passed = 0
 
     def _begins(self, text: AnnotatedText) -> bool:
-        return not self._by_sentences or text.id.endswith(":0")
+        passage = PassageId.of(text.id) if self._by_sentences else None
+        return passage is None or passage.number == 0
 
 
 def held_out(total: int, share: float, seed: int, parts: int = 1) -> dict[int, int]:

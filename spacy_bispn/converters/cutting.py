@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from spacy_bispn.converters.writing import word_offsets
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, PassageId, Relation
 from spacy_bispn.settings import SettingError
 
 LEVELS = ("sentence", "document")  # beside numbers of sentences
@@ -56,8 +56,8 @@ def cut(text: AnnotatedText, starts: Sequence[int], sentences: int = 1) -> tuple
         gold = Extraction(tuple(held[number]), tuple(related[number]))
         filled = _without_space(text, low, high, words, gold)
         if filled is not None:
-            passages.append(_passage(text, f"{text.id}:{len(passages)}", *filled, words, gold))
-    return passages or [replace(text, id=f"{text.id}:0")], lost
+            passages.append(_passage(text, str(PassageId(text.id, len(passages))), *filled, words, gold))
+    return passages or [replace(text, id=str(PassageId(text.id, 0)))], lost
 
 
 def edges(text: AnnotatedText, starts: Sequence[int], sentences: int = 1) -> list[int]:

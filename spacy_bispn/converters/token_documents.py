@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +13,8 @@ from math import inf
 from spacy_bispn.converters.cutting import edges
 from spacy_bispn.converters.parsed_item import cluster_id
 from spacy_bispn.converters.writing import argument_indices, count_spacing, word_offsets, word_ranges
-from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, PassageId, Relation
 
-PASSAGE_ID = re.compile("(.*):(0|[1-9][0-9]{0,8})", re.DOTALL)  # see `cut`
 RENUMBERED = "texts whose ids are numbered anew, as others of their documents are not there"
 NEW_IDS = "ids of entities, in whose place the file numbers the clusters of each document"
 Cluster = str | Entity  # an id, or a mention without one
@@ -98,8 +96,7 @@ def _documents(
     """Texts in their order by documents; those of one document follow each other, from "ID:0" on."""
     document, last, parts = "", inf, list[AnnotatedText]()
     for text in texts:
-        found = PASSAGE_ID.fullmatch(text.id)
-        key, number = (found[1], float(found[2])) if found else (text.id, inf)
+        key, number = PassageId.of(text.id) or (text.id, inf)
         if not (parts and key == document and number > last):
             if parts:
                 yield document, parts

@@ -16,10 +16,11 @@ import spacy
 from models import LONG, TEXTS, save_model
 from pipelines import ENCODER
 from pyarrow import parquet
-from workers import FATAL, Killed, Measured
+from workers import FATAL, Awaited, Killed, Measured
 
 from spacy_bispn import BatchPredictor
 from spacy_bispn.annotations import read
+from spacy_bispn.cli.engines import Engine, extract_parts
 
 pytestmark = pytest.mark.slow
 
@@ -174,6 +175,17 @@ def test_memory_does_not_grow_with_the_number_of_texts(run: Run, small: Path, tm
 
 
 # the command
+
+
+def test_two_workers_have_a_part_each(on_ray: Run, model: Path, tmp_path: Path) -> None:
+    source, notes = tmp_path / "in", tmp_path / "notes"
+    source.mkdir()
+    notes.mkdir()
+    for number in range(2):
+        parquet.write_table(pyarrow.table({"text": TEXTS[number::2]}), source / f"{number}.parquet")
+    predictor = Awaited(str(model), notes=str(notes))
+    extract_parts(Engine.ray, predictor, str(source), str(tmp_path / "out"), 2, go_on=False, force=False)
+    assert len(list(notes.iterdir())) == 2
 
 
 def extract(*words: object) -> str:

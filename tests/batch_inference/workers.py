@@ -1,9 +1,10 @@
-"""Predictors that workers import: one is killed, one measures memory."""
+"""Predictors that workers import: one is killed, one measures memory, one waits for another."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,21 @@ class Measured(BatchPredictor):
         yield from super().predict(texts)
         with Path(self.notes, str(os.getpid())).open("a") as file:
             file.write(f"{psutil.Process().memory_info().rss}\n")
+
+
+@dataclass(frozen=True)
+class Awaited(BatchPredictor):
+    """Each worker waits for a second one, for a minute."""
+
+    notes: str = setting(FOLDER, "", default="")
+
+    def predict(self, texts: Any) -> Iterator[Any]:
+        notes = Path(self.notes)
+        (notes / str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(list(notes.iterdir())) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        yield from super().predict(texts)
 
 
 FATAL = "Tem3 binds Dal21, twice."
