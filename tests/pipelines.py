@@ -11,6 +11,7 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from tokenizers.normalizers import BertNormalizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from spacy_bispn import annotations
@@ -61,9 +62,13 @@ def make_nlp(config: dict[str, Any] | None = None, name: str = "bispn") -> Langu
     return nlp
 
 
-def save_bert(place: Path) -> None:
-    """A very small BERT with random weights and without dropout, of width 48, in a folder of its own."""
+def save_bert(place: Path, lowercase: bool = False) -> None:
+    """A very small BERT with random weights and without dropout, of width 48, in a folder of its own.
+
+    lowercase: whether its tokenizer is blind to case.
+    """
     tokenizer = learn_wordpieces([text.text for text in demo_texts(12)], 300)
+    tokenizer.normalizer = BertNormalizer(lowercase=lowercase)
     names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
     BertTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(place)
     config = BertConfig(

@@ -12,16 +12,28 @@ from torch import nn
 from spacy_bispn.model.doc_batch import DocBatch
 from spacy_bispn.model.encoder_families import families_like_bert
 from spacy_bispn.model.encoders import Encoder, Source
+from spacy_bispn.model.lexical import ATTRIBUTES
 from spacy_bispn.model.shim import NetworkShim, Precision
 from spacy_bispn.model.windowing import WindowSettings
 from spacy_bispn.nn.decoder import QueryBlock, SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder
 from spacy_bispn.nn.heads import SpanHead, classifier
+from spacy_bispn.nn.lexical import LexicalEmbedding
 from spacy_bispn.nn.network import Network
 from spacy_bispn.nn.pairs import SCORERS, Biaffine
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries
 from spacy_bispn.nn.shapes import Outputs
-from spacy_bispn.settings import SHARE, SettingError, Settings, Values, distribute, retired, setting, takes
+from spacy_bispn.settings import (
+    SHARE,
+    SWITCH,
+    SettingError,
+    Settings,
+    Values,
+    distribute,
+    retired,
+    setting,
+    takes,
+)
 
 # The most of every count is beyond any use; what exceeds it would exhaust the memory.
 QUERIES, BLOCKS, LAYERS = (Values(least=a, most=b, whole=True) for a, b in ((1, 4096), (1, 64), (0, 64)))
@@ -89,6 +101,12 @@ class NetworkSettings(Settings):
         "One predictor for entities, heads and tails, with linear classifiers, or, as in the paper, one for "
         "entities and one for heads and tails, with MLPs as classifiers.",
         default="shared",
+    )
+    lexical: bool = setting(
+        SWITCH,
+        "Whether the network sees what words look like beside the encoder's states: hashed embeddings of "
+        "spaCy's `NORM`, `PREFIX`, `SUFFIX` and `SHAPE`. For encoders that do not see case, and for names.",
+        default=False,
     )
     inside_pointer: bool = retired(False)
     linking: str = retired("biaffine")
@@ -207,6 +225,7 @@ def build_network(
     return Network(
         encoder=token_encoder,
         project=project,
+        lexical=LexicalEmbedding(len(ATTRIBUTES), width, network.dropout) if network.lexical else None,
         queries=ProposedQueries(
             *limits, width, width // 2, network.proposal_floor, (entity_types + 1) * given_types
         )

@@ -11,6 +11,7 @@ from spacy_bispn.nn.attention import Keys, OneWayRows
 from spacy_bispn.nn.decoder import SetDecoder, SharedBlock, Split
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, TokenPass
 from spacy_bispn.nn.heads import SpanHead, widened
+from spacy_bispn.nn.lexical import LexicalEmbedding
 from spacy_bispn.nn.packing import Packed, PackedRows, padded, through
 from spacy_bispn.nn.queries import LearnedQueries, ProposedQueries, rows
 from spacy_bispn.nn.shapes import NULL, PROPOSED, Inputs, Outputs, Proposals, Queries, map_tensors, repeated
@@ -43,6 +44,7 @@ class Network(nn.Module):
 
     encoder: reads piece ids, or None where another component delivers vectors; `project` then
         brings them to the network's width.
+    lexical: what words look like, added to the states of their pieces; None where that is left out.
     spans, arguments: predict entities, and heads and tails; without `arguments`, `spans` predicts all.
     supervised_layers: how many of the last shared blocks deliver outputs to learn from.
     """
@@ -52,6 +54,7 @@ class Network(nn.Module):
         *,
         encoder: TokenEncoder | None,
         project: nn.Module,
+        lexical: LexicalEmbedding | None,
         queries: LearnedQueries | ProposedQueries,
         shared: list[SharedBlock],
         entity_decoder: SetDecoder,
@@ -67,6 +70,7 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.project = project
+        self.lexical = lexical
         self.queries = queries
         self.shared = nn.ModuleList(shared)
         self.entity_decoder = entity_decoder
@@ -130,7 +134,7 @@ class Network(nn.Module):
         """Tokens and queries behind the encoder (eq 1). Tokens come first: no token attends to a query, so
         queries may be made from the text.
         """
-        passed = self._tokens(inputs)
+        passed = self._with_lexical(self._tokens(inputs), inputs)
         queries, proposals = self.queries(passed.tokens, inputs)
         if isinstance(self.encoder, OneWayEncoder) and self.encoder.query_layer < self.encoder.depth:
             entity, relation = packed(queries)
@@ -146,6 +150,15 @@ class Network(nn.Module):
         assert inputs.vectors is not None
         rows = PackedRows.of(inputs.mask)
         return TokenPass(Packed(rows.pack(self.project(inputs.vectors)), rows), {})
+
+    def _with_lexical(self, passed: TokenPass, inputs: Inputs) -> TokenPass:
+        """The same with what the words look like, where a piece is one that can be pointed at."""
+        if self.lexical is None:
+            return passed
+        assert inputs.lexical is not None
+        states, where = passed.tokens
+        keys, real = (where.pack(x) for x in (inputs.lexical, inputs.pointable[..., None]))
+        return passed._replace(tokens=Packed(states + self.lexical(keys) * real, where))
 
     @property
     def delivering(self) -> int:

@@ -46,10 +46,12 @@ class Targets(NamedTuple):
 class Inputs(NamedTuple):
     """What the network reads: either piece ids or the token vectors of another component.
 
-    Shape: ids (B, P) long, vectors (B, P, width) float; mask and pointable (B, P) bool. `pointable`
+    Shape: ids (B, P) long, vectors (B, P, width) float; mask and pointable (B, P) bool; lexical
+    (B, P, attributes, keys) long. `pointable`
     leaves out the special pieces. `gold` is set in training, where it may steer the proposals. `given` are
     entities that are known beforehand, with type NULL where the network does not know their label; others
-    are found beside them if `propose` says so.
+    are found beside them if `propose` says so. `lexical` are keys of the attributes of the words that the
+    positions are in, see `nn.lexical`, where the network reads them.
     """
 
     ids: Tensor | None
@@ -59,6 +61,7 @@ class Inputs(NamedTuple):
     gold: Targets | None = None
     given: SpanTargets | None = None
     propose: bool = True
+    lexical: Tensor | None = None
 
 
 class Queries(NamedTuple):

@@ -13,11 +13,12 @@ from transformers import BertConfig, BertModel
 
 from spacy_bispn.model.architectures import NetworkSettings, build_network
 from spacy_bispn.model.encoders import Encoder
+from spacy_bispn.model.lexical import ATTRIBUTES, KEYS
 from spacy_bispn.model.windowing import SpecialPieces
 from spacy_bispn.nn.heads import mask_positions
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.network import Network
-from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Spans, SpanTargets, Targets
+from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Spans, SpanTargets, Targets, map_tensors
 
 Gold = tuple[int, int, int]  # an entity: start, end, type; or a relation: head, tail, type
 
@@ -109,18 +110,24 @@ def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Netw
 
 
 def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:
-    """Texts of some lengths; the first and the last piece of each are special. With a width: vectors."""
+    """Texts of some lengths, with keys of words; the first and the last piece of each are special. With a
+    width: vectors.
+    """
     most = max(lengths)
     position = torch.arange(most)
     size = torch.tensor(lengths)[:, None]
     mask = position < size
     pointable = (position > 0) & (position < size - 1)
+    ids = vectors = None
     if width:
-        return Inputs(None, torch.randn(len(lengths), most, width) * mask[..., None], mask, pointable)
-    return Inputs(torch.randint(3, 30, mask.shape) * mask, None, mask, pointable)
+        vectors = torch.randn(len(lengths), most, width) * mask[..., None]
+    else:
+        ids = torch.randint(3, 30, mask.shape) * mask
+    lexical = torch.randint(2**32, (*mask.shape, len(ATTRIBUTES), KEYS))
+    return Inputs(ids, vectors, mask, pointable, lexical=lexical)
 
 
 def member(inputs: Inputs, text: int) -> Inputs:
     """One text of a batch, without padding."""
     length = int(inputs.mask[text].sum())
-    return Inputs(*(x if x is None else x[text : text + 1, :length] for x in inputs[:4]))
+    return map_tensors(lambda x: x[text : text + 1, :length], inputs)

@@ -1,0 +1,97 @@
+"""What words look like: which word a position is in, and what a model makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from pipelines import CNN, PUNCTUATION, initialize, listening, make_nlp, make_text, pipe_of, save_bert, tiny
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_bispn.model.doc_batch import DocBatch
+from spacy_bispn.model.lexical import ATTRIBUTES, KEYS, lexical_keys
+from spacy_bispn.model.windowing import Window
+
+UPPER, LOWER = "The POLISH of POLISH wood.", "The polish of Polish wood."
+TEXTS = [make_text(text, [(text.split()[3], "L")], []) for text in (UPPER, LOWER)]
+MODELS: dict[str, Any] = {"wordpieces": tiny({"lexical": True}), "tokens": listening(CNN)}
+MODELS["tokens"]["model"]["lexical"] = True
+
+
+def batch_of(nlp: Language, *texts: str) -> DocBatch:
+    return DocBatch(pipe_of(nlp).model, [nlp.make_doc(text) for text in texts], is_train=False)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_each_position_has_the_keys_of_its_word(kind: str) -> None:
+    nlp = make_nlp(MODELS[kind])
+    if kind == "tokens":
+        nlp.add_pipe("tok2vec", first=True)
+    initialize(nlp, TEXTS)
+    docs = [nlp.make_doc(text) for text in (UPPER, LOWER)]
+    for name, pipe in nlp.pipeline:
+        docs = [pipe(doc) for doc in docs] if name == "tok2vec" else docs
+    batch = DocBatch(pipe_of(nlp).model, docs, is_train=False)
+    keys = batch.inputs([0, 1]).lexical
+    assert keys is not None and keys.shape[2:] == (len(ATTRIBUTES), KEYS)
+    of_word: dict[tuple[int, int], set[Any]] = {}
+    for row, window in enumerate(batch.windows):
+        for place, start in enumerate(window.start):
+            if start < 0:
+                assert not keys[row, place].any()
+                continue
+            (token,) = (t for t in batch.docs[row] if t.idx <= start < t.idx + len(t))
+            of_word.setdefault((row, token.i), set()).add(tuple(keys[row, place].flatten().tolist()))
+    assert len(of_word) == sum(map(len, batch.docs)) and all(len(x) == 1 for x in of_word.values())
+    shape = (len(ATTRIBUTES), KEYS)
+    shown = {place: np.reshape(next(iter(found)), shape) for place, found in of_word.items()}
+    for attribute, same in (("NORM", True), ("SHAPE", False), ("PREFIX", False), ("SUFFIX", False)):
+        upper, lower = (shown[row, 1][ATTRIBUTES.index(attribute)] for row in (0, 1))
+        assert (upper == lower).all() == same, attribute
+    assert (shown[0, 1] == shown[0, 3]).all(), "the same word twice"
+
+
+def test_an_uncased_encoder_tells_words_by_their_looks(tmp_path: Path) -> None:
+    save_bert(tmp_path / "uncased", lowercase=True)
+    encoder = {"@misc": "spacy-bispn.PretrainedEncoder.v1", "name": str(tmp_path / "uncased")}
+
+    def states(lexical: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        spacy.util.fix_random_seed(0)
+        nlp = make_nlp(tiny({"encoder": encoder, "lexical": lexical}))
+        initialize(nlp, TEXTS)
+        batch, network = batch_of(nlp, UPPER, LOWER), pipe_of(nlp).shim.require().eval()
+        first, second = (network.encode(batch.inputs([row]))[0].padded[0] for row in (0, 1))
+        return first, second
+
+    assert torch.equal(*states(lexical=False))
+    upper, lower = states(lexical=True)
+    assert upper.shape == lower.shape and not torch.allclose(upper, lower)
+
+
+def test_a_saved_model_looks_at_words_as_before(tmp_path: Path) -> None:
+    nlp = make_nlp(MODELS["wordpieces"])
+    initialize(nlp, TEXTS)
+    nlp.to_disk(tmp_path / "model")
+    again = spacy.load(tmp_path / "model")
+    outputs = [
+        batch.outputs([0, 1], 0.0, 0.0).entity.type
+        for batch in (batch_of(nlp, UPPER, LOWER), batch_of(again, UPPER, LOWER))
+    ]
+    assert torch.equal(*outputs)
+
+
+def test_words_of_a_text_with_spaces_and_symbols() -> None:
+    doc = spacy.blank("en", config=PUNCTUATION)("  Cdc6p-like\n\t naïve — 𝒳y ")
+
+    def keys(doc: Doc) -> torch.Tensor:
+        starts = np.array([token.idx for token in doc])
+        window = Window(0, starts, starts, starts + 1, (0, len(doc.text)))
+        return lexical_keys([doc], [window], torch.zeros(1, len(doc)))[0]
+
+    alone = torch.cat([keys(doc[token.i : token.i + 1].as_doc()) for token in doc])
+    assert torch.equal(keys(doc), alone)
