@@ -11,7 +11,6 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from tokenizers.normalizers import BertNormalizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from spacy_bispn import annotations
@@ -68,9 +67,8 @@ def save_bert(place: Path, lowercase: bool = False) -> None:
     lowercase: whether its tokenizer is blind to case.
     """
     tokenizer = learn_wordpieces([text.text for text in demo_texts(12)], 300)
-    tokenizer.normalizer = BertNormalizer(lowercase=lowercase)
     names = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
-    BertTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(place)
+    BertTokenizerFast(tokenizer_object=tokenizer, do_lower_case=lowercase, **names).save_pretrained(place)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=48, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=96, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,

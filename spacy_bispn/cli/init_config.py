@@ -6,11 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from spacy import util
-from spacy.cli.init_config import Optimizations
 from spacy.tokens import Doc
 from thinc.api import Config, prefer_gpu
 from wasabi import msg
@@ -27,24 +26,13 @@ if TYPE_CHECKING:
 
 NAME = "bispn"
 BATCH = 8
-MOST_EPOCHS = 100
+EPOCHS = 10  # as in project/configs
+STEPS, MOST_EPOCHS = 1500, 100  # small corpora are read more often, until there are so many steps
 FREQUENT = 5  # occurrences: the vocabulary is as large as the number of words that occur so often
 VOCABULARY = (800, 4000)  # least and most pieces
 RANDOM_RATES = {"encoder_rate": 5e-4, "decoder_rate": 1e-3}  # random weights need higher rates
 READER = "spacy-bispn.Corpus.v1"
 OPTIMIZER = "spacy-bispn.AdamW.v1"
-
-
-class Plan(NamedTuple):
-    """How long to train: for `epochs`, or as many more as `steps` need."""
-
-    epochs: int
-    steps: int
-    frozen_epochs: int  # of a pretrained encoder
-
-
-# Efficiency is as in project/configs; accuracy is three times as long.
-PLANS = {Optimizations.efficiency: Plan(10, 1500, 0), Optimizations.accuracy: Plan(30, 4500, 2)}
 
 
 def init_config_command(
@@ -54,9 +42,6 @@ def init_config_command(
         str | None,
         typer.Option(help="Pretrained encoder, hub name or folder; without it, a small random one"),
     ] = None,
-    optimize: Annotated[
-        Optimizations, typer.Option("--optimize", "-o", help="accuracy trains three times as long")
-    ] = Optimizations.efficiency,
     gpu: Annotated[bool, typer.Option("--gpu", "-G", help="For training on a GPU")] = False,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language code")] = "en",
     symmetric: Annotated[
@@ -78,7 +63,7 @@ def init_config_command(
         make_tokenizer(lang)  # raises ValueError for a language that spaCy does not have
         if punctuation is None:
             punctuation = prefers_punctuation(lang, docs)
-        config = base_config(docs, corpus, encoder, PLANS[optimize], gpu, lang, symmetric or [], punctuation)
+        config = base_config(docs, corpus, encoder, gpu, lang, symmetric or [], punctuation)
         filled, levels = fit(config, docs)
     except (ValueError, ImportError) as error:  # an encoder may need a package that is not installed
         msg.fail("The config cannot be written", str(error), exits=1)
@@ -133,7 +118,6 @@ def base_config(
     docs: Sequence[Doc],
     corpus: Path,
     encoder: str | None,
-    plan: Plan,
     gpu: bool,
     lang: str,
     symmetric: list[str],
@@ -141,7 +125,7 @@ def base_config(
 ) -> Config:
     """What differs from the defaults of spaCy and the component, without the settings that are measured."""
     steps = math.ceil(len(docs) / BATCH)
-    epochs = max(plan.epochs, min(math.ceil(plan.steps / steps), MOST_EPOCHS))
+    epochs = max(EPOCHS, min(math.ceil(STEPS / steps), MOST_EPOCHS))
     if encoder is None:
         source = {"@misc": "spacy-bispn.RandomEncoder.v1", "vocabulary": vocabulary(docs)}
     else:
@@ -149,7 +133,6 @@ def base_config(
     component = {
         "factory": "bispn",
         "symmetric_labels": symmetric,
-        "frozen_epochs": 0 if encoder is None else plan.frozen_epochs,
         "model": {"@architectures": "spacy-bispn.BiSPN.v1", "encoder": source},
     }
     training = {
@@ -206,18 +189,20 @@ def fit(config: Config, docs: Sequence[Doc]) -> tuple[Config, LevelComparison]:
         raise ValueError(f"{found.count} of {found.total} {found.message} {', '.join(found.examples)}")
     apply(config, NAME, diagnosis.recommended)
     if "encoder" in config["paths"]:
-        config["components"][NAME]["model"].update(decoder_sizes(nlp.get_pipe(NAME).shim.encoder))
+        config["components"][NAME]["model"].update(sizes_and_looks(nlp.get_pipe(NAME).shim.encoder))
     filled: Config = util.load_model_from_config(config, auto_fill=True).config
     return filled, diagnosis.levels
 
 
-def decoder_sizes(encoder: Encoder) -> dict[str, int]:
-    """As many heads as the encoder, or the next fewer that divide its width, and a feed-forward layer 8/3 as
-    wide as it, rounded up to 64.
+def sizes_and_looks(encoder: Encoder) -> dict[str, int | bool]:
+    """As many heads as the encoder, or the next fewer that divide its width, a feed-forward layer 8/3 as wide
+    as it, rounded up to 64, and what words look like, if it does not see case.
     """
     shape: Any = encoder.model.config
+    normalizer = encoder.tokenizer.normalizer
     heads = range(shape.num_attention_heads, 0, -1)
     return {
         "heads": next(count for count in heads if shape.hidden_size % count == 0),
         "feedforward": math.ceil(shape.hidden_size * 8 / 3 / 64) * 64,
+        "lexical": normalizer is not None and normalizer.normalize_str("A") == "a",
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import spacy
 from click.testing import Result
-from pipelines import PUNCTUATION, demo_texts, make_text
+from pipelines import PUNCTUATION, demo_texts, make_text, save_bert
 from spacy import util
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
@@ -101,9 +101,15 @@ def test_the_command_to_train_names_the_user_s_own_files(folder: Path) -> None:
     assert shown.endswith(f"--paths.dev{folder / 'dev.spacy'}")
 
 
-def test_accuracy_and_gpu(folder: Path) -> None:
-    config = written(folder, "--encoder", folder / "bert", "--optimize", "accuracy", "--gpu")
-    assert config["components"]["bispn"]["frozen_epochs"] == 2
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_an_encoder_that_does_not_see_case_gets_what_words_look_like(folder: Path, lowercase: bool) -> None:
+    place = folder / f"lowercase {lowercase}"
+    save_bert(place, lowercase)
+    assert written(folder, "--encoder", place)["components"]["bispn"]["model"]["lexical"] == lowercase
+
+
+def test_for_a_gpu(folder: Path) -> None:
+    config = written(folder, "--encoder", folder / "bert", "--gpu")
     assert config["system"]["gpu_allocator"] == "pytorch"
 
 
