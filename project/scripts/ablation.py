@@ -33,6 +33,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "only entities that are likely to have a relation": {"objective.related_entities": "hard"},
     "argument types of all relation queries": {"objective.argument_queries": "all"},
     "means instead of sums": {"objective.reduction": "mean"},
+    "wordpieces alone": {"model.lexical": "false"},
 }
 
 
