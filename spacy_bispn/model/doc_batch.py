@@ -12,7 +12,7 @@ from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
 
 from spacy_bispn.model.given import GivenInWindows
-from spacy_bispn.model.lexical import lexical_keys
+from spacy_bispn.model.lexical import words_of
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.windowing import Window
 from spacy_bispn.nn.shapes import Inputs, Outputs
@@ -116,7 +116,7 @@ class DocBatch:
         windows = [self.windows[index] for index in batch]
         inputs: Inputs = self.window_tokenizer.batch(windows, self.shim.device)
         if self.lexical:
-            inputs = inputs._replace(lexical=lexical_keys(self.docs, windows, inputs.mask))
+            inputs = inputs._replace(words=words_of(self.docs, windows, inputs.mask))
         if self.given is not None:
             inputs = self.given.add_to(inputs, batch)
         if self.vectors is None or inputs.ids is None:

@@ -1,4 +1,4 @@
-"""The lexical attributes of the words in a window, as keys of hashed embeddings."""
+"""The lexical attributes of the words in some windows, as keys of hashed embeddings."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,29 @@ from thinc.api import NumpyOps
 from torch import Tensor
 
 from spacy_bispn.model.windowing import Window
+from spacy_bispn.nn.shapes import Words
 
 ATTRIBUTES = ("NORM", "PREFIX", "SUFFIX", "SHAPE")
 KEYS = 4  # of each value: thinc hashes a number to so many
 
 
-def lexical_keys(docs: Sequence[Doc], windows: Sequence[Window], like: Tensor) -> Tensor:
-    """Keys of the word that each position is in; 0 where there is none, as in special pieces and context.
+def words_of(docs: Sequence[Doc], windows: Sequence[Window], like: Tensor) -> Words:
+    """The word that each position is in; words that are alike are one, so that each is computed once.
 
-    Shape: like (B, P), of the windows -> (B, P, attributes, KEYS) long, on its device.
+    Shape: like (B, P), of the windows, on whose device the words will be.
     """
-    keys = np.zeros((*like.shape, len(ATTRIBUTES), KEYS), dtype=np.int64)
+    values, places = [], []
     for row, window in enumerate(windows):
         doc = docs[window.text]
-        places = np.flatnonzero(window.start >= 0)
+        columns = np.flatnonzero(window.start >= 0)
         starts = np.array([token.idx for token in doc])
-        words = np.searchsorted(starts, window.start[places], side="right") - 1
-        values = doc.to_array(list(ATTRIBUTES)).reshape(-1, len(ATTRIBUTES))
-        hashed = [NumpyOps().hash(np.ascontiguousarray(x), seed) for seed, x in enumerate(values.T)]
-        keys[row, places] = np.stack(hashed, axis=1)[words]
-    return torch.from_numpy(keys).to(like.device)
+        tokens = np.searchsorted(starts, window.start[columns], side="right") - 1
+        values.append(doc.to_array(list(ATTRIBUTES)).reshape(-1, len(ATTRIBUTES))[tokens])
+        places.append((np.full_like(columns, row), columns))
+    different, which = np.unique(np.concatenate(values), axis=0, return_inverse=True)
+    index = np.zeros(like.shape, dtype=np.int64)
+    rows, columns = (np.concatenate(x) for x in zip(*places, strict=True))
+    index[rows, columns] = which.reshape(-1)  # numpy 2.0 gives a column
+    hashed = [NumpyOps().hash(np.ascontiguousarray(x), seed) for seed, x in enumerate(different.T)]
+    keys = np.stack(hashed, axis=1).astype(np.int64)
+    return Words(*(torch.from_numpy(x).to(like.device) for x in (keys, index)))

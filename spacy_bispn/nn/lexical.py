@@ -26,7 +26,7 @@ class LexicalEmbedding(nn.Module):
         )
 
     def forward(self, keys: Tensor) -> Tensor:
-        """Shape: keys (R, attributes, rows of a value) long, of any size -> (R, width)."""
+        """Shape: keys (W, attributes, rows of a value) long, of any size -> (W, width)."""
         by_attribute = zip(self.tables, keys.unbind(1), strict=True)
         values: Tensor = self.mix(
             torch.cat([table(key % ROWS).sum(1) for table, key in by_attribute], dim=-1)

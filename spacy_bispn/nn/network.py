@@ -155,10 +155,11 @@ class Network(nn.Module):
         """The same with what the words look like, where a piece is one that can be pointed at."""
         if self.lexical is None:
             return passed
-        assert inputs.lexical is not None
+        assert inputs.words is not None
         states, where = passed.tokens
-        keys, real = (where.pack(x) for x in (inputs.lexical, inputs.pointable[..., None]))
-        return passed._replace(tokens=Packed(states + self.lexical(keys) * real, where))
+        index, real = (where.pack(x[..., None])[:, 0] for x in (inputs.words.number, inputs.pointable))
+        looks = self.lexical(inputs.words.keys).index_select(0, index) * real[:, None]
+        return passed._replace(tokens=Packed(states + looks, where))
 
     @property
     def delivering(self) -> int:

@@ -43,15 +43,24 @@ class Targets(NamedTuple):
     tail_entity: Tensor
 
 
+class Words(NamedTuple):
+    """The lexical attributes of the different words of a batch, and which word each position is in.
+
+    Shape: keys (W, attributes, rows of a value) long, see `nn.lexical`; number (B, P) long, any of W where a
+    position cannot be pointed at.
+    """
+
+    keys: Tensor
+    number: Tensor
+
+
 class Inputs(NamedTuple):
     """What the network reads: either piece ids or the token vectors of another component.
 
-    Shape: ids (B, P) long, vectors (B, P, width) float; mask and pointable (B, P) bool; lexical
-    (B, P, attributes, keys) long. `pointable`
+    Shape: ids (B, P) long, vectors (B, P, width) float; mask and pointable (B, P) bool. `pointable`
     leaves out the special pieces. `gold` is set in training, where it may steer the proposals. `given` are
     entities that are known beforehand, with type NULL where the network does not know their label; others
-    are found beside them if `propose` says so. `lexical` are keys of the attributes of the words that the
-    positions are in, see `nn.lexical`, where the network reads them.
+    are found beside them if `propose` says so. `words` is None where the network does not look at words.
     """
 
     ids: Tensor | None
@@ -61,7 +70,7 @@ class Inputs(NamedTuple):
     gold: Targets | None = None
     given: SpanTargets | None = None
     propose: bool = True
-    lexical: Tensor | None = None
+    words: Words | None = None
 
 
 class Queries(NamedTuple):

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bispn.model.doc_batch import DocBatch
-from spacy_bispn.model.lexical import ATTRIBUTES, KEYS, lexical_keys
+from spacy_bispn.model.lexical import ATTRIBUTES, KEYS, words_of
 from spacy_bispn.model.windowing import Window
 
 UPPER, LOWER = "The POLISH of POLISH wood.", "The polish of Polish wood."
@@ -37,16 +37,17 @@ def test_each_position_has_the_keys_of_its_word(kind: str) -> None:
     for name, pipe in nlp.pipeline:
         docs = [pipe(doc) for doc in docs] if name == "tok2vec" else docs
     batch = DocBatch(pipe_of(nlp).model, docs, is_train=False)
-    keys = batch.inputs([0, 1]).lexical
-    assert keys is not None and keys.shape[2:] == (len(ATTRIBUTES), KEYS)
+    words = batch.inputs([0, 1]).words
+    assert words is not None and words.keys.shape[1:] == (len(ATTRIBUTES), KEYS)
+    assert len(words.keys) == len({token.orth for doc in batch.docs for token in doc})
     of_word: dict[tuple[int, int], set[Any]] = {}
     for row, window in enumerate(batch.windows):
         for place, start in enumerate(window.start):
             if start < 0:
-                assert not keys[row, place].any()
                 continue
+            key = words.keys[words.number[row, place]]
             (token,) = (t for t in batch.docs[row] if t.idx <= start < t.idx + len(t))
-            of_word.setdefault((row, token.i), set()).add(tuple(keys[row, place].flatten().tolist()))
+            of_word.setdefault((row, token.i), set()).add(tuple(key.flatten().tolist()))
     assert len(of_word) == sum(map(len, batch.docs)) and all(len(x) == 1 for x in of_word.values())
     shape = (len(ATTRIBUTES), KEYS)
     shown = {place: np.reshape(next(iter(found)), shape) for place, found in of_word.items()}
@@ -91,7 +92,8 @@ def test_words_of_a_text_with_spaces_and_symbols() -> None:
     def keys(doc: Doc) -> torch.Tensor:
         starts = np.array([token.idx for token in doc])
         window = Window(0, starts, starts, starts + 1, (0, len(doc.text)))
-        return lexical_keys([doc], [window], torch.zeros(1, len(doc)))[0]
+        words = words_of([doc], [window], torch.zeros(1, len(doc)))
+        return words.keys[words.number[0]]
 
     alone = torch.cat([keys(doc[token.i : token.i + 1].as_doc()) for token in doc])
     assert torch.equal(keys(doc), alone)

@@ -18,7 +18,7 @@ from spacy_bispn.model.windowing import SpecialPieces
 from spacy_bispn.nn.heads import mask_positions
 from spacy_bispn.nn.matching import Match
 from spacy_bispn.nn.network import Network
-from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Spans, SpanTargets, Targets, map_tensors
+from spacy_bispn.nn.shapes import NULL, Inputs, Outputs, Spans, SpanTargets, Targets, Words
 
 Gold = tuple[int, int, int]  # an entity: start, end, type; or a relation: head, tail, type
 
@@ -110,7 +110,7 @@ def make_network(encoder: bool = True, width: int = 15, **settings: Any) -> Netw
 
 
 def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:
-    """Texts of some lengths, with keys of words; the first and the last piece of each are special. With a
+    """Texts of some lengths, with words; the first and the last piece of each are special. With a
     width: vectors.
     """
     most = max(lengths)
@@ -123,11 +123,14 @@ def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:
         vectors = torch.randn(len(lengths), most, width) * mask[..., None]
     else:
         ids = torch.randint(3, 30, mask.shape) * mask
-    lexical = torch.randint(2**32, (*mask.shape, len(ATTRIBUTES), KEYS))
-    return Inputs(ids, vectors, mask, pointable, lexical=lexical)
+    words = Words(torch.randint(2**32, (9, len(ATTRIBUTES), KEYS)), torch.randint(9, mask.shape))
+    return Inputs(ids, vectors, mask, pointable, words=words)
 
 
 def member(inputs: Inputs, text: int) -> Inputs:
     """One text of a batch, without padding."""
     length = int(inputs.mask[text].sum())
-    return map_tensors(lambda x: x[text : text + 1, :length], inputs)
+    ids, vectors, mask, pointable, number = (
+        x if x is None else x[text : text + 1, :length] for x in (*inputs[:4], inputs.words.number)
+    )
+    return Inputs(ids, vectors, mask, pointable, words=inputs.words._replace(number=number))

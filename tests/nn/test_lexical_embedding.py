@@ -21,15 +21,15 @@ def test_only_states_that_can_be_pointed_at_know_what_words_look_like() -> None:
     torch.manual_seed(0)
     network, inputs = make_network(lexical=True), make_inputs((7, 4))
     there = network.encode(inputs)[0].padded
-    keys = torch.zeros_like(inputs.lexical)
-    changed = (network.encode(inputs._replace(lexical=keys))[0].padded != there).any(-1)
+    others = inputs.words._replace(keys=torch.zeros_like(inputs.words.keys))
+    changed = (network.encode(inputs._replace(words=others))[0].padded != there).any(-1)
     assert torch.equal(changed & inputs.mask, inputs.pointable)
 
 
 def test_the_tables_learn_for_the_words_of_the_batch_alone() -> None:
     torch.manual_seed(0)
     network, inputs = make_network(lexical=True), make_inputs((5,))
-    inputs = inputs._replace(lexical=inputs.lexical % 7 + 10)
+    inputs = inputs._replace(words=inputs.words._replace(keys=inputs.words.keys % 7 + 10))
     network.encode(inputs)[0].states.square().sum().backward()
     for table in network.lexical.tables:
         used = (table.weight.grad != 0).any(-1).nonzero()[:, 0]

@@ -22,7 +22,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "separate predictors": {"queries": "proposed", "predictors": "separate"},
     "paper": {"queries": "learned", "pointer": "additive", "predictors": "separate"},
     "looks of words": {"queries": "proposed", "lexical": True},
-    "looks of words, over vectors": {"queries": "learned", "encoder": False, "lexical": True},
+    "looks of words, over vectors": {"queries": "proposed", "encoder": False, "lexical": True},
     "behind the encoder": {"queries": "proposed", "query_layer": -1},
     "over vectors": {"queries": "proposed", "encoder": False},
     "learned, over vectors": {"queries": "learned", "encoder": False},
