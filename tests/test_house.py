@@ -56,7 +56,7 @@ def test_each_library_has_its_place(name: str) -> None:
     used = imported(name)
     assert "scipy" not in used or name in ("nn.matching", "training.calibration"), "scipy belongs there"
     assert "transformers" not in used or name == "model.encoders", "transformers belongs in model.encoders"
-    seams = ("model.shim", "model.optimizers", "model.architectures", "model.doc_batch")
+    seams = ("model.shim", "model.optimizers", "model.architectures", "model.doc_batch", "model.lexical")
     assert not {"thinc", "torch"} <= used or name in seams, f"thinc and torch meet only in {seams}"
     text = FILES[name].read_text(encoding="utf8")
     assert "set_extension" not in text or name == "annotations", "Doc extensions belong in annotations"

@@ -105,7 +105,8 @@ class NetworkSettings(Settings):
     lexical: bool = setting(
         SWITCH,
         "Whether the network sees what words look like beside the encoder's states: hashed embeddings of "
-        "spaCy's `NORM`, `PREFIX`, `SUFFIX` and `SHAPE`. For encoders that do not see case, and for names.",
+        "spaCy's `NORM`, `PREFIX`, `SUFFIX` and `SHAPE`. With an encoder that does not see case it helps if "
+        "entities are names, and may hurt if they are terms ([notes](notes.md#what-words-look-like)).",
         default=False,
     )
     inside_pointer: bool = retired(False)
