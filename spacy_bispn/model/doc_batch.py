@@ -12,7 +12,7 @@ from thinc.api import Model, torch2xp, xp2torch
 from torch import Tensor
 
 from spacy_bispn.model.given import GivenInWindows
-from spacy_bispn.model.lexical import words_of
+from spacy_bispn.model.lexical import DocWords
 from spacy_bispn.model.shim import NetworkShim
 from spacy_bispn.model.windowing import Window
 from spacy_bispn.nn.shapes import Inputs, Outputs
@@ -93,7 +93,7 @@ class DocBatch:
 
     def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
         self.docs = docs
-        self.lexical: bool = model.attrs["settings"].lexical
+        self.words = DocWords(docs) if model.attrs["settings"].lexical else None
         self.shim: NetworkShim = model.shims[0]
         self.shim.require()
         self.window_tokenizer = self.shim.window_tokenizer()
@@ -115,8 +115,8 @@ class DocBatch:
         """
         windows = [self.windows[index] for index in batch]
         inputs: Inputs = self.window_tokenizer.batch(windows, self.shim.device)
-        if self.lexical:
-            inputs = inputs._replace(words=words_of(self.docs, windows, inputs.mask))
+        if self.words is not None:
+            inputs = inputs._replace(words=self.words.of(windows, inputs.mask))
         if self.given is not None:
             inputs = self.given.add_to(inputs, batch)
         if self.vectors is None or inputs.ids is None:

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_bispn.model.doc_batch import DocBatch
-from spacy_bispn.model.lexical import ATTRIBUTES, KEYS, words_of
+from spacy_bispn.model.lexical import ATTRIBUTES, KEYS, DocWords
 from spacy_bispn.model.windowing import Window
 
 UPPER, LOWER = "The POLISH of POLISH wood.", "The polish of Polish wood."
@@ -75,15 +75,41 @@ def test_an_uncased_encoder_tells_words_by_their_looks(tmp_path: Path) -> None:
 
 
 def test_a_saved_model_looks_at_words_as_before(tmp_path: Path) -> None:
-    nlp = make_nlp(MODELS["wordpieces"])
+    # untrained, no span is likely: nearly all of them are to be queries
+    nlp = make_nlp(tiny({"lexical": True, "proposal_floor": 1e-6}))
     initialize(nlp, TEXTS)
     nlp.to_disk(tmp_path / "model")
-    again = spacy.load(tmp_path / "model")
-    outputs = [
-        batch.outputs([0, 1], 0.0, 0.0).entity.type
-        for batch in (batch_of(nlp, UPPER, LOWER), batch_of(again, UPPER, LOWER))
-    ]
-    assert torch.equal(*outputs)
+
+    def types(nlp: Language) -> torch.Tensor:
+        return batch_of(nlp, UPPER, LOWER).outputs([0, 1], 0.0, 0.0).entity.type
+
+    there, again = types(nlp), types(spacy.load(tmp_path / "model"))
+    assert there.numel() and torch.equal(there, again)
+    with torch.no_grad():
+        pipe_of(nlp).shim.require().lexical.mix[-1].weight.zero_()
+    assert not torch.equal(types(nlp), there), "the looks count in it"
+
+
+def test_a_doc_is_looked_through_once_however_many_windows_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = make_nlp(tiny({"lexical": True, "window": 12, "overlap": 2}))
+    initialize(nlp, TEXTS)
+    batch, seen = batch_of(nlp, " ".join([UPPER, LOWER] * 6)), list[str]()
+    monkeypatch.setattr(batch.words, "_docs", Seen(batch.docs, seen))
+    inputs = [batch.inputs(indices) for indices in batch.batches(24)]
+    assert len(inputs) > 3 and len(seen) == 1
+
+
+class Seen(list[Doc]):
+    """Docs that note each look at one of them."""
+
+    def __init__(self, docs: Any, seen: list[str]) -> None:
+        super().__init__(docs)
+        self.seen = seen
+
+    def __getitem__(self, index: Any) -> Any:
+        doc = super().__getitem__(index)
+        self.seen.append(doc.text)
+        return doc
 
 
 def test_words_of_a_text_with_spaces_and_symbols() -> None:
@@ -92,7 +118,7 @@ def test_words_of_a_text_with_spaces_and_symbols() -> None:
     def keys(doc: Doc) -> torch.Tensor:
         starts = np.array([token.idx for token in doc])
         window = Window(0, starts, starts, starts + 1, (0, len(doc.text)))
-        words = words_of([doc], [window], torch.zeros(1, len(doc)))
+        words = DocWords([doc]).of([window], torch.zeros(1, len(doc)))
         return words.keys[words.number[0]]
 
     alone = torch.cat([keys(doc[token.i : token.i + 1].as_doc()) for token in doc])
