@@ -50,7 +50,7 @@ class Decoding(Settings):
         THRESHOLD,
         "Least probability of a relation's label. The first one to lower where relations are missed whose "
         "entities are found. `null`: the label must be likelier than no relation.",
-        default=0.5,
+        default=0.4,
     )
     boundary_threshold: float = setting(
         PROBABILITY, "Least probability of a start and of an end. Seldom matters.", default=0.1

@@ -449,7 +449,7 @@ def test_without_labels_there_is_nothing_to_say() -> None:
         ),
         (
             {"relation_threshold": -0.1},
-            ["relation_threshold is -0.1, expected a number (0 to 1) or null: ", "the default is 0.5"],
+            ["relation_threshold is -0.1, expected a number (0 to 1) or null: ", "the default is 0.4"],
         ),
         (
             {"boundary_threshold": float("nan")},
