@@ -67,13 +67,17 @@ class NetworkSettings(Settings):
         "more. No effect on learned queries.",
         default=0.02,
     )
-    shared_layers: int = setting(BLOCKS, "Blocks of the shared decoder.", default=2)
+    shared_layers: int = setting(
+        BLOCKS,
+        "Blocks of the shared decoder. A second one learns no more in the same time "
+        "([notes](notes.md#one-shared-block)), and prediction takes longer.",
+        default=1,
+    )
     supervised_layers: int = setting(
         BLOCKS,
         "The last shared blocks that deliver losses in training; at most `shared_layers`. More make a step "
-        "slower; a second one was worth no more than noise in five epochs "
-        "([results.md](results.md#ablation)).",
-        default=2,
+        "slower.",
+        default=1,
     )
     entity_layers: int = setting(LAYERS, "Blocks of the entity decoder.", default=1)
     relation_layers: int = setting(LAYERS, "Blocks of the relation decoder.", default=1)

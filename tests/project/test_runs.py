@@ -182,12 +182,12 @@ def test_an_ablation_leaves_out_layers_that_the_encoder_does_not_have(
 def test_a_variant_that_changes_nothing_is_named_and_not_trained(
     steps: list[tuple[Any, ...]], workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = {"queries": "learned", "pointer": "additive", "supervised_layers": 1}
+    model = {"queries": "learned", "pointer": "additive", "shared_layers": 2, "supervised_layers": 2}
     component = {"factory": "bispn", "model": model, "objective": {"beta": 0}}
     Config({**SMALL, "components": {"bispn": component}}).to_disk(workspace / "paper_biorelex.cfg")
     ablation.main("biorelex", Path("assets"), "paper_biorelex.cfg", "", variants="0,1,2,3,4,5,7")
     trained = [step[1] for step in steps if step[0] == "train"]
-    # without linking; one supervised layer; learned queries; additive pointers
+    # without linking; two supervised layers; learned queries; additive pointers
     assert trained == [f"training/ablation/biorelex-paper/{number}" for number in (0, 1, 3)]
     printed = " ".join(capsys.readouterr().out.split())
     assert "paper_biorelex.cfg has it already: without the variant 5, 'learned queries'" in printed
