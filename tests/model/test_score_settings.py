@@ -59,7 +59,7 @@ def test_no_query_is_pruned_whose_score_is_high_enough(
     if found.reaches(label, found.scaled(label, probability)):
         assert probability >= floor - 1e-9
     uncalibrated = replace(decoding, calibration=None)
-    assert uncalibrated.floors == (min(threshold, own), 0.5)
+    assert uncalibrated.floors == (min(threshold, own), Decoding().relation_threshold)
 
 
 def test_without_a_threshold_queries_are_pruned_by_null() -> None:
