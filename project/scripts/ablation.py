@@ -22,7 +22,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "without consistency": {"objective.alpha": "0.0"},
     "without linking": {"objective.beta": "0.0"},
     "without both": {"objective.alpha": "0.0", "objective.beta": "0.0"},  # so far table 2 of the paper
-    "two supervised layers": {"model.shared_layers": "2", "model.supervised_layers": "2"},
+    "two shared blocks, both with losses": {"model.shared_layers": "2", "model.supervised_layers": "2"},
     "learned queries": {"model.queries": "learned"},
     "no inverses of symmetric labels": {"symmetric_labels": "[]"},
     "additive pointers": {"model.pointer": "additive"},

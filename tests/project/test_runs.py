@@ -187,7 +187,7 @@ def test_a_variant_that_changes_nothing_is_named_and_not_trained(
     Config({**SMALL, "components": {"bispn": component}}).to_disk(workspace / "paper_biorelex.cfg")
     ablation.main("biorelex", Path("assets"), "paper_biorelex.cfg", "", variants="0,1,2,3,4,5,7")
     trained = [step[1] for step in steps if step[0] == "train"]
-    # without linking; two supervised layers; learned queries; additive pointers
+    # without linking; two shared blocks; learned queries; additive pointers
     assert trained == [f"training/ablation/biorelex-paper/{number}" for number in (0, 1, 3)]
     printed = " ".join(capsys.readouterr().out.split())
     assert "paper_biorelex.cfg has it already: without the variant 5, 'learned queries'" in printed
