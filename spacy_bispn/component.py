@@ -162,8 +162,8 @@ class BiSPN(TrainablePipe):  # type: ignore[misc]
             extractions = extract(outputs, windows, labels, decoding, schema, given.of_windows(batch))
             for index, extraction in zip(batch, extractions, strict=True):
                 found[index] = extraction
-        merged = given.joined_by(merge(reading.windows, found, len(docs)))
-        return [cohere(x, labels, given.adapt(decoding), schema) for x in merged]
+        merged = zip(given.joined_by(merge(reading.windows, found, len(docs))), docs, strict=True)
+        return [cohere(x, labels, given.adapt(decoding), schema, doc.text) for x, doc in merged]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. Docs that raise go to the pipeline's error handler, one by one."""

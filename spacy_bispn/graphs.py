@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,7 +69,7 @@ def to_networkx(
         found, text = read(doc).closed(), doc.text
         nodes: dict[Entity, str] = {}
         for entity in found.entities:
-            words = unicodedata.normalize("NFC", " ".join(text[entity.start : entity.end].split()))
+            words = entity.words(text)
             node = nodes[entity] = _node_id(entity, words, name, merge)
             graph.add_node(node)
             first = {"name": words, "kb_id": entity.kb_id, "start": entity.start, "end": entity.end}

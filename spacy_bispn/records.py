@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -34,6 +35,10 @@ class Entity:
     score: float = field(default=1.0, compare=False)
     kb_id: str = field(default="", compare=False)
     span_id: str = field(default="", compare=False)
+
+    def words(self, text: str) -> str:
+        """What it says in `text`: white space, and how Unicode composes a letter, make no other words."""
+        return unicodedata.normalize("NFC", " ".join(text[self.start : self.end].split()))
 
 
 @dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ import spacy
 from kept import KEPT
 from pipelines import initialize, make_examples, make_nlp, make_text, pipe_of, tiny
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin, Span
 
 from spacy_bispn import annotations
 from spacy_bispn.evaluation.scorer import score
@@ -176,3 +176,31 @@ def test_saved_triples_are_checked(triples: Any) -> None:
     pipe.cfg["observed_triples"] = triples
     with pytest.raises(SettingError, match=r"observed_triples is .*, expected a list of triples of labels"):
         pipe.to_bytes()
+
+
+@pytest.mark.parametrize("when", ["configured", "loaded", "changed"])
+def test_mentions_with_the_same_words_have_the_same_relations(when: str, tmp_path: Path) -> None:
+    """Of given entities, from an untrained network whose mentions know each other and that has one query."""
+    model = {"pool_mentions": True, "proposal_floor": 1e-6, "relation_queries": 1}
+    settings = EAGER | {"entities": "given", "share_relations": when == "configured"}
+    nlp = make_nlp(tiny(model, **settings))
+    initialize(nlp, TEXTS)
+    if when == "loaded":
+        nlp.to_disk(tmp_path)
+        nlp = spacy.load(tmp_path, config={"components": {"bispn": {"share_relations": True}}})
+    elif when == "changed":
+        pipe_of(nlp).cfg["share_relations"] = True
+
+    def read() -> tuple[Doc, list[tuple[Any, str, Any]]]:
+        doc = nlp.make_doc("Tem2 binds Dal92, and Tem2 blocks Dal92 and tem2.")
+        doc.ents = [Span(doc, at, at + 1, "PROTEIN") for at in (0, 2, 5, 7, 9)]
+        found = nlp(doc)._.relations
+        return doc, [((x.head.start, x.head.text), x.label, (x.tail.start, x.tail.text)) for x in found]
+
+    doc, shared = read()
+    pipe_of(nlp).cfg["share_relations"] = False
+    _, ((head, label, tail),) = read()
+    places = [(span.start, span.text) for span in doc.ents]
+    heads, tails = ([x for x in places if x[1] == end[1]] for end in (head, tail))
+    pairs = {(one, label, other) for one in heads for other in tails if one != other}
+    assert len(pairs) > 1 and {*shared} == pairs | {(head, label, tail)}

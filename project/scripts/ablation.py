@@ -34,6 +34,8 @@ VARIANTS: dict[str, dict[str, str]] = {
     "argument types of all relation queries": {"objective.argument_queries": "all"},
     "means instead of sums": {"objective.reduction": "mean"},
     "wordpieces alone": {"model.lexical": "false"},
+    "mentions that do not know each other": {"model.pool_mentions": "false"},
+    "mentions with relations of their own": {"share_relations": "false"},
 }
 
 

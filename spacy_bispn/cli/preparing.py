@@ -86,6 +86,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
         window=shim.windowing.window or shim.window_tokenizer().window,
         overlap=shim.windowing.overlap,
         longest_span=pipe.cfg["longest_span"],
+        share_relations=pipe.cfg["share_relations"],
     )
 
     def cutter(window: int, overlap: int) -> WindowTokenizer:
@@ -150,7 +151,7 @@ def apply(config: dict[str, Any], name: str, settings: CorpusSettings) -> None:
             "leave out --write, or train a new component",
         )  # fmt: skip
     values = asdict(settings)
-    block["longest_span"] = values.pop("longest_span")
+    block |= {name: values.pop(name) for name in ("longest_span", "share_relations")}
     block["model"] = {**block.get("model", {}), **values}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from spacy_bispn.diagnosis.corpus_checks import Finding, Sample, check_corpus, mention, shown
+from spacy_bispn.diagnosis.corpus_checks import FEW, Finding, Sample, check_corpus, mention, shown
 from spacy_bispn.diagnosis.levels import LevelComparison
 from spacy_bispn.diagnosis.splits import UNLIMITED, Constraints, CorpusSettings, Cut, Measures, Split
 from spacy_bispn.diagnosis.spread import Spread
@@ -17,6 +17,7 @@ from spacy_bispn.nn.queries import COPIES
 from spacy_bispn.records import AnnotatedText, Labels
 
 HEADROOM = 1.25  # a new text may have a quarter more entities than any in the corpus
+SHARED = 0.95  # least share of the relations that gold has of those it would have if mentions shared them
 ONE_WAY = 0.01  # the share of windows that may lack inverses of symmetric relations without a warning
 
 
@@ -58,7 +59,7 @@ def diagnose(
     )
     given = (("train", train), ("dev", dev)) if dev else (("train", train),)
     splits = [Split(name, samples, constraints, labels) for name, samples in given]
-    recommended = recommend(splits, constraints)
+    recommended = recommend(splits, constraints, settings)
     findings = [*check_corpus(train, dev, constraints.symmetric, dev_file, constraints.schema)]
     measures: dict[str, Measures] = {}
     for split in splits:
@@ -93,12 +94,13 @@ def measure(split: Split, cut: Cut) -> Measures:
     return Measures(len(split.samples), len(cut.entities), *map(Spread.of, counts))
 
 
-def recommend(splits: Sequence[Split], constraints: Constraints) -> CorpusSettings:
+def recommend(splits: Sequence[Split], constraints: Constraints, given: CorpusSettings) -> CorpusSettings:
     """Settings that fit every text of some splits.
 
     The window holds the longest text, if the encoder can, and overlaps its neighbours by a quarter, or by
     half where that keeps more relations. Entity queries and the longest span leave a quarter of headroom;
-    relation queries hold the most relations of a window, and of 99 % of windows also the inverses.
+    relation queries hold the most relations of a window, and of 99 % of windows also the inverses. Mentions
+    share relations where they do in the gold of train, or as `given` where that has too few to tell.
     """
     longest = max((size for split in splits for size in split.pieces), default=0)
     window = min(max(up(longest, 64), 64), constraints.longest)
@@ -108,6 +110,7 @@ def recommend(splits: Sequence[Split], constraints: Constraints) -> CorpusSettin
     entities = max((n for cut in cuts[overlap] for n in cut.entities), default=0)
     relations = max((n for cut in cuts[overlap] for n in cut.relations), default=0)
     both = max(Spread.of(cut.both_ways).p99 for cut in cuts[overlap])
+    there, possible = splits[0].shared_relations
     span = max((size for split in splits for size in split.entity_pieces), default=0)
     return CorpusSettings(
         entity_queries=max(up(entities * HEADROOM, 8), 16),
@@ -115,6 +118,7 @@ def recommend(splits: Sequence[Split], constraints: Constraints) -> CorpusSettin
         window=window,
         overlap=overlap,
         longest_span=max(up(span * HEADROOM, 8), 16),
+        share_relations=given.share_relations if possible < FEW else there >= SHARED * possible,
     )
 
 
@@ -169,6 +173,19 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
         yield Finding(
             "note", "window", split.name, 1, 1,
             f"window = {settings.window} is more than the encoder has positions for: {longest} are used.",
+        )  # fmt: skip
+    there, possible = split.shared_relations
+    if train and settings.share_relations and possible > there:
+        yield Finding(
+            "warning" if there < SHARED * possible else "note", "share_relations", split.name,
+            possible - there, possible, "relations that share_relations = true adds are not in the gold, "
+            "which has them for other mentions with the same words and label.",
+        )  # fmt: skip
+    if train and not settings.share_relations and possible >= FEW and there >= SHARED * possible:
+        yield Finding(
+            "note", "share_relations", split.name, there, possible,
+            "relations of entities whose words and label recur in the text are in the gold for every such "
+            "entity: share_relations = true predicts them alike.",
         )  # fmt: skip
     limit = settings.longest_span or math.inf
     wide = sum(size > limit for size in split.entity_pieces)

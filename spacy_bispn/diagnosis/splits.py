@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from spacy_bispn.diagnosis.corpus_checks import Sample
 from spacy_bispn.diagnosis.spread import Spread
+from spacy_bispn.model.mentions import relations_of_things
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.targets import assign_to_windows, with_inverses
 from spacy_bispn.model.windowing import Window, WindowTokenizer
@@ -20,6 +22,7 @@ class CorpusSettings:
     """The settings that depend on the corpus, with their names in the config.
 
     Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
+    `share_relations` is whether mentions with the same words and label are taken for one thing.
     """
 
     entity_queries: float
@@ -27,6 +30,7 @@ class CorpusSettings:
     window: int
     overlap: int
     longest_span: int | None
+    share_relations: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,20 @@ class Split:
     def pieces(self) -> list[int]:
         """The length of each text in pieces, those that open and close it included."""
         return [len(window.ids) for window in self.whole]
+
+    @cached_property
+    def shared_relations(self) -> tuple[int, int]:
+        """Of things with several mentions, how many relations gold has, and how many it would have if all
+        mentions had the relations of one.
+        """
+        there = possible = 0
+        for sample in self.samples:
+            gold = sample.extraction
+            given = gold.relations, gold.entities, sample.text, self.constraints.symmetric
+            for found, all_pairs in relations_of_things(*given):
+                if len(all_pairs) > 1:
+                    there, possible = there + len(found), possible + len(all_pairs)
+        return there, possible
 
     @property
     def entity_pieces(self) -> list[int]:

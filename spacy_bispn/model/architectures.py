@@ -113,6 +113,13 @@ class NetworkSettings(Settings):
         "entities are names, and may hurt if they are terms ([notes](notes.md#what-words-look-like)).",
         default=False,
     )
+    pool_mentions: bool = setting(
+        SWITCH,
+        "Whether the query of a span knows the likely spans of its text with the same words: the mean of "
+        "their states joins it. For corpora that relate things rather than mentions "
+        "([notes](notes.md#mentions-of-one-thing)). No effect on learned queries.",
+        default=False,
+    )
     inside_pointer: bool = retired(False)
     linking: str = retired("biaffine")
     split: str = retired("after")
@@ -232,7 +239,12 @@ def build_network(
         project=project,
         lexical=LexicalEmbedding(len(ATTRIBUTES), width, network.dropout) if network.lexical else None,
         queries=ProposedQueries(
-            *limits, width, width // 2, network.proposal_floor, (entity_types + 1) * given_types
+            *limits,
+            width,
+            width // 2,
+            network.proposal_floor,
+            (entity_types + 1) * given_types,
+            network.pool_mentions,
         )
         if seeded
         else LearnedQueries(*limits, width),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from spacy_bispn.model.decoding import Decoding
+from spacy_bispn.model.mentions import shared
 from spacy_bispn.model.readings import permitted_reading
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
@@ -17,15 +18,16 @@ Item = TypeVar("Item", Entity, Relation[Entity])
 
 
 def cohere(
-    extraction: Extraction, labels: Labels, decoding: Decoding, schema: Schema | None = None
+    extraction: Extraction, labels: Labels, decoding: Decoding, schema: Schema | None = None, text: str = ""
 ) -> Extraction:
     """Sets without duplicates, in which every relation joins two of the entities unless coherence is off.
 
     `joined` is that of the sets as they were predicted, before any relation is changed.
     schema: what is permitted between the entities that relations join, after ends have moved or were added.
+    text: where the entities are, whose words are compared if relations are to be shared.
     """
     predicted = _as_predicted(extraction, labels, decoding)
-    if decoding.coherence == "off" and schema is None:
+    if decoding.coherence == "off" and schema is None and not decoding.share_relations:
         return predicted
     # equal entities may have other scores: the values are those that are emitted
     emitted = {entity: entity for entity in predicted.entities}
@@ -57,13 +59,13 @@ def cohere(
             head, tail = ends
             relations.append(Relation(head, tail, reading.label, reading.score).oriented(labels.symmetric))
     relations = _best(relations)
-    if schema is None:
-        return Extraction(tuple(sorted(emitted)), tuple(sorted(relations)), predicted.joined)
-    kept = schema.limit(relations)
+    if decoding.share_relations:
+        relations = shared(relations, emitted, text, labels.symmetric)
+    kept = relations if schema is None else schema.limit(relations)
     # with "add", the ends of those that are left: with "off", ends are no entities
     added = () if decoding.coherence == "off" else (end for x in kept for end in (x.head, x.tail))
     entities = dict.fromkeys([*predicted.entities, *added])
-    forbidden = (changed, dropped + len(relations) - len(kept))
+    forbidden = None if schema is None else (changed, dropped + len(relations) - len(kept))
     return Extraction(tuple(sorted(entities)), tuple(sorted(kept)), predicted.joined, forbidden)
 
 

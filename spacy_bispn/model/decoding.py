@@ -113,6 +113,13 @@ class Decoding(Settings):
     self_relations: bool = setting(
         SWITCH, "Whether a relation may join a span with itself; otherwise it is dropped.", default=True
     )
+    share_relations: bool = setting(
+        SWITCH,
+        "Whether mentions with the same words and label are one thing: what one of them is related to, all "
+        "are. For corpora that relate things, such as BioRelEx: "
+        "[Mentions of one thing](pipelines.md#mentions-of-one-thing).",
+        default=False,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from spacy_bispn.nn.heads import widened
+from spacy_bispn.nn.mentions import MentionPool
 from spacy_bispn.nn.packing import Packed, PackedRows, States, padded, through
 from spacy_bispn.nn.pairs import Biaffine
 from spacy_bispn.nn.shapes import PROPOSED, Candidates, Inputs, Proposals, Queries, SpanTargets, Targets
@@ -49,11 +50,12 @@ class ProposedQueries(nn.Module):
     before all others, however many there are.
 
     given_classes: of given entities, null included, if their types are to join their queries; else 0.
+    pool_mentions: whether a span's query knows the spans with the same words.
     """
 
     def __init__(
         self, entity_queries: int, relation_queries: int, width: int, hidden: int, floor: float,
-        given_classes: int = 0,
+        given_classes: int = 0, pool_mentions: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.entity_limit = entity_queries
@@ -71,6 +73,7 @@ class ProposedQueries(nn.Module):
         self.given_type: nn.Module | None = nn.Embedding(given_classes, width) if given_classes else None
         self.span_seed = nn.Linear(3 * width, width)
         self.span_norm = nn.LayerNorm(width)
+        self.pool = MentionPool(width) if pool_mentions else None
         self.head = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
         self.tail = nn.Sequential(nn.Linear(width, hidden), nn.GELU())
         self.pair = Biaffine(hidden, hidden, hidden, COPIES)
@@ -88,6 +91,9 @@ class ProposedQueries(nn.Module):
         states = padded(tokens)
         sums = running_sum(states)
         entity = self._span_states(states, sums, copy, start, end, inputs.given, entity_mask)
+        if self.pool is not None:
+            assert inputs.words is not None
+            entity = self.pool(entity, inputs.words, start, end)
 
         side = start.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]

@@ -53,6 +53,15 @@ class Words(NamedTuple):
     keys: Tensor
     number: Tensor
 
+    @property
+    def norms(self) -> Tensor:
+        """A hash of 64 bits of the first attribute, NORM, of the word that each position is in.
+
+        Shape: (B, P) long.
+        """
+        low, high = self.keys[:, 0, :2].unbind(-1)
+        return (low + (high << 32))[self.number]
+
 
 class Inputs(NamedTuple):
     """What the network reads: either piece ids or the token vectors of another component.

@@ -176,6 +176,35 @@ def test_recommended_settings_leave_nothing_that_they_could_repair() -> None:
     assert not [found for found in again.findings if found.repairable or found.level == "error"]
 
 
+def test_mentions_that_share_their_relations() -> None:
+    def twice(*relations: tuple[int, int, str]) -> Sample:
+        text = "Tem2 binds Dal92 and Tem2 stays"
+        found = [Entity(0, 4, "P"), Entity(11, 16, "P"), Entity(21, 25, "P")]
+        linked = tuple(Relation(found[head], found[tail], label) for head, tail, label in relations)
+        return replace(sample(text), extraction=Extraction(tuple(found), linked))
+
+    both, one = twice((0, 1, "R"), (2, 1, "R")), twice((0, 1, "R"))
+    alike = look([both] * 10)
+    found = find(alike, "share_relations")
+    assert found and (found.level, found.count, found.total, found.repairable) == ("note", 20, 20, True)
+    assert alike.recommended.share_relations
+    for train in ([both] * 9, [one] * 20, [both] * 10 + [one] * 2, [PAIR] * 20):
+        diagnosis = look(train)
+        assert not diagnosis.recommended.share_relations, "too few, or too often otherwise"
+        assert find(diagnosis, "share_relations") is None
+    assert look([both] * 19 + [one]).recommended.share_relations, "39 of 40"
+
+    sharing = replace(ENOUGH, share_relations=True)
+    assert find(diagnose([both] * 10, [], sharing, WORDS), "share_relations") is None
+    found = find(diagnose([both] * 19 + [one], [], sharing, WORDS), "share_relations")
+    assert found and (found.level, found.count, found.total) == ("note", 1, 40)
+    for times in (9, 10):
+        diagnosis = diagnose([one] * times, [], sharing, WORDS)
+        found = find(diagnosis, "share_relations")
+        assert found and (found.level, found.count, found.total) == ("warning", times, 2 * times)
+        assert found.repairable == (not diagnosis.recommended.share_relations) == (times == 10)
+
+
 # findings that no setting repairs
 
 

@@ -23,6 +23,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "paper": {"queries": "learned", "pointer": "additive", "predictors": "separate"},
     "looks of words": {"queries": "proposed", "lexical": True},
     "looks of words, over vectors": {"queries": "proposed", "encoder": False, "lexical": True},
+    "pooled mentions": {"queries": "proposed", "pool_mentions": True},
+    "pooled mentions, over vectors": {"queries": "proposed", "encoder": False, "pool_mentions": True},
     "behind the encoder": {"queries": "proposed", "query_layer": -1},
     "over vectors": {"queries": "proposed", "encoder": False},
     "learned, over vectors": {"queries": "learned", "encoder": False},
@@ -38,6 +40,8 @@ def make(name: str, **settings: Any) -> Network:
         for weight_name, weight in network.named_parameters():
             if weight_name in ("queries.span_bias", "queries.pair_bias"):
                 weight.zero_()
+            elif weight_name == "queries.pool.join.weight":
+                weight.normal_()  # it begins as nothing
             elif weight.dim() > 1 and not weight_name.startswith("encoder"):
                 weight *= 1.5
     return network

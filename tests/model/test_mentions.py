@@ -1,0 +1,119 @@
+"""Mentions of one thing: with `share_relations`, what one of them is related to, all are."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_bispn.model.coherence import cohere
+from spacy_bispn.model.decoding import COHERENCE, Decoding
+from spacy_bispn.model.schema import Schema
+from spacy_bispn.records import Entity, Extraction, Labels, Relation
+
+TEXT = "Tem binds Dal, and Tem blocks  Dal\u00e9 or Dale\u0301 and tem."
+LABELS = Labels(("GENE", "CELL"), ("BINDS", "INHIBITS"), ("BINDS",))
+SHARING = Decoding(share_relations=True)
+
+
+def mention(words: str, label: str = "GENE", nth: int = 0, score: float = 1.0) -> Entity:
+    start = -1
+    for _ in range(nth + 1):
+        start = TEXT.index(words, start + 1)
+    return Entity(start, start + len(words), label, score)
+
+
+TEM, TEM_AGAIN, SMALL = mention("Tem"), mention("Tem", nth=1), mention("tem")
+DAL, COMPOSED, DECOMPOSED = mention("Dal"), mention("Dal\u00e9"), mention("Dale\u0301")
+
+
+def found(
+    *relations: Relation[Entity], decoding: Decoding = SHARING, entities: tuple[Entity, ...] = ()
+) -> set:
+    entities = entities or (TEM, TEM_AGAIN, SMALL, DAL, COMPOSED, DECOMPOSED)
+    return {
+        (x.head, x.label, x.tail)
+        for x in cohere(Extraction(entities, relations), LABELS, decoding, None, TEXT).relations
+    }
+
+
+def test_all_mentions_have_the_relations_of_one() -> None:
+    one = Relation(TEM, DAL, "INHIBITS", 0.6)
+    assert found(one) == {(TEM, "INHIBITS", DAL), (TEM_AGAIN, "INHIBITS", DAL)}, "case makes other words"
+    assert found(one, decoding=Decoding()) == {(TEM, "INHIBITS", DAL)}
+    back = Relation(DAL, TEM_AGAIN, "INHIBITS")
+    assert found(back) == {(DAL, "INHIBITS", TEM), (DAL, "INHIBITS", TEM_AGAIN)}, "the direction stays"
+
+
+def test_how_unicode_composes_a_letter_makes_no_other_thing() -> None:
+    assert found(Relation(COMPOSED, DAL, "INHIBITS")) == {
+        (COMPOSED, "INHIBITS", DAL),
+        (DECOMPOSED, "INHIBITS", DAL),
+    }
+
+
+def test_another_label_is_another_thing() -> None:
+    cell = mention("Tem", "CELL", nth=1)
+    assert found(Relation(TEM, DAL, "INHIBITS"), entities=(TEM, cell, DAL)) == {(TEM, "INHIBITS", DAL)}
+
+
+def test_relations_without_direction_are_shared_both_ways() -> None:
+    later = Relation(TEM_AGAIN, DAL, "BINDS")
+    assert found(later) == {(TEM, "BINDS", DAL), (DAL, "BINDS", TEM_AGAIN)}, "each is oriented"
+
+
+def test_a_mention_is_related_to_itself_only_where_that_is_predicted() -> None:
+    other = {(TEM, "INHIBITS", TEM_AGAIN), (TEM_AGAIN, "INHIBITS", TEM)}
+    assert found(Relation(TEM, TEM_AGAIN, "INHIBITS")) == other
+    assert found(Relation(TEM, TEM, "INHIBITS")) == {(TEM, "INHIBITS", TEM)} | other
+
+
+def test_all_have_the_best_score() -> None:
+    relations = (Relation(TEM, DAL, "INHIBITS", 0.6), Relation(TEM_AGAIN, DAL, "INHIBITS", 0.9))
+    shared = cohere(Extraction((TEM, TEM_AGAIN, DAL), relations), LABELS, SHARING, None, TEXT)
+    assert [x.score for x in shared.relations] == [0.9, 0.9]
+    assert shared.joined == (2, 2), "raw coherence counts what the network predicts"
+
+
+def test_limits_hold_after_sharing() -> None:
+    cfg = {
+        "entity_labels": LABELS.entity, "relation_labels": LABELS.relation,
+        "symmetric_labels": LABELS.symmetric, "schema": "none", "self_relations": True,
+        "relations_per_head": [], "relations_per_tail": [["INHIBITS", 1]], "observed_triples": None,
+    }  # fmt: skip
+    one = Extraction((TEM, TEM_AGAIN, DAL), (Relation(TEM, DAL, "INHIBITS", 0.6),))
+    (kept,) = cohere(one, LABELS, SHARING, Schema.of(cfg), TEXT).relations
+    assert (kept.head, kept.tail) == (TEM, DAL)
+
+
+PLACES = [TEM, TEM_AGAIN, SMALL, DAL, mention("Tem", "CELL"), mention("Dal", nth=1)]
+LINKS = st.builds(
+    Relation, *[st.sampled_from(PLACES)] * 2, st.sampled_from(LABELS.relation), st.floats(0, 1)
+)  # fmt: skip
+
+
+@given(st.lists(LINKS, max_size=6), st.lists(st.sampled_from(PLACES), max_size=6), st.sampled_from(COHERENCE))
+def test_things_agree_whatever_comes_in(
+    relations: list[Relation[Entity]], entities: list[Entity], coherence: str
+) -> None:
+    decoding = Decoding(share_relations=True, coherence=coherence)
+    extraction = Extraction(tuple(entities), tuple(relations))
+    alone = cohere(extraction, LABELS, Decoding(coherence=coherence))
+    together = cohere(extraction, LABELS, decoding, None, TEXT)
+    assert together.entities == alone.entities and {*alone.relations} <= {*together.relations}
+    assert cohere(together, LABELS, decoding, None, TEXT) == together, "sharing once is enough"
+    assert cohere(alone, LABELS, decoding, None, TEXT) == together, "it depends on what is there alone"
+
+    def said(relation: Relation[Entity], way: int) -> tuple[tuple[str, str], ...]:
+        ends = [(x.words(TEXT), x.label) for x in (relation.head, relation.tail)]
+        return tuple(sorted(ends) if relation.label in LABELS.symmetric else ends)
+
+    # from the definition: any two mentions whose things are related, without a thing's mention to itself
+    things = {(relation.label, said(relation, 0)) for relation in alone.relations}
+    for head, tail, label in product(alone.entities, alone.entities, LABELS.relation):
+        pair = Relation(head, tail, label)
+        if head != tail:
+            assert (pair.oriented(LABELS.symmetric) in together.relations) == (
+                (label, said(pair, 0)) in things
+            )
