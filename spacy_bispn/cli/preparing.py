@@ -87,6 +87,7 @@ def examine(nlp: Language, name: str, train: Sequence[Doc], dev: Sequence[Doc]) 
         overlap=shim.windowing.overlap,
         longest_span=pipe.cfg["longest_span"],
         share_relations=pipe.cfg["share_relations"],
+        pool_mentions=pipe.model.attrs["settings"].pool_mentions,
     )
 
     def cutter(window: int, overlap: int) -> WindowTokenizer:

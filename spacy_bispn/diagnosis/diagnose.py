@@ -111,6 +111,7 @@ def recommend(splits: Sequence[Split], constraints: Constraints, given: CorpusSe
     relations = max((n for cut in cuts[overlap] for n in cut.relations), default=0)
     both = max(Spread.of(cut.both_ways).p99 for cut in cuts[overlap])
     there, possible = splits[0].shared_relations
+    things = None if possible < FEW else there >= SHARED * possible  # whether train relates things
     span = max((size for split in splits for size in split.entity_pieces), default=0)
     return CorpusSettings(
         entity_queries=max(up(entities * HEADROOM, 8), 16),
@@ -118,7 +119,8 @@ def recommend(splits: Sequence[Split], constraints: Constraints, given: CorpusSe
         window=window,
         overlap=overlap,
         longest_span=max(up(span * HEADROOM, 8), 16),
-        share_relations=given.share_relations if possible < FEW else there >= SHARED * possible,
+        share_relations=given.share_relations if things is None else things,
+        pool_mentions=given.pool_mentions if things is None else things,
     )
 
 

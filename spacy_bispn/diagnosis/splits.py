@@ -22,7 +22,8 @@ class CorpusSettings:
     """The settings that depend on the corpus, with their names in the config.
 
     Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
-    `share_relations` is whether mentions with the same words and label are taken for one thing.
+    `share_relations` and `pool_mentions` are whether mentions with the same words and label are taken for
+    one thing, in decoding and in the network.
     """
 
     entity_queries: float
@@ -31,6 +32,7 @@ class CorpusSettings:
     overlap: int
     longest_span: int | None
     share_relations: bool = False
+    pool_mentions: bool = False
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_what_it_writes_trains_and_has_nothing_left_to_repair(
     first = report("config.cfg", "--write", folder / "better.cfg")
     codes = {found["code"] for found in first["findings"] if found["repairable"]}
     assert codes >= {"entity_queries", "relation_queries", "longest_span", "cut_texts"}
-    assert first["settings"] == {**LOW, "longest_span": 1, "share_relations": False}
+    assert first["settings"] == {**LOW, "longest_span": 1, "share_relations": False, "pool_mentions": False}
 
     second = report("better.cfg")
     assert second["settings"] == second["recommended"] == first["recommended"]

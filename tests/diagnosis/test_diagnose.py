@@ -187,10 +187,11 @@ def test_mentions_that_share_their_relations() -> None:
     alike = look([both] * 10)
     found = find(alike, "share_relations")
     assert found and (found.level, found.count, found.total, found.repairable) == ("note", 20, 20, True)
-    assert alike.recommended.share_relations
+    assert alike.recommended.share_relations and alike.recommended.pool_mentions
     for train in ([both] * 9, [one] * 20, [both] * 10 + [one] * 2, [PAIR] * 20):
         diagnosis = look(train)
         assert not diagnosis.recommended.share_relations, "too few, or too often otherwise"
+        assert not diagnosis.recommended.pool_mentions
         assert find(diagnosis, "share_relations") is None
     assert look([both] * 19 + [one]).recommended.share_relations, "39 of 40"
 
