@@ -115,8 +115,8 @@ class NetworkSettings(Settings):
     )
     pool_mentions: bool = setting(
         SWITCH,
-        "Whether the query of a span knows the likely spans of its text with the same words: the mean of "
-        "their states joins it. For corpora that relate things rather than mentions "
+        "Whether the query of a span knows the other likely spans of its text with the same words: the mean "
+        "of their states joins it. For corpora that relate things rather than mentions "
         "([notes](notes.md#mentions-of-one-thing)). No effect on learned queries.",
         default=False,
     )

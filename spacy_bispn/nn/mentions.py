@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from spacy_bispn.nn.packing import Packed
 from spacy_bispn.nn.shapes import Words
 
 
 class MentionPool(nn.Module):
-    """Adds to the query of a span what the mean of the spans with the same words in its text says.
-
-    It begins as nothing.
-    """
+    """What the other spans with the same words in a text say, for the query of a span."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.join = nn.Linear(2 * width, width)
-        self.norm = nn.LayerNorm(width)
-        nn.init.zeros_(self.join.weight)
-        nn.init.zeros_(self.join.bias)
+        self.join = nn.Linear(width, width)
 
-    def forward(self, spans: Packed, words: Words, start: Tensor, end: Tensor) -> Packed:
-        """Shape: spans (B, Q, d), their inclusive positions start and end (B, Q) -> (B, Q, d)."""
-        others = spelt_alike(words, start, end, spans.rows.mask)
+    def forward(self, states: Tensor, words: Words, start: Tensor, end: Tensor, mask: Tensor) -> Tensor:
+        """The mean state of the others, projected; 0 where there are none.
+
+        Shape: states (B, Q, d), inclusive positions start and end and mask (B, Q) -> (B, Q, d).
+        """
+        others = spelt_alike(words, start, end, mask)
         count = others.sum(-1, keepdim=True)
-        own = spans.padded
-        mean = (others.to(own.dtype) @ own) / count.clamp(min=1)
-        own, mean, recurs = (spans.rows.pack(x) for x in (own, mean, count > 0))
-        return Packed(self.norm(own + self.join(torch.cat([own, mean], dim=-1)) * recurs), spans.rows)
+        joined: Tensor = self.join(others.to(states.dtype) @ states / count.clamp(min=1))
+        return joined * (count > 0)
 
 
 def spelt_alike(words: Words, start: Tensor, end: Tensor, mask: Tensor) -> Tensor:

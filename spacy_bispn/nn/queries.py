@@ -90,11 +90,7 @@ class ProposedQueries(nn.Module):
         start, end, _ = entity_seed.unbind(-1)
         states = padded(tokens)
         sums = running_sum(states)
-        entity = self._span_states(states, sums, copy, start, end, inputs.given, entity_mask)
-        if self.pool is not None:
-            assert inputs.words is not None
-            entity = self.pool(entity, inputs.words, start, end)
-
+        entity = self._span_states(states, sums, copy, start, end, inputs, entity_mask)
         side = start.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]
         # the score of a mean is the mean of scores: K * K vectors as wide as the tokens are never made
@@ -172,18 +168,20 @@ class ProposedQueries(nn.Module):
 
     def _span_states(
         self, tokens: Tensor, sums: Tensor, copy: Tensor, start: Tensor, end: Tensor,
-        given: SpanTargets | None, mask: Tensor,
+        inputs: Inputs, mask: Tensor,
     ) -> Packed:  # fmt: skip
-        """Queries of spans: ends, mean, width, copy and the type that was given. The first spans are those
-        given.
+        """Queries of spans: ends, mean, width, copy, what spans with the same words say, and the type that
+        was given. The first spans are those given.
 
         Shape: copy, start, end, mask (B, Q) -> (B, Q, d).
         """
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
-        if self.given_type is not None and given is not None:
-            known = self.given_type(given.type)
+        if self.pool is not None and inputs.words is not None:
+            extra = extra + self.pool(inside, inputs.words, start, end, mask)
+        if self.given_type is not None and inputs.given is not None:
+            known = self.given_type(inputs.given.type)
             extra = extra + pad(known, (0, 0, 0, extra.shape[1] - known.shape[1]))
         return seeded(self.span_seed, self.span_norm, parts, extra, mask)
 

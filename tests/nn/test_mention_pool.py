@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from builders import make_inputs, make_network
-from torch import Tensor, nn
+from torch import nn
 
 from spacy_bispn.nn.mentions import MentionPool, spelt_alike
-from spacy_bispn.nn.packing import Packed, PackedRows
 from spacy_bispn.nn.shapes import Words
 
 # two texts of words by number, and spans of theirs; the last span of the second text is padding
@@ -39,23 +38,14 @@ def test_spans_with_the_same_words_elsewhere() -> None:
     assert torch.equal(spelt_alike(words(), START, END, MASK), expected)
 
 
-def pooled(module: MentionPool, states: Tensor) -> Tensor:
-    rows = PackedRows.of(MASK)
-    return module(Packed(rows.pack(states), rows), words(), START, END).padded
-
-
 def test_the_mean_of_the_others_joins_a_query() -> None:
     torch.manual_seed(0)
     module, states = MentionPool(8), torch.randn(2, 6, 8)
-    fresh = pooled(module, states)
-    torch.testing.assert_close(fresh[MASK], module.norm(states)[MASK], msg="it begins as nothing")
-    for weight in module.join.parameters():
-        nn.init.normal_(weight)
-    alike, found = spelt_alike(words(), START, END, MASK), pooled(module, states)
+    alike, found = spelt_alike(words(), START, END, MASK), module(states, words(), START, END, MASK)
     for text, query in MASK.nonzero().tolist():
-        own, others = states[text, query], states[text][alike[text, query]]
-        added = module.join(torch.cat([own, others.mean(0)])) if len(others) else 0
-        torch.testing.assert_close(found[text, query], module.norm(own + added))
+        others = states[text][alike[text, query]]
+        expected = module.join(others.mean(0)) if len(others) else torch.zeros(8)
+        torch.testing.assert_close(found[text, query], expected)
 
 
 def test_only_queries_of_spans_that_recur_change() -> None:

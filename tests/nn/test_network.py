@@ -40,8 +40,6 @@ def make(name: str, **settings: Any) -> Network:
         for weight_name, weight in network.named_parameters():
             if weight_name in ("queries.span_bias", "queries.pair_bias"):
                 weight.zero_()
-            elif weight_name == "queries.pool.join.weight":
-                weight.normal_()  # it begins as nothing
             elif weight.dim() > 1 and not weight_name.startswith("encoder"):
                 weight *= 1.5
     return network
