@@ -179,9 +179,16 @@ def test_saved_triples_are_checked(triples: Any) -> None:
 
 
 @pytest.mark.parametrize("when", ["configured", "loaded", "changed"])
-def test_mentions_with_the_same_words_have_the_same_relations(when: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", [64, 9], ids=["one window", "several"])
+def test_mentions_with_the_same_words_have_the_same_relations(when: str, window: int, tmp_path: Path) -> None:
     """Of given entities, from an untrained network whose mentions know each other and that has one query."""
-    model = {"pool_mentions": True, "proposal_floor": 1e-6, "relation_queries": 1}
+    model = {
+        "pool_mentions": True,
+        "proposal_floor": 1e-6,
+        "relation_queries": 1,
+        "window": window,
+        "overlap": 4,
+    }
     settings = EAGER | {"entities": "given", "share_relations": when == "configured"}
     nlp = make_nlp(tiny(model, **settings))
     initialize(nlp, TEXTS)
@@ -192,15 +199,19 @@ def test_mentions_with_the_same_words_have_the_same_relations(when: str, tmp_pat
         pipe_of(nlp).cfg["share_relations"] = True
 
     def read() -> tuple[Doc, list[tuple[Any, str, Any]]]:
-        doc = nlp.make_doc("Tem2 binds Dal92, and Tem2 blocks Dal92 and tem2.")
-        doc.ents = [Span(doc, at, at + 1, "PROTEIN") for at in (0, 2, 5, 7, 9)]
+        doc = nlp.make_doc("Tem2 binds Dal92, and Tem2 blocks Dal92 and tem2 as well as Tem2.")
+        doc.ents = [Span(doc, at, at + 1, "PROTEIN") for at in (0, 2, 5, 7, 9, 13)]
         found = nlp(doc)._.relations
         return doc, [((x.head.start, x.head.text), x.label, (x.tail.start, x.tail.text)) for x in found]
 
     doc, shared = read()
+    assert (len(pipe_of(nlp).shim.windows([doc], is_train=False)) > 1) == (window < 64)
     pipe_of(nlp).cfg["share_relations"] = False
-    _, ((head, label, tail),) = read()
-    places = [(span.start, span.text) for span in doc.ents]
-    heads, tails = ([x for x in places if x[1] == end[1]] for end in (head, tail))
-    pairs = {(one, label, other) for one in heads for other in tails if one != other}
-    assert len(pairs) > 1 and {*shared} == pairs | {(head, label, tail)}
+    _, alone = read()
+    pairs = {*alone}
+    for head, label, tail in alone:
+        heads, tails = (
+            [(span.start, span.text) for span in doc.ents if span.text == end[1]] for end in (head, tail)
+        )
+        pairs |= {(one, label, other) for one in heads for other in tails if one != other}
+    assert len(pairs) > len(alone) > 0 and {*shared} == pairs

@@ -27,7 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "remove_overlaps": (True,),
     "schema": ("observed",),
     "self_relations": (False,),
-    "share_relations": (True,),
+    "share_relations": (False, True),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from spacy_bispn.diagnosis.corpus_checks import FEW, Finding, Sample, check_corpus, mention, shown
+from spacy_bispn.diagnosis.corpus_checks import Finding, Sample, check_corpus, mention, shown
 from spacy_bispn.diagnosis.levels import LevelComparison
 from spacy_bispn.diagnosis.splits import UNLIMITED, Constraints, CorpusSettings, Cut, Measures, Split
 from spacy_bispn.diagnosis.spread import Spread
@@ -17,7 +17,8 @@ from spacy_bispn.nn.queries import COPIES
 from spacy_bispn.records import AnnotatedText, Labels
 
 HEADROOM = 1.25  # a new text may have a quarter more entities than any in the corpus
-SHARED = 0.95  # least share of the relations that gold has of those it would have if mentions shared them
+LEAST_SHARED = 0.95  # of the relations of things with several mentions, those that gold has
+ENOUGH = 20  # of them: fewer tell nothing about a corpus
 ONE_WAY = 0.01  # the share of windows that may lack inverses of symmetric relations without a warning
 
 
@@ -111,7 +112,7 @@ def recommend(splits: Sequence[Split], constraints: Constraints, given: CorpusSe
     relations = max((n for cut in cuts[overlap] for n in cut.relations), default=0)
     both = max(Spread.of(cut.both_ways).p99 for cut in cuts[overlap])
     there, possible = splits[0].shared_relations
-    things = None if possible < FEW else there >= SHARED * possible  # whether train relates things
+    things = None if possible < ENOUGH else there >= LEAST_SHARED * possible  # whether train relates things
     span = max((size for split in splits for size in split.entity_pieces), default=0)
     return CorpusSettings(
         entity_queries=max(up(entities * HEADROOM, 8), 16),
@@ -120,7 +121,7 @@ def recommend(splits: Sequence[Split], constraints: Constraints, given: CorpusSe
         overlap=overlap,
         longest_span=max(up(span * HEADROOM, 8), 16),
         share_relations=given.share_relations if things is None else things,
-        pool_mentions=given.pool_mentions if things is None else things,
+        pool_mentions=given.pool_mentions if things is None else things and constraints.proposed,
     )
 
 
@@ -176,19 +177,8 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
             "note", "window", split.name, 1, 1,
             f"window = {settings.window} is more than the encoder has positions for: {longest} are used.",
         )  # fmt: skip
-    there, possible = split.shared_relations
-    if train and settings.share_relations and possible > there:
-        yield Finding(
-            "warning" if there < SHARED * possible else "note", "share_relations", split.name,
-            possible - there, possible, "relations that share_relations = true adds are not in the gold, "
-            "which has them for other mentions with the same words and label.",
-        )  # fmt: skip
-    if train and not settings.share_relations and possible >= FEW and there >= SHARED * possible:
-        yield Finding(
-            "note", "share_relations", split.name, there, possible,
-            "relations of entities whose words and label recur in the text are in the gold for every such "
-            "entity: share_relations = true predicts them alike.",
-        )  # fmt: skip
+    if train:
+        yield from check_things(split, settings)
     limit = settings.longest_span or math.inf
     wide = sum(size > limit for size in split.entity_pieces)
     if wide:
@@ -196,6 +186,24 @@ def check_settings(split: Split, cut: Cut, settings: CorpusSettings) -> Iterator
             "warning", "longest_span", split.name, wide, len(split.entity_pieces),
             f"entities are longer than longest_span = {settings.longest_span} pieces, up to "
             f"{max(split.entity_pieces)}, and are never predicted.",
+        )  # fmt: skip
+
+
+def check_things(split: Split, settings: CorpusSettings) -> Iterator[Finding]:
+    """Whether mentions of one thing share relations in the gold, and in what is predicted."""
+    there, possible = split.shared_relations
+    alike = there >= LEAST_SHARED * possible
+    if settings.share_relations and possible > there:
+        yield Finding(
+            "note" if alike else "warning", "share_relations", split.name, possible - there, possible,
+            "relations that share_relations = true gives to things with several mentions are not in the "
+            "gold.",
+        )  # fmt: skip
+    if not settings.share_relations and alike and possible >= ENOUGH:
+        yield Finding(
+            "note", "share_relations", split.name, there, possible,
+            "relations that share_relations = true would give to things with several mentions are in the "
+            "gold: set it, and pool_mentions, to true.",
         )  # fmt: skip
 
 

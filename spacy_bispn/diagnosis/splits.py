@@ -8,7 +8,7 @@ from functools import cached_property
 
 from spacy_bispn.diagnosis.corpus_checks import Sample
 from spacy_bispn.diagnosis.spread import Spread
-from spacy_bispn.model.mentions import relations_of_things
+from spacy_bispn.model.mentions import relations_of_things, things_in
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.targets import assign_to_windows, with_inverses
 from spacy_bispn.model.windowing import Window, WindowTokenizer
@@ -22,8 +22,8 @@ class CorpusSettings:
     """The settings that depend on the corpus, with their names in the config.
 
     Numbers of queries are per window; lengths are in pieces, `longest_span` None for no limit.
-    `share_relations` and `pool_mentions` are whether mentions with the same words and label are taken for
-    one thing, in decoding and in the network.
+    `share_relations` and `pool_mentions` are whether mentions with the same words are taken for one thing, in
+    decoding and in the network.
     """
 
     entity_queries: float
@@ -117,10 +117,12 @@ class Split:
         there = possible = 0
         for sample in self.samples:
             gold = sample.extraction
-            given = gold.relations, gold.entities, sample.text, self.constraints.symmetric
-            for found, all_pairs in relations_of_things(*given):
-                if len(all_pairs) > 1:
-                    there, possible = there + len(found), possible + len(all_pairs)
+            thing = things_in(sample.text)
+            for found, all_of_them in relations_of_things(
+                gold.relations, gold.entities, thing, self.constraints.symmetric
+            ):
+                if len(all_of_them) > 1:
+                    there, possible = there + len(found), possible + len(all_of_them)
         return there, possible
 
     @property

@@ -115,8 +115,8 @@ class NetworkSettings(Settings):
     )
     pool_mentions: bool = setting(
         SWITCH,
-        "Whether the query of a span knows the other likely spans of its text with the same words: the mean "
-        "of their states joins it. For corpora that relate things rather than mentions "
+        "Whether the query of a span knows the other likely spans of its window with the same words: the "
+        "mean of their states joins it. For corpora that relate things rather than mentions "
         "([notes](notes.md#mentions-of-one-thing)). No effect on learned queries.",
         default=False,
     )
@@ -135,6 +135,11 @@ class NetworkSettings(Settings):
                 f"at most shared_layers ({self.shared_layers})",
                 "lower it in the model's config",
             )
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the network needs the words, beside pieces or vectors."""
+        return self.lexical or (self.pool_mentions and self.queries == "proposed")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from spacy_bispn.model.decoding import Decoding
-from spacy_bispn.model.mentions import shared
+from spacy_bispn.model.mentions import Things, shared, things_in
 from spacy_bispn.model.readings import permitted_reading
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
@@ -18,13 +18,17 @@ Item = TypeVar("Item", Entity, Relation[Entity])
 
 
 def cohere(
-    extraction: Extraction, labels: Labels, decoding: Decoding, schema: Schema | None = None, text: str = ""
+    extraction: Extraction,
+    labels: Labels,
+    decoding: Decoding,
+    schema: Schema | None = None,
+    text: str | None = None,
 ) -> Extraction:
     """Sets without duplicates, in which every relation joins two of the entities unless coherence is off.
 
     `joined` is that of the sets as they were predicted, before any relation is changed.
     schema: what is permitted between the entities that relations join, after ends have moved or were added.
-    text: where the entities are, whose words are compared if relations are to be shared.
+    text: where the entities are; needed where mentions share relations, as it has their words.
     """
     predicted = _as_predicted(extraction, labels, decoding)
     if decoding.coherence == "off" and schema is None and not decoding.share_relations:
@@ -58,15 +62,24 @@ def cohere(
         if len(ends) == 2 and (ends[0] != ends[1] or reading.head == reading.tail):
             head, tail = ends
             relations.append(Relation(head, tail, reading.label, reading.score).oriented(labels.symmetric))
-    relations = _best(relations)
+    predictions = relations = _best(relations)
+    thing: Things | None = None
     if decoding.share_relations:
-        relations = shared(relations, emitted, text, labels.symmetric)
-    kept = relations if schema is None else schema.limit(relations)
+        assert text is not None
+        thing = things_in(text)
+        mentions = dict.fromkeys([*predicted.entities, *_ends(relations)])
+        relations = shared(relations, mentions, thing, labels.symmetric)
+    kept = relations if schema is None else schema.limit(relations, thing)
     # with "add", the ends of those that are left: with "off", ends are no entities
-    added = () if decoding.coherence == "off" else (end for x in kept for end in (x.head, x.tail))
+    added = () if decoding.coherence == "off" else _ends(kept)
     entities = dict.fromkeys([*predicted.entities, *added])
-    forbidden = None if schema is None else (changed, dropped + len(relations) - len(kept))
+    forbidden = None if schema is None else (changed, dropped + len({*predictions} - {*kept}))
     return Extraction(tuple(sorted(entities)), tuple(sorted(kept)), predicted.joined, forbidden)
+
+
+def _ends(relations: Iterable[Relation[Entity]]) -> Iterator[Entity]:
+    """Their heads and tails."""
+    return (end for relation in relations for end in (relation.head, relation.tail))
 
 
 def _as_predicted(extraction: Extraction, labels: Labels, decoding: Decoding) -> Extraction:

@@ -93,8 +93,7 @@ class DocBatch:
 
     def __init__(self, model: Model[Any, Any], docs: Sequence[Doc], is_train: bool) -> None:
         self.docs = docs
-        settings = model.attrs["settings"]
-        self.words = DocWords(docs) if settings.lexical or settings.pool_mentions else None
+        self.words = DocWords(docs) if model.attrs["settings"].reads_words else None
         self.shim: NetworkShim = model.shims[0]
         self.shim.require()
         self.window_tokenizer = self.shim.window_tokenizer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -139,30 +139,40 @@ class Schema:
             if not self.permits(x.head.label, x.label, x.tail.label)
         )
 
-    def limit(self, relations: Iterable[Relation[Entity]]) -> list[Relation[Entity]]:
+    def limit(
+        self, relations: Iterable[Relation[Entity]], thing: Callable[[Entity], Hashable] | None = None
+    ) -> list[Relation[Entity]]:
         """The relations that join two spans, if they have to, and no more of a label than an entity may have.
 
-        The best are kept.
+        The best are kept. thing: says what an entity is a mention of where mentions share relations: then no
+        more than a thing may have, and all relations between the mentions of two things count once.
         """
-        kept, used = [], Counter[tuple[str, str, Entity]]()
+        what = thing or _itself
+        kept, used, counted = [], Counter[Hashable](), set()
         for relation in sorted(relations, key=lambda x: (-x.score, x)):
-            slots = dict(self._slots(relation))
+            ends = what(relation.head), what(relation.tail)
+            pair = (frozenset(ends) if relation.label in self.labels.symmetric else ends), relation.label
+            slots = {} if pair in counted else dict(self._slots(relation.label, *ends))
             alone = (relation.head.start, relation.head.end) == (relation.tail.start, relation.tail.end)
             if all(used[slot] < most for slot, most in slots.items()) and (self.self_relations or not alone):
                 used.update(slots.keys())
+                counted.add(pair)
                 kept.append(relation)
         return kept
 
-    def _slots(self, relation: Relation[Entity]) -> Iterator[tuple[tuple[str, str, Entity], int]]:
-        """What a relation uses up of its ends, and how much of it there is."""
-        label = relation.label
+    def _slots(self, label: str, one: Hashable, other: Hashable) -> Iterator[tuple[Hashable, int]]:
+        """What a relation uses up of its head and its tail, and how much of it there is."""
         head, tail = (x.get(label, x.get(None)) for x in (self.per_head, self.per_tail))
         if label in self.labels.symmetric:
             least = min((x for x in (head, tail) if x is not None), default=None)
-            places = (("end", relation.head, least), ("end", relation.tail, least))
+            places = (("end", one, least), ("end", other, least))
         else:
-            places = (("head", relation.head, head), ("tail", relation.tail, tail))
+            places = (("head", one, head), ("tail", other, tail))
         return (((label, place, end), most) for place, end, most in places if most is not None)
+
+
+def _itself(entity: Entity) -> Entity:
+    return entity
 
 
 def _check_labels(given: Any, limits: Sequence[Sequence[Any]], labels: Labels) -> None:

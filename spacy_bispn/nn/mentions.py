@@ -9,7 +9,7 @@ from spacy_bispn.nn.shapes import Words
 
 
 class MentionPool(nn.Module):
-    """What the other spans with the same words in a text say, for the query of a span."""
+    """What the other spans of a window with the same words say, for the query of a span."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -27,12 +27,14 @@ class MentionPool(nn.Module):
 
 
 def spelt_alike(words: Words, start: Tensor, end: Tensor, mask: Tensor) -> Tensor:
-    """Which other spans begin elsewhere and have the same words, whatever their case.
+    """Which other spans of whole words have the same words, whatever their case, and begin elsewhere.
 
-    Words are compared by the sum of their hashes, so their order makes no difference.
-    Shape: start, end, mask (B, Q) -> (B, Q, Q) bool.
+    Words are compared by the sum of their hashes, so their order makes no difference. A span that is there
+    twice, for two types, counts twice.
+    Shape: inclusive positions start and end, mask (B, Q) -> (B, Q, Q) bool.
     """
     before = pad(words.norms.cumsum(1), (1, 0))
     spelling = before.gather(1, end + 1) - before.gather(1, start)
-    same = spelling[:, :, None] == spelling[:, None, :]
-    return same & (start[:, :, None] != start[:, None, :]) & mask[:, None, :]
+    whole = mask & words.begins.gather(1, start) & words.ends.gather(1, end)
+    same = (spelling[:, :, None] == spelling[:, None, :]) & whole[:, :, None] & whole[:, None, :]
+    return same & (start[:, :, None] != start[:, None, :])

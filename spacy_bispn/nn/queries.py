@@ -178,7 +178,8 @@ class ProposedQueries(nn.Module):
         inside = means(sums, start, end + 1)
         parts = torch.cat([rows(tokens, start), rows(tokens, end), inside], dim=-1)
         extra = self.width((end - start).clamp(0, WIDTHS - 1)) + self.span_copy(copy)
-        if self.pool is not None and inputs.words is not None:
+        if self.pool is not None:
+            assert inputs.words is not None
             extra = extra + self.pool(inside, inputs.words, start, end, mask)
         if self.given_type is not None and inputs.given is not None:
             known = self.given_type(inputs.given.type)

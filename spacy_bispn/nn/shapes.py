@@ -46,21 +46,24 @@ class Targets(NamedTuple):
 class Words(NamedTuple):
     """The lexical attributes of the different words of a batch, and which word each position is in.
 
+    begins, ends: whether a position is the first, or the last, of its word.
     Shape: keys (W, attributes, rows of a value) long, see `nn.lexical`; number (B, P) long, any of W where a
-    position cannot be pointed at.
+    position cannot be pointed at; begins, ends (B, P) bool.
     """
 
     keys: Tensor
     number: Tensor
+    begins: Tensor
+    ends: Tensor
 
     @property
     def norms(self) -> Tensor:
-        """A hash of 64 bits of the first attribute, NORM, of the word that each position is in.
+        """A hash of 64 bits of each word's first attribute, its NORM, where the word begins; 0 elsewhere.
 
         Shape: (B, P) long.
         """
         low, high = self.keys[:, 0, :2].unbind(-1)
-        return (low + (high << 32))[self.number]
+        return (low + (high << 32))[self.number] * self.begins
 
 
 class Inputs(NamedTuple):

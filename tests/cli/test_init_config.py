@@ -20,6 +20,7 @@ from spacy_bispn.cli import app
 from spacy_bispn.corpus import to_docbin
 from spacy_bispn.model.optimizers import AdamW
 from spacy_bispn.model.wordpieces import learn_wordpieces
+from spacy_bispn.records import AnnotatedText, Entity, Extraction, Relation
 
 TEXTS = demo_texts(20)
 
@@ -106,6 +107,17 @@ def test_an_encoder_that_does_not_see_case_gets_what_words_look_like(folder: Pat
     place = folder / f"lowercase {lowercase}"
     save_bert(place, lowercase)
     assert written(folder, "--encoder", place)["components"]["bispn"]["model"]["lexical"] == lowercase
+
+
+def test_a_corpus_that_relates_things_gets_settings_for_it(folder: Path) -> None:
+    text = "Tem2 binds Dal92 and Tem2."
+    tem, dal, again = Entity(0, 4, "P"), Entity(11, 16, "P"), Entity(21, 25, "P")
+    both = (Relation(tem, dal, "BINDS"), Relation(again, dal, "BINDS"))
+    for name, relations in (("things", both), ("mentions", both[:1])):
+        texts = [AnnotatedText(str(at), text, Extraction((tem, dal, again), relations)) for at in range(10)]
+        to_docbin(spacy.blank("en"), texts)[0].to_disk(folder / f"{name}.spacy")
+        block = written(folder, corpus=name)["components"]["bispn"]
+        assert block["share_relations"] == block["model"]["pool_mentions"] == (name == "things")
 
 
 def test_for_a_gpu(folder: Path) -> None:

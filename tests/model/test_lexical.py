@@ -47,6 +47,10 @@ def test_each_position_has_the_keys_of_its_word(kind: str) -> None:
                 continue
             key = words.keys[words.number[row, place]]
             (token,) = (t for t in batch.docs[row] if t.idx <= start < t.idx + len(t))
+            end = token.idx + len(token)
+            assert words.begins[row, place] == (start == token.idx) and words.ends[row, place] == (
+                window.end[place] == end
+            )
             of_word.setdefault((row, token.i), set()).add(tuple(key.flatten().tolist()))
     assert len(of_word) == sum(map(len, batch.docs)) and all(len(x) == 1 for x in of_word.values())
     shape = (len(ATTRIBUTES), KEYS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,15 +77,47 @@ def test_all_have_the_best_score() -> None:
     assert shared.joined == (2, 2), "raw coherence counts what the network predicts"
 
 
-def test_limits_hold_after_sharing() -> None:
+def limited(*relations: Relation[Entity], **limits: Any) -> Extraction:
     cfg = {
         "entity_labels": LABELS.entity, "relation_labels": LABELS.relation,
         "symmetric_labels": LABELS.symmetric, "schema": "none", "self_relations": True,
-        "relations_per_head": [], "relations_per_tail": [["INHIBITS", 1]], "observed_triples": None,
+        "relations_per_head": [], "relations_per_tail": [], "observed_triples": None,
     }  # fmt: skip
-    one = Extraction((TEM, TEM_AGAIN, DAL), (Relation(TEM, DAL, "INHIBITS", 0.6),))
-    (kept,) = cohere(one, LABELS, SHARING, Schema.of(cfg), TEXT).relations
-    assert (kept.head, kept.tail) == (TEM, DAL)
+    extraction = Extraction((TEM, TEM_AGAIN, SMALL, DAL), relations)
+    return cohere(extraction, LABELS, SHARING, Schema.of(cfg | limits), TEXT)
+
+
+def test_limits_count_things() -> None:
+    one = Relation(TEM_AGAIN, DAL, "INHIBITS", 0.6)
+    found = limited(one, Relation(SMALL, DAL, "INHIBITS", 0.5), relations_per_tail=[["INHIBITS", 1]])
+    assert [(x.head, x.score) for x in found.relations] == [(TEM, 0.6), (TEM_AGAIN, 0.6)], "the better thing"
+    assert found.forbidden == (0, 1), "one that was predicted is dropped"
+    found = limited(one, relations_per_tail=[["INHIBITS", 1]], relations_per_head=[["INHIBITS", 1]])
+    assert len(found.relations) == 2 and found.forbidden == (0, 0)
+    found = limited(Relation(TEM, SMALL, "BINDS", 0.6), Relation(TEM_AGAIN, DAL, "BINDS", 0.7),
+                    relations_per_head=[[None, 1]])  # fmt: skip
+    assert {x.tail for x in found.relations} | {x.head for x in found.relations} == {TEM, TEM_AGAIN, DAL}
+    found = limited(Relation(TEM, TEM, "INHIBITS", 0.6), self_relations=False)
+    assert {(x.head, x.tail) for x in found.relations} == {(TEM, TEM_AGAIN), (TEM_AGAIN, TEM)}
+    assert found.forbidden == (0, 1)
+
+
+def test_two_labels_on_one_span_are_not_related_by_sharing() -> None:
+    cells = [mention("Tem", "CELL"), mention("Tem", "CELL", nth=1)]
+    one = (TEM, "INHIBITS", cells[1])
+    assert found(Relation(*one[::2], one[1]), entities=(TEM, TEM_AGAIN, *cells)) == {
+        one,
+        (TEM_AGAIN, "INHIBITS", cells[0]),
+    }
+
+
+def test_ends_that_were_not_kept_are_no_mentions() -> None:
+    """With `add`, an end is added, and the other one becomes it: the relation is dropped."""
+    decoding = Decoding(share_relations=True, coherence="add", remove_overlaps=True)
+    inside = Entity(TEM.start, TEM.end - 1, "GENE")
+    relations = (Relation(TEM, inside, "INHIBITS", 0.9), Relation(TEM_AGAIN, DAL, "INHIBITS", 0.8))
+    extraction = Extraction((TEM_AGAIN, DAL), relations)
+    assert cohere(extraction, LABELS, decoding, None, TEXT).entities == (DAL, TEM_AGAIN)
 
 
 PLACES = [TEM, TEM_AGAIN, SMALL, DAL, mention("Tem", "CELL"), mention("Dal", nth=1)]
@@ -113,7 +146,7 @@ def test_things_agree_whatever_comes_in(
     things = {(relation.label, said(relation, 0)) for relation in alone.relations}
     for head, tail, label in product(alone.entities, alone.entities, LABELS.relation):
         pair = Relation(head, tail, label)
-        if head != tail:
+        if (head.start, head.end) != (tail.start, tail.end):
             assert (pair.oriented(LABELS.symmetric) in together.relations) == (
                 (label, said(pair, 0)) in things
             )

@@ -123,14 +123,17 @@ def make_inputs(lengths: Sequence[int], width: int | None = None) -> Inputs:
         vectors = torch.randn(len(lengths), most, width) * mask[..., None]
     else:
         ids = torch.randint(3, 30, mask.shape) * mask
-    words = Words(torch.randint(2**32, (9, len(ATTRIBUTES), KEYS)), torch.randint(9, mask.shape))
+    every = torch.ones_like(mask)
+    words = Words(
+        torch.randint(2**32, (9, len(ATTRIBUTES), KEYS)), torch.randint(9, mask.shape), every, every
+    )
     return Inputs(ids, vectors, mask, pointable, words=words)
 
 
 def member(inputs: Inputs, text: int) -> Inputs:
     """One text of a batch, without padding."""
     length = int(inputs.mask[text].sum())
-    ids, vectors, mask, pointable, number = (
-        x if x is None else x[text : text + 1, :length] for x in (*inputs[:4], inputs.words.number)
+    ids, vectors, mask, pointable, *where = (
+        x if x is None else x[text : text + 1, :length] for x in (*inputs[:4], *inputs.words[1:])
     )
-    return Inputs(ids, vectors, mask, pointable, words=inputs.words._replace(number=number))
+    return Inputs(ids, vectors, mask, pointable, words=Words(inputs.words.keys, *where))
