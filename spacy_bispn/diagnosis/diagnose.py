@@ -203,7 +203,7 @@ def check_things(split: Split, settings: CorpusSettings) -> Iterator[Finding]:
         yield Finding(
             "note", "share_relations", split.name, there, possible,
             "relations that share_relations = true would give to things with several mentions are in the "
-            "gold: set it, and pool_mentions, to true.",
+            "gold: set it to true.",
         )  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class ProposedQueries(nn.Module):
         states = padded(tokens)
         sums = running_sum(states)
         entity = self._span_states(states, sums, copy, start, end, inputs, entity_mask)
+
         side = start.shape[1]
         gap = [x.flatten(1) for x in gaps(start, end)]
         # the score of a mean is the mean of scores: K * K vectors as wide as the tokens are never made
