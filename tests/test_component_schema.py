@@ -179,17 +179,24 @@ def test_saved_triples_are_checked(triples: Any) -> None:
 
 
 @pytest.mark.parametrize("when", ["configured", "loaded", "changed"])
-@pytest.mark.parametrize("window", [64, 9], ids=["one window", "several"])
-def test_mentions_with_the_same_words_have_the_same_relations(when: str, window: int, tmp_path: Path) -> None:
-    """Of given entities, from an untrained network whose mentions know each other and that has one query."""
+@pytest.mark.parametrize(
+    ("window", "entities", "coherence"),
+    [(64, "given", "add"), (9, "given", "add"), (64, "given", "off"), (64, "both", "snap")],
+    ids=["one window", "several windows", "no coherence", "also predicted ones"],
+)
+def test_mentions_with_the_same_words_have_the_same_relations(
+    when: str, window: int, entities: str, coherence: str, tmp_path: Path
+) -> None:
+    """From an untrained network whose mentions know each other, with few queries."""
     model = {
         "pool_mentions": True,
         "proposal_floor": 1e-6,
-        "relation_queries": 1,
+        "relation_queries": 8 if entities == "both" else 1,
         "window": window,
         "overlap": 4,
     }
-    settings = EAGER | {"entities": "given", "share_relations": when == "configured"}
+    sharing = {"share_relations": when == "configured"}
+    settings = EAGER | {"entities": entities, "coherence": coherence, **sharing}
     nlp = make_nlp(tiny(model, **settings))
     initialize(nlp, TEXTS)
     if when == "loaded":
@@ -198,11 +205,14 @@ def test_mentions_with_the_same_words_have_the_same_relations(when: str, window:
     elif when == "changed":
         pipe_of(nlp).cfg["share_relations"] = True
 
+    def mention(span: Span) -> tuple[int, str, str]:
+        return span.start, span.text, span.label_
+
     def read() -> tuple[Doc, list[tuple[Any, str, Any]]]:
         doc = nlp.make_doc("Tem2 binds Dal92, and Tem2 blocks Dal92 and tem2 as well as Tem2.")
         doc.ents = [Span(doc, at, at + 1, "PROTEIN") for at in (0, 2, 5, 7, 9, 13)]
         found = nlp(doc)._.relations
-        return doc, [((x.head.start, x.head.text), x.label, (x.tail.start, x.tail.text)) for x in found]
+        return doc, [(mention(x.head), x.label, mention(x.tail)) for x in found]
 
     doc, shared = read()
     assert (len(pipe_of(nlp).shim.windows([doc], is_train=False)) > 1) == (window < 64)
@@ -211,7 +221,8 @@ def test_mentions_with_the_same_words_have_the_same_relations(when: str, window:
     pairs = {*alone}
     for head, label, tail in alone:
         heads, tails = (
-            [(span.start, span.text) for span in doc.ents if span.text == end[1]] for end in (head, tail)
+            [other for other in map(mention, doc.spans["bispn"]) if other[1:] == end[1:]]
+            for end in (head, tail)
         )
         pairs |= {(one, label, other) for one in heads for other in tails if one != other}
     assert len(pairs) > len(alone) > 0 and {*shared} == pairs

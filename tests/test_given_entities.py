@@ -101,7 +101,9 @@ def test_several_labels_on_one_span_are_told_apart(nlp: Language, texts: list[An
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "config", [tiny(entities="both"), listening(CNN, entities="given")], ids=["both", "listener"]
+    "config",
+    [tiny(entities="both"), tiny({"pool_mentions": True}, entities="both"), listening(CNN, entities="given")],
+    ids=["both", "both, with pooled mentions", "listener"],
 )
 def test_other_ways_to_give_entities_learn(config: dict[str, Any], texts: list[AnnotatedText]) -> None:
     nlp = make_nlp(config)

@@ -199,11 +199,13 @@ def check_things(split: Split, settings: CorpusSettings) -> Iterator[Finding]:
             "relations that share_relations = true gives to things with several mentions are not in the "
             "gold.",
         )  # fmt: skip
-    if not settings.share_relations and alike and possible >= ENOUGH:
+    usable = ("share_relations", "pool_mentions") if split.constraints.proposed else ("share_relations",)
+    off = [name for name in usable if not getattr(settings, name)]
+    if off and alike and possible >= ENOUGH:
         yield Finding(
             "note", "share_relations", split.name, there, possible,
-            "relations that share_relations = true would give to things with several mentions are in the "
-            "gold: set it to true.",
+            "relations that share_relations = true gives to things with several mentions are in the gold: "
+            f"set {' and '.join(off)} to true.",
         )  # fmt: skip
 
 

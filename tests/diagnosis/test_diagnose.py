@@ -187,7 +187,12 @@ def test_mentions_that_share_their_relations() -> None:
     alike = look([both] * 10)
     found = find(alike, "share_relations")
     assert found and (found.level, found.count, found.total, found.repairable) == ("note", 20, 20, True)
+    assert found.message.endswith("set share_relations and pool_mentions to true.")
     assert alike.recommended.share_relations and alike.recommended.pool_mentions
+    found = find(look([both] * 10, share_relations=True), "share_relations")
+    assert found and found.message.endswith("set pool_mentions to true."), "the other is on already"
+    found = find(look([both] * 10, constraints=replace(WORDS, proposed=False)), "share_relations")
+    assert found and found.message.endswith("set share_relations to true."), "queries are not of spans"
     for train in ([both] * 9, [one] * 20, [both] * 10 + [one] * 2, [PAIR] * 20):
         diagnosis = look(train)
         assert not diagnosis.recommended.share_relations, "too few, or too often otherwise"
@@ -195,7 +200,7 @@ def test_mentions_that_share_their_relations() -> None:
         assert find(diagnosis, "share_relations") is None
     assert look([both] * 19 + [one]).recommended.share_relations, "39 of 40"
 
-    sharing = replace(ENOUGH, share_relations=True)
+    sharing = replace(ENOUGH, share_relations=True, pool_mentions=True)
     assert find(diagnose([both] * 10, [], sharing, WORDS), "share_relations") is None
     found = find(diagnose([both] * 19 + [one], [], sharing, WORDS), "share_relations")
     assert found and (found.level, found.count, found.total) == ("note", 1, 40)
