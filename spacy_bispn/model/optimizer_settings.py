@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spacy_bispn.settings import SHARE, Settings, Values, setting
+from spacy_bispn.settings import SHARE, SWITCH, Settings, Values, setting
 
 RATE = Values(least=0, most=1)
 BETA = Values(above=0, below=1)
@@ -53,6 +53,13 @@ class AdamWSettings(Settings):
         Values(least=0, whole=True),
         "Steps in which the rates of such a component rise, as a new optimizer knows nothing of its weights.",
         default=10,
+    )
+    use_averages: bool = setting(
+        SWITCH,
+        "Evaluate and save averages of the weights, mostly of the last tenth of the steps so far, in place "
+        "of the last weights. They need the memory of a second model. No effect on a component that listens "
+        "to another one, whose weights are not averaged.",
+        default=True,
     )
     weight_decay: float = setting(
         RATE, "Decay of weights relative to the rate; biases and norms do not decay.", default=0.01

@@ -41,6 +41,7 @@ def create_adamw(**given: Any) -> "AdamW":
         continued_rate=settings.continued_rate,
         continued_steps=settings.continued_steps,
         continued_warmup=settings.continued_warmup,
+        use_averages=settings.use_averages,
         L2=settings.weight_decay,
         grad_clip=settings.max_norm,
         beta1=settings.beta1,
@@ -71,6 +72,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
 
     learn_rate: float  # the decoder's
     L2: float
+    averages: dict[Any, Any] | None
 
     def __init__(
         self,
@@ -83,9 +85,10 @@ class AdamW(Optimizer):  # type: ignore[misc]
         continued_rate: float,
         continued_steps: int | None,
         continued_warmup: int,
+        use_averages: bool,
         **adam: float,
     ) -> None:
-        super().__init__(decoder_rate, use_averages=False, **adam)
+        super().__init__(decoder_rate, use_averages=use_averages, **adam)
         self.encoder_rate = encoder_rate
         self.epochs = epochs
         self.unresolved = unresolved
@@ -113,15 +116,16 @@ class AdamW(Optimizer):  # type: ignore[misc]
         if rates is None:
             taken = float(key in self.nr_update)
             rates = {"encoder": taken * self.encoder_rate, "decoder": taken * self.learn_rate}
-        own = self.learn_rate, self.L2
+        own = self.learn_rate, self.L2, self.averages
         self.learn_rate = rates[
             "encoder" if "." in key[1] else "decoder"
         ]  # names of nested modules have dots
         self.L2 = self.L2 if weights.ndim > 1 else 0.0
+        self.averages = None
         try:
             changed: tuple[Any, Any] = super().__call__(key, weights, gradient, lr_scale=lr_scale)
         finally:
-            self.learn_rate, self.L2 = own
+            self.learn_rate, self.L2, self.averages = own
         return changed
 
     def step_module(
@@ -131,6 +135,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
         epoch: float,
         since: float = 0.0,
         new_labels: bool = False,
+        averaged: bool = True,
     ) -> None:
         """Change the weights of `module` once and set its gradients to None.
 
@@ -140,6 +145,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
             before, so that it goes on at `continued_rates`. A loaded state brings its own, so that a resumed
             training stays on its schedule.
         new_labels: whether it has labels that it did not know when it was loaded.
+        averaged: whether its weights may be averaged, where `use_averages` is set. `averages` has them then
+            under `key`, by parameter name.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
         gradient, so that it may be frozen before. Raises ValueError if a loaded state does not fit, and
@@ -160,6 +167,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
         else:
             self._rates = self.rates(epoch, unfrozen=learner.unfrozen or 0.0)
         learner.step(self._rates)
+        if averaged and self.averages is not None:
+            self.averages[key] = learner.average()
 
     def rates(self, epoch: float, *, unfrozen: float = 0.0) -> dict[Role, float]:
         """The learning rates at `epoch` of a training whose encoder began to learn at epoch `unfrozen`."""

@@ -9,18 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import NumpyOps, Shim, get_torch_default_device
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 
 from spacy_bispn.context import get_context
 from spacy_bispn.doc_utils import sentence_starts
 from spacy_bispn.model.encoders import Encoder, rebuild
 from spacy_bispn.model.optimizers import AdamW, clip
+from spacy_bispn.model.skip_init import SkipInit
 from spacy_bispn.model.windowing import (
     LONGEST_WINDOW,
     SpecialPieces,
@@ -37,8 +36,6 @@ from spacy_bispn.settings import SWITCH, Settings, Values, setting
 
 NO_SPECIAL = SpecialPieces((), (), 0)  # positions that are tokens; padding takes the vector of token 0
 PRECISIONS = ("full", "bf16", "int8")
-# by name: transformers 5 replaces the functions of torch.nn.init by its own, which have the same names
-RANDOM_INIT = {"normal_", "uniform_", "kaiming_uniform_"}
 # not cuDNN, which newer GPUs prefer: it plans a kernel for every new shape, and here every batch has its own
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 GIVEN_TYPE = "queries.given_type.weight"
@@ -83,25 +80,6 @@ class Precision(Settings):
         "[performance.md](performance.md#what-can-be-given-up-for-speed).",
         default="full",
     )
-
-
-class SkipInit(TorchFunctionMode):
-    """Skips the random initialization of weights that are about to be loaded; memory is 0 until then.
-
-    Left as it is, it could keep torch's `trunc_normal_` waiting for values within its bounds forever.
-    The 0 come from numpy, which has the system write them when memory is first used: most never are.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call every function but those that fill a tensor at random."""
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in RANDOM_INIT:
-            return args[0] if args else kwargs["tensor"]
-        if func is torch.empty:
-            made = torch.zeros(*args, **{**kwargs, "device": "meta"})
-            return torch.from_numpy(np.zeros(made.shape, np.float32)).to(made.dtype)
-        made = func(*args, **kwargs)
-        return made.zero_() if func in (torch.empty_like, Tensor.new_empty) else made
 
 
 class NetworkShim(Shim):  # type: ignore[misc]
@@ -248,7 +226,9 @@ class NetworkShim(Shim):  # type: ignore[misc]
         network = self.require()
         self.quantized = None  # its weights are about to be outdated
         if isinstance(optimizer, AdamW):
-            optimizer.step_module(self.id, network, self.epoch, self.last_step, self.grown)
+            when = (self.epoch, self.last_step, self.grown)
+            # a listener's averages would not fit what it gets, which is not averaged
+            optimizer.step_module(self.id, network, *when, averaged=self.encoder is not None)
             self.last_step = self.epoch
             return
         clip(network.parameters(), math.inf)
@@ -259,6 +239,25 @@ class NetworkShim(Shim):  # type: ignore[misc]
                 updated, _ = optimizer((self.id, name), values, gradient)
                 weight.data = torch.as_tensor(updated, device=weight.device)
                 weight.grad = None
+
+    @contextmanager
+    def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
+        """Predict and save with the averages of `AdamW.averages`; `nlp.use_params` calls it."""
+        averages: Mapping[str, Tensor] = params.get(self.id, {})
+        named = self.network.named_parameters() if self.network is not None and averages else ()
+        pairs = [(weight, averages[name]) for name, weight in named if name in averages]
+        # one that has grown since has no average yet
+        replaced = [(weight, average) for weight, average in pairs if weight.shape == average.shape]
+        own = [weight.data for weight, _ in replaced]
+        self.quantized = None
+        try:
+            for weight, average in replaced:
+                weight.data = average
+            yield
+        finally:
+            for (weight, _), values in zip(replaced, own, strict=True):
+                weight.data = values
+            self.quantized = None
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Called by thinc when its model moves."""

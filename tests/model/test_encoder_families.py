@@ -33,7 +33,7 @@ from transformers import BertConfig, PreTrainedTokenizerFast
 from spacy_bispn.model.architectures import make_token_encoder
 from spacy_bispn.model.encoder_families import EncoderFamily, encoder_families, families_like_bert
 from spacy_bispn.model.encoders import Encoder, PretrainedEncoder, rebuild, special_pieces
-from spacy_bispn.model.shim import SkipInit
+from spacy_bispn.model.skip_init import SkipInit
 from spacy_bispn.model.windowing import SpecialPieces, WindowTokenizer
 from spacy_bispn.model.wordpieces import plain
 from spacy_bispn.nn.encoder import OneWayEncoder, TokenEncoder, group_by_length

@@ -12,7 +12,7 @@ import numpy
 import pytest
 import spacy
 import torch
-from thinc.api import Config
+from thinc.api import Config, NumpyOps
 from thinc.api import Optimizer as ThincOptimizer
 
 from spacy_bispn.model.optimizers import AdamW, create_adamw
@@ -179,7 +179,8 @@ def test_rates_without_an_end_are_constant_and_without_warmup_start_full() -> No
 def test_resuming_equals_never_stopping(way: str, stop: int, tmp_path: Any) -> None:
     settings: dict[str, Any] = dict(**RATES, epochs=6, warmup=0.2)
     straight, resumed = make_net(), make_net()
-    train(create_adamw(**settings), straight, range(50), frozen=1)
+    unbroken = create_adamw(**settings)
+    train(unbroken, straight, range(50), frozen=1)
 
     first = create_adamw(**settings)
     train(first, resumed, range(stop), key=3, frozen=1)
@@ -196,6 +197,9 @@ def test_resuming_equals_never_stopping(way: str, stop: int, tmp_path: Any) -> N
     train(second, copy.deepcopy(resumed), range(0), key=44)
     train(second, resumed, range(stop, 50), key=44, frozen=1)
     assert_same(straight, resumed)
+    assert unbroken.averages and second.averages
+    for name, average in unbroken.averages[1].items():
+        assert torch.equal(second.averages[44][name], average), name
 
 
 def decoder_rates(optimizer: AdamW, net: Net, epochs: list[float], since: float) -> list[float]:
@@ -303,6 +307,47 @@ def test_bfloat16_and_transposed_weights_keep_their_layout() -> None:
     assert not net.decoder[0].weight.is_contiguous()
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_averages_are_those_of_thinc(device: str) -> None:
+    """Of a weight that thinc averages, which moves as ours does."""
+    net, optimizer = make_net(device=device), create_adamw(**RATES)
+    theirs = {name: numpy.zeros(tuple(x.shape), dtype="f") for name, x in net.named_parameters()}
+    for step in range(20):
+        train(optimizer, net, range(step, step + 1))
+        for name, average in theirs.items():
+            NumpyOps().update_averages(average, weights(net)[name].cpu().numpy(), step + 1)
+    assert optimizer.averages is not None and optimizer.averages.keys() == {1}
+    assert optimizer.averages[1].keys() == theirs.keys()
+    for name, average in optimizer.averages[1].items():
+        # which begins at 0, ours at the first weights
+        torch.testing.assert_close(average.cpu(), torch.from_numpy(theirs[name]), rtol=0, atol=1e-4, msg=name)
+        assert not torch.equal(average, weights(net)[name])
+
+
+def test_averages_change_nothing_in_the_training_and_can_be_left_out() -> None:
+    nets = [make_net() for _ in range(3)]
+    optimizers = [create_adamw(**RATES), create_adamw(**RATES, use_averages=False), create_adamw(**RATES)]
+    for net, optimizer in zip(nets, optimizers, strict=True):
+        for step in range(5):
+            backward(net, step)
+            optimizer.step_module(1, net, step / 10, averaged=optimizer is not optimizers[2])
+        assert_same(net, nets[0])
+    assert optimizers[0].averages and optimizers[1].averages is None and optimizers[2].averages == {}
+
+
+def test_only_what_has_learnt_has_an_average_and_a_new_shape_a_new_one() -> None:
+    net, optimizer = make_net(), create_adamw(**RATES)
+    train(optimizer, net, range(3), frozen=9)
+    assert optimizer.averages is not None
+    assert all(name.startswith("decoder.") for name in optimizer.averages[1])
+    train(optimizer, net, range(90, 93), frozen=9)
+    assert optimizer.averages[1].keys() == weights(net).keys()
+    net.decoder[0] = torch.nn.Linear(6, 3, bias=False)
+    net.decoder[0].weight = torch.nn.Parameter(torch.zeros(3, 6))
+    train(optimizer, net, range(93, 94), frozen=9)
+    assert optimizer.averages[1].keys() == weights(net).keys()
+
+
 WEIGHT = (3, "W")
 INSIDE = (4, "layer.0.weight")  # of a torch module that thinc holds, such as a shared transformer
 
@@ -368,7 +413,8 @@ def test_the_rates_of_other_components_are_saved() -> None:
 def test_has_what_spacy_train_asks_for() -> None:
     optimizer = create_adamw()
     assert isinstance(optimizer, ThincOptimizer)
-    assert optimizer.averages is None
+    assert create_adamw(use_averages=False).averages is None
+    assert not optimizer.averages, "so spaCy does not ask for averages before there are some"
     optimizer.step_schedules()
     optimizer.last_score = 0.5
     with spacy.blank("en").use_params(optimizer.averages):

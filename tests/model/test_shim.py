@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 import torch
 from pipelines import (
     CNN,
@@ -24,7 +26,8 @@ from spacy.language import Language
 from thinc.api import SGD
 
 from spacy_bispn.model.doc_batch import DocBatch
-from spacy_bispn.model.shim import NetworkShim, Precision, SkipInit
+from spacy_bispn.model.shim import NetworkShim, Precision
+from spacy_bispn.model.skip_init import SkipInit
 from spacy_bispn.model.windowing import WindowSettings
 from spacy_bispn.nn.shapes import Outputs
 from spacy_bispn.safetensors_io import pack, unpack
@@ -136,10 +139,56 @@ def test_our_optimizer_takes_the_whole_network_in_one_step(monkeypatch: pytest.M
     nlp, sgd = ready(), optimizer()
     steps = []
     step = sgd.step_module
-    monkeypatch.setattr(sgd, "step_module", lambda *args: (steps.append(args[2]), step(*args)))
+    monkeypatch.setattr(sgd, "step_module", lambda *args, **at: (steps.append(args[2]), step(*args, **at)))
     for _ in range(2):
         pipe_of(nlp).update(initialize(nlp, [PAIR]) if not steps else [], sgd=sgd)
     assert steps == [1.0, 1.0], "the schedule goes by passes over the training data"
+
+
+def learnt(config: dict[str, Any] | None = None) -> tuple[Language, Any]:
+    """A pipeline after some steps, and their optimizer."""
+    nlp, sgd = ready(config), optimizer()
+    for _ in range(3):
+        nlp.update(make_examples(nlp, [PAIR]), sgd=sgd)
+    return nlp, sgd
+
+
+def test_averages_are_used_and_saved_and_put_away_again(tmp_path: Path) -> None:
+    nlp, sgd = learnt()
+    shim = shim_of(nlp)
+    last, averages = weights(shim), {name: x.clone() for name, x in sgd.averages[shim.id].items()}
+    with pytest.raises(KeyError), nlp.use_params(sgd.averages):
+        nlp.to_disk(tmp_path)
+        assert averages and all(torch.equal(x, weights(shim)[name]) for name, x in averages.items())
+        raise KeyError("whatever may happen")
+    assert all(torch.equal(x, weights(shim)[name]) for name, x in last.items())
+    assert not all(torch.equal(x, last[name]) for name, x in averages.items())
+    loaded = weights(shim_of(spacy.load(tmp_path)))
+    assert all(torch.equal(x, loaded[name]) for name, x in averages.items())
+    nlp.update(make_examples(nlp, [PAIR]), sgd=sgd)
+    assert not all(torch.equal(x, weights(shim)[name]) for name, x in last.items()), "training goes on"
+
+
+def test_averages_of_other_pipelines_and_of_earlier_labels_are_not_used() -> None:
+    nlp, sgd = learnt()
+    for params in ({}, sgd.averages):
+        with ready().use_params(params):
+            pass
+    shim = shim_of(nlp)
+    shim.grow(4, 2)
+    grown = weights(shim)
+    with nlp.use_params(sgd.averages):
+        nlp(PAIR.text)
+        now = weights(shim)
+        kept = {name for name, x in grown.items() if torch.equal(x, now[name])}
+        assert {name for name in kept if name in sgd.averages[shim.id]} == {
+            name for name, x in sgd.averages[shim.id].items() if x.shape != grown[name].shape
+        }
+
+
+def test_what_listens_has_no_averages() -> None:
+    _, sgd = learnt(listening(CNN))
+    assert sgd.averages == {}
 
 
 def test_another_optimizer_steps_parameter_by_parameter() -> None:
@@ -248,6 +297,18 @@ def test_eight_bits_follow_the_weights() -> None:
     shim_of(nlp).from_bytes(kept)
     assert not torch.equal(after, before)
     torch.testing.assert_close(at_precision(nlp, "int8").relation, before)
+
+
+def test_eight_bits_follow_the_averages() -> None:
+    nlp, sgd = learnt(tiny({"cpu_precision": "int8"}))
+    shim = shim_of(nlp)
+    nlp(PAIR.text)
+    own = shim.quantized
+    with nlp.use_params(sgd.averages):
+        nlp(PAIR.text)
+        averaged = shim.quantized
+    nlp(PAIR.text)
+    assert own and averaged and shim.quantized and len({id(own), id(averaged), id(shim.quantized)}) == 3
 
 
 def test_eight_bits_copy_no_other_weights() -> None:
