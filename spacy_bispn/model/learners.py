@@ -5,9 +5,11 @@ from typing import Literal
 
 import torch
 
+from spacy_bispn.model.averages import average
+
 Role = Literal["encoder", "decoder"]
 Moments = dict[str, torch.Tensor]
-AVERAGE = "average"  # of a weight, beside what torch's optimizer knows of it
+AVERAGE = "average"  # of the weight, beside what torch's optimizer knows of it
 
 
 @dataclass(eq=False)
@@ -19,6 +21,7 @@ class Learner:
     unfrozen: float | None = None
     steps: int = 0
     new_labels: bool = False
+    averaged_since: dict[str, int] = field(default_factory=dict)  # the first step of each average
     saved: dict[str, Moments] = field(default_factory=dict)  # by parameter name; until `follow` uses them
     adam: torch.optim.AdamW | None = None
     params: dict[str, torch.nn.Parameter] = field(default_factory=dict)
@@ -45,11 +48,14 @@ class Learner:
         fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in params.values())
         how = {"fused": True} if fused else {"foreach": True}
         self.adam = torch.optim.AdamW(groups, betas=betas, eps=eps, **how)
-        self.params, self.places, self.saved = params, places, {}
+        earlier, self.params, self.places, self.saved = self.params, params, places, {}
         for name, param in params.items():
             # A parameter that changed its shape, such as a head for more labels, starts anew.
             if name in moments and moments[name]["exp_avg"].shape == param.shape:
-                self.adam.state[param] = _like(moments[name], param, step_on=param.device if fused else "cpu")
+                known = _like(moments[name], param, step_on=param.device if fused else "cpu")
+                self.adam.state[param] = known
+                if earlier.get(name, param) is not param:  # the average is of other weights
+                    known.pop(AVERAGE, None)
 
     def step(self, rates: dict[Role, float]) -> None:
         """Change the weights at the rate of their group; afterwards no parameter has a gradient."""
@@ -60,17 +66,17 @@ class Learner:
         self.adam.zero_grad(set_to_none=True)
 
     def average(self) -> Moments:
-        """Take the weights into their averages, which it returns, by parameter name.
-
-        The average after t steps has the weights of step i with a part that grows as the eighth power of
-        i / t, as thinc's averages have: most is of the last tenth of the training, however long that is.
-        """
+        """Take the weights into their averages, which it returns, by parameter name."""
         averages = {}
+        by_step: dict[int, list[str]] = {}
         for name, known in self.moments().items():
-            weight = self.params[name].detach()
             if AVERAGE not in known:
-                known[AVERAGE] = weight.clone()
-            averages[name] = known[AVERAGE].lerp_(weight, 9 / (10 + self.steps))
+                known[AVERAGE] = self.params[name].detach().clone()
+                self.averaged_since[name] = self.steps
+            averages[name] = known[AVERAGE]
+            by_step.setdefault(self.steps - self.averaged_since[name] + 1, []).append(name)
+        for step, names in by_step.items():
+            average([averages[name] for name in names], [self.params[name] for name in names], step)
         return averages
 
     def moments(self) -> dict[str, Moments]:

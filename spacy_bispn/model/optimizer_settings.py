@@ -57,8 +57,8 @@ class AdamWSettings(Settings):
     use_averages: bool = setting(
         SWITCH,
         "Evaluate and save averages of the weights, mostly of the last tenth of the steps so far, in place "
-        "of the last weights. They need the memory of a second model. No effect on a component that listens "
-        "to another one, whose weights are not averaged.",
+        "of the last weights. They need the memory of a second model. Only for a `bispn` with an encoder of "
+        "its own: listeners and other components keep their last weights.",
         default=True,
     )
     weight_decay: float = setting(

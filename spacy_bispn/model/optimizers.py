@@ -145,7 +145,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
             before, so that it goes on at `continued_rates`. A loaded state brings its own, so that a resumed
             training stays on its schedule.
         new_labels: whether it has labels that it did not know when it was loaded.
-        averaged: whether its weights may be averaged, where `use_averages` is set. `averages` has them then
+        averaged: whether its weights are averaged where `use_averages` is set. `averages` then has theirs
             under `key`, by parameter name.
 
         Parameters without a gradient are left alone. The encoder's warm-up starts at the epoch of its first
@@ -221,7 +221,7 @@ class AdamW(Optimizer):  # type: ignore[misc]
     def dump(self) -> Parts:
         """What was learned about all modules; the settings are not part of it."""
         learners = [*self._learners.values(), *self._saved]
-        names = ("key", "since", "unfrozen", "steps", "new_labels")
+        names = ("key", "since", "unfrozen", "steps", "new_labels", "averaged_since")
         scalars = [{name: getattr(learner, name) for name in names} for learner in learners]
         tensors = {
             f"{index}/{kind}/{name}": tensor
@@ -239,6 +239,8 @@ class AdamW(Optimizer):  # type: ignore[misc]
             index, kind, name = path.split("/", 2)
             learners[int(index)].saved.setdefault(name, {})[kind] = tensor
         self._learners, self._saved = {}, learners
+        if self.averages:
+            self.averages.clear()  # those of a state are there after its next step
 
     def to_bytes(self) -> bytes:
         """What `dump` gives, for `from_bytes`."""

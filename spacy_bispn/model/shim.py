@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from spacy_bispn.context import get_context
 from spacy_bispn.doc_utils import sentence_starts
+from spacy_bispn.model.averages import StandIns
 from spacy_bispn.model.encoders import Encoder, rebuild
 from spacy_bispn.model.optimizers import AdamW, clip
 from spacy_bispn.model.skip_init import SkipInit
@@ -103,13 +104,15 @@ class NetworkShim(Shim):  # type: ignore[misc]
         self.epoch = 0.0
         self.grown = False  # whether there are labels that it did not know when it was created or loaded
         self.last_step = 0.0  # the epoch of the last change of the weights, or of their loading
+        self.averages: Mapping[str, Tensor] = {}  # of the weights, after a step
+        self.stand_ins = StandIns()
 
     def create(self, encoder: Encoder | None, width: int, entity_types: int, relation_types: int) -> None:
         """Build the network with fresh weights (those of `encoder` are kept)."""
         self.encoder = encoder
         self.sizes = (width, entity_types, relation_types)
         self.training_lengths = None
-        self.epoch, self.last_step, self.grown = 0.0, 0.0, False
+        self.epoch, self.last_step, self.grown, self.averages = 0.0, 0.0, False, {}
         network = self.build(encoder, *self.sizes, given_types=self.given_types)
         self.network, self.quantized = network.to(get_torch_default_device()), None
 
@@ -181,6 +184,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         The function returns the gradient of `inputs.vectors`, None where there are none. It raises
         FloatingPointError where the loss or that gradient is no finite number.
         """
+        self.stand_ins.put_back()
         network = self.require().train()
         if inputs.vectors is not None:
             inputs = inputs._replace(vectors=inputs.vectors.detach().requires_grad_())
@@ -229,6 +233,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
             when = (self.epoch, self.last_step, self.grown)
             # a listener's averages would not fit what it gets, which is not averaged
             optimizer.step_module(self.id, network, *when, averaged=self.encoder is not None)
+            self.averages = (optimizer.averages or {}).get(self.id, {})
             self.last_step = self.epoch
             return
         clip(network.parameters(), math.inf)
@@ -242,21 +247,17 @@ class NetworkShim(Shim):  # type: ignore[misc]
 
     @contextmanager
     def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
-        """Predict and save with the averages of `AdamW.averages`; `nlp.use_params` calls it."""
-        averages: Mapping[str, Tensor] = params.get(self.id, {})
-        named = self.network.named_parameters() if self.network is not None and averages else ()
-        pairs = [(weight, averages[name]) for name, weight in named if name in averages]
-        # one that has grown since has no average yet
-        replaced = [(weight, average) for weight, average in pairs if weight.shape == average.shape]
-        own = [weight.data for weight, _ in replaced]
+        """Predict and save with the averages of `AdamW.averages`, if they are of this network's training;
+        `nlp.use_params` calls it.
+        """
+        if self.network is None or params.get(self.id) is not self.averages:
+            yield
+            return
         self.quantized = None
         try:
-            for weight, average in replaced:
-                weight.data = average
-            yield
+            with self.stand_ins.use(self.network, self.averages):
+                yield
         finally:
-            for (weight, _), values in zip(replaced, own, strict=True):
-                weight.data = values
             self.quantized = None
 
     def to_device(self, device_type: str, device_id: int) -> None:
@@ -304,7 +305,7 @@ class NetworkShim(Shim):  # type: ignore[misc]
         """Replace the network."""
         self.network, self.encoder, self.sizes, self.epoch, self.training_lengths = state
         self.quantized = None
-        self.last_step, self.grown = self.epoch, False
+        self.last_step, self.grown, self.averages = self.epoch, False, {}
         if self.network is not None:
             self.network.to(get_torch_default_device())
 

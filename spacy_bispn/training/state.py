@@ -92,7 +92,7 @@ class State:
         values = {key: x for key, x in vars(self).items() if key != "tensors"}
         history = [asdict(one) for one in self.history]
         save(path, pack({**values, "format": FORMAT, "history": history}, self.tensors))
-        self.tensors = {}  # they may be as large as three models
+        self.tensors = {}  # they may be as large as four models
 
     def finish(self, path: Path, seconds: float) -> None:
         """Mark the training as finished; what was only needed to go on is dropped."""

@@ -12,7 +12,7 @@ import numpy
 import pytest
 import spacy
 import torch
-from thinc.api import Config, NumpyOps
+from thinc.api import Config
 from thinc.api import Optimizer as ThincOptimizer
 
 from spacy_bispn.model.optimizers import AdamW, create_adamw
@@ -308,19 +308,18 @@ def test_bfloat16_and_transposed_weights_keep_their_layout() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_averages_are_those_of_thinc(device: str) -> None:
-    """Of a weight that thinc averages, which moves as ours does."""
+def test_averages_are_polynomial_decay_averages(device: str) -> None:
+    """Shamir and Zhang (2013), section 4: the last weights have the share (eta + 1) / (t + eta)."""
     net, optimizer = make_net(device=device), create_adamw(**RATES)
-    theirs = {name: numpy.zeros(tuple(x.shape), dtype="f") for name, x in net.named_parameters()}
-    for step in range(20):
-        train(optimizer, net, range(step, step + 1))
-        for name, average in theirs.items():
-            NumpyOps().update_averages(average, weights(net)[name].cpu().numpy(), step + 1)
+    expected = {name: torch.zeros_like(x) for name, x in weights(net).items()}
+    for step in range(1, 21):
+        train(optimizer, net, range(step - 1, step))
+        share = (8 + 1) / (step + 8)
+        expected = {name: (1 - share) * expected[name] + share * x for name, x in weights(net).items()}
     assert optimizer.averages is not None and optimizer.averages.keys() == {1}
-    assert optimizer.averages[1].keys() == theirs.keys()
+    assert optimizer.averages[1].keys() == expected.keys()
     for name, average in optimizer.averages[1].items():
-        # which begins at 0, ours at the first weights
-        torch.testing.assert_close(average.cpu(), torch.from_numpy(theirs[name]), rtol=0, atol=1e-4, msg=name)
+        torch.testing.assert_close(average, expected[name], msg=name)
         assert not torch.equal(average, weights(net)[name])
 
 
@@ -335,17 +334,35 @@ def test_averages_change_nothing_in_the_training_and_can_be_left_out() -> None:
     assert optimizers[0].averages and optimizers[1].averages is None and optimizers[2].averages == {}
 
 
-def test_only_what_has_learnt_has_an_average_and_a_new_shape_a_new_one() -> None:
+def test_an_average_begins_with_the_first_step_of_its_weight() -> None:
     net, optimizer = make_net(), create_adamw(**RATES)
-    train(optimizer, net, range(3), frozen=9)
+    averages = optimizer.averages
+    assert averages is not None
+    train(optimizer, net, range(30), frozen=3)
+    assert all(name.startswith("decoder.") for name in averages[1])
+    train(optimizer, net, range(30, 31), frozen=3)
+    assert averages[1].keys() == weights(net).keys()
+    assert torch.equal(averages[1]["encoder.0.weight"], net.encoder[0].weight)
+    kept, old = averages[1]["decoder.0.weight"].clone(), net.decoder[0].bias
+    net.decoder[0].bias = torch.nn.Parameter(torch.zeros(1))  # another shape, as for more labels
+    train(optimizer, net, range(31, 32), frozen=3)
+    assert torch.equal(averages[1]["decoder.0.bias"], net.decoder[0].bias) and old.shape == (3,)
+    share = 9 / (32 + 8)
+    torch.testing.assert_close(
+        averages[1]["decoder.0.weight"], (1 - share) * kept + share * net.decoder[0].weight
+    )
+
+
+def test_the_averages_of_another_network_are_forgotten() -> None:
+    net, optimizer = make_net(), create_adamw(**RATES)
+    train(optimizer, net, range(9))
+    loaded = make_net(seed=1)
+    train(optimizer, loaded, range(9, 10))
     assert optimizer.averages is not None
-    assert all(name.startswith("decoder.") for name in optimizer.averages[1])
-    train(optimizer, net, range(90, 93), frozen=9)
-    assert optimizer.averages[1].keys() == weights(net).keys()
-    net.decoder[0] = torch.nn.Linear(6, 3, bias=False)
-    net.decoder[0].weight = torch.nn.Parameter(torch.zeros(3, 6))
-    train(optimizer, net, range(93, 94), frozen=9)
-    assert optimizer.averages[1].keys() == weights(net).keys()
+    for name, average in optimizer.averages[1].items():
+        assert torch.equal(average, weights(loaded)[name]), name
+    optimizer.from_bytes(optimizer.to_bytes())
+    assert optimizer.averages == {}, "until the next step"
 
 
 WEIGHT = (3, "W")

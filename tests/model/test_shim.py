@@ -169,21 +169,45 @@ def test_averages_are_used_and_saved_and_put_away_again(tmp_path: Path) -> None:
     assert not all(torch.equal(x, weights(shim)[name]) for name, x in last.items()), "training goes on"
 
 
-def test_averages_of_other_pipelines_and_of_earlier_labels_are_not_used() -> None:
+def test_averages_of_other_networks_and_of_earlier_labels_are_not_used() -> None:
     nlp, sgd = learnt()
-    for params in ({}, sgd.averages):
-        with ready().use_params(params):
-            pass
     shim = shim_of(nlp)
+    averages = sgd.averages[shim.id]
+    other = ready()
+    for params in ({}, sgd.averages):
+        before = weights(shim_of(other))
+        with other.use_params(params):
+            assert all(torch.equal(x, before[name]) for name, x in weights(shim_of(other)).items())
+
     shim.grow(4, 2)
     grown = weights(shim)
     with nlp.use_params(sgd.averages):
         nlp(PAIR.text)
         now = weights(shim)
-        kept = {name for name, x in grown.items() if torch.equal(x, now[name])}
-        assert {name for name in kept if name in sgd.averages[shim.id]} == {
-            name for name, x in sgd.averages[shim.id].items() if x.shape != grown[name].shape
-        }
+    changed = {name for name, x in grown.items() if not torch.equal(x, now[name])}
+    fits = {name for name, x in averages.items() if x.shape == grown[name].shape}
+    assert changed <= fits < {*averages} and len(changed) > 9
+
+    shim.from_bytes(shim_of(other).to_bytes())
+    with nlp.use_params(sgd.averages):
+        assert all(torch.equal(x, before[name]) for name, x in weights(shim).items()), "loaded since"
+
+
+def test_training_inside_goes_on_with_the_last_weights() -> None:
+    nlp, sgd = learnt()
+    shim = shim_of(nlp)
+    last = weights(shim)
+    left_open = nlp.use_params(sgd.averages)
+    left_open.__enter__()  # such as one whose exception is still held
+    assert not all(torch.equal(x, last[name]) for name, x in weights(shim).items())
+    batch = DocBatch(pipe_of(nlp).model, [nlp.make_doc(PAIR.text)], is_train=True)
+    shim.begin_update(batch.inputs([0]))
+    assert all(torch.equal(x, last[name]) for name, x in weights(shim).items())
+    with nlp.use_params(sgd.averages):
+        inside = weights(shim)
+        left_open.__exit__(None, None, None)
+        assert all(torch.equal(x, inside[name]) for name, x in weights(shim).items())
+    assert all(torch.equal(x, last[name]) for name, x in weights(shim).items())
 
 
 def test_what_listens_has_no_averages() -> None:
