@@ -226,3 +226,18 @@ def test_mentions_with_the_same_words_have_the_same_relations(
         )
         pairs |= {(one, label, other) for one in heads for other in tails if one != other}
     assert len(pairs) > len(alone) > 0 and {*shared} == pairs
+
+
+def test_given_entities_with_one_id_have_the_same_relations() -> None:
+    model = {"relation_queries": 1, "proposal_floor": 1e-6}
+    nlp = make_nlp(tiny(model, **EAGER, entities="given", share_relations=True))
+    initialize(nlp, TEXTS)
+    doc = nlp.make_doc("Tem2 binds Dal92, and it blocks Tem2.")
+    ids = {0: "A", 2: "B", 5: "A", 7: "B"}
+    doc.ents = [Span(doc, at, at + 1, "PROTEIN", kb_id=kb_id) for at, kb_id in ids.items()]
+    pairs = {frozenset((x.head.start, x.tail.start)) for x in nlp(doc)._.relations}
+    [things] = {frozenset(ids[at] for at in pair) for pair in pairs}
+    assert pairs == {
+        frozenset((one, other)) for one in ids for other in ids if {ids[one], ids[other]} == things
+    } - {frozenset((at,)) for at in ids}
+    assert len(pairs) == 4, "the relation is one of A and B"

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from spacy_bispn.diagnosis.corpus_checks import Sample
 from spacy_bispn.diagnosis.spread import Spread
-from spacy_bispn.model.mentions import relations_of_things, things_in
+from spacy_bispn.model.mentions import relations_of_things, things_by_words
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.model.targets import assign_to_windows, with_inverses
 from spacy_bispn.model.windowing import Window, WindowTokenizer
@@ -117,7 +117,7 @@ class Split:
         there = possible = 0
         for sample in self.samples:
             gold = sample.extraction
-            thing = things_in(sample.text)
+            thing = things_by_words(sample.text)
             for found, all_of_them in relations_of_things(
                 gold.relations, gold.entities, thing, self.constraints.symmetric
             ):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from spacy_bispn.model.decoding import Decoding
-from spacy_bispn.model.mentions import Things, shared, things_in
+from spacy_bispn.model.mentions import Things, shared, things_by_id
 from spacy_bispn.model.readings import permitted_reading
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.records import Entity, Extraction, Labels, Relation, overlap_ratio
@@ -66,8 +66,8 @@ def cohere(
     thing: Things | None = None
     if decoding.share_relations:
         assert text is not None
-        thing = things_in(text)
         mentions = dict.fromkeys([*predicted.entities, *_ends(relations)])
+        thing = things_by_id(text, mentions)
         relations = shared(relations, mentions, thing, labels.symmetric)
     kept = relations if schema is None else schema.limit(relations, thing)
     # with "add", the ends of those that are left: with "off", ends are no entities

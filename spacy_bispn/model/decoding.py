@@ -115,8 +115,8 @@ class Decoding(Settings):
     )
     share_relations: bool = setting(
         SWITCH,
-        "Whether mentions with the same words and label are one thing: what one of them is related to, all "
-        "are. For corpora that relate things, such as BioRelEx: "
+        "Whether mentions with the same words and label, or the same id, are one thing: what one of them is "
+        "related to, all are. For corpora that relate things, such as BioRelEx: "
         "[Mentions of one thing](pipelines.md#mentions-of-one-thing).",
         default=False,
     )

@@ -1,4 +1,4 @@
-"""Mentions of one thing, which share the relations of that thing: those with the same words and label."""
+"""Mentions of one thing, which share its relations: those with the same words and label, or the same id."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from dataclasses import replace
 
 from spacy_bispn.records import Entity, Relation
 
-Thing = tuple[str, str]  # words and label
+Thing = tuple[str, ...]  # words and label, or an id alone
 Things = Callable[[Entity], Thing]
 
 
-def things_in(text: str) -> Things:
-    """A function that says what an entity of a text is a mention of."""
+def things_by_words(text: str) -> Things:
+    """A function that says what an entity of a text is a mention of, by its words and label."""
     return lambda entity: (entity.words(text), entity.label)
+
+
+def things_by_id(text: str, mentions: Iterable[Entity]) -> Things:
+    """The same by ids, where mentions have some, and else by words and label.
+
+    A mention without an id has that of the mentions with its words and label, if they have one id alone.
+    """
+    named = things_by_words(text)
+    ids: defaultdict[Thing, set[str]] = defaultdict(set)
+    for mention in mentions:
+        if mention.kb_id:
+            ids[named(mention)].add(mention.kb_id)
+
+    def thing(entity: Entity) -> Thing:
+        name = named(entity)
+        known = {entity.kb_id} if entity.kb_id else ids.get(name, set())
+        return tuple(known) if len(known) == 1 else name
+
+    return thing
 
 
 def relations_of_things(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from spacy_bispn.model.coherence import cohere
 from spacy_bispn.model.decoding import COHERENCE, Decoding
+from spacy_bispn.model.mentions import things_by_id
 from spacy_bispn.model.schema import Schema
 from spacy_bispn.records import Entity, Extraction, Labels, Relation
 
@@ -57,6 +59,32 @@ def test_how_unicode_composes_a_letter_makes_no_other_thing() -> None:
 def test_another_label_is_another_thing() -> None:
     cell = mention("Tem", "CELL", nth=1)
     assert found(Relation(TEM, DAL, "INHIBITS"), entities=(TEM, cell, DAL)) == {(TEM, "INHIBITS", DAL)}
+
+
+def identified(entity: Entity, kb_id: str) -> Entity:
+    return replace(entity, kb_id=kb_id)
+
+
+def test_ids_say_more_than_words() -> None:
+    one = Relation(TEM, DAL, "INHIBITS")
+    same = (identified(TEM, "Q1"), identified(SMALL, "Q1"), identified(DAL, "Q2"), TEM_AGAIN)
+    assert found(one, entities=same) == {(x, "INHIBITS", DAL) for x in (TEM, SMALL, TEM_AGAIN)}, (
+        "what has no id, but the words of one, has that"
+    )
+    other = (identified(TEM, "Q1"), identified(TEM_AGAIN, "Q3"), identified(DAL, "Q2"))
+    assert found(one, entities=other) == {(TEM, "INHIBITS", DAL)}
+    again = mention("Dal", nth=1)  # the beginning of "Dalé"
+    unclear = (identified(DAL, "Q2"), identified(COMPOSED, "Q4"), again, identified(TEM, "Q1"))
+    assert found(one, entities=unclear) == {(TEM, "INHIBITS", DAL), (TEM, "INHIBITS", again)}
+    clash = (*other, mention("Dal"), identified(again, "Q5"), SMALL)
+    assert found(Relation(SMALL, DAL, "INHIBITS"), entities=clash) == {(SMALL, "INHIBITS", DAL)}
+
+
+def test_words_of_several_ids_are_a_thing_of_their_own() -> None:
+    text = "Tem binds Dal, and Tem blocks Tem."
+    mentions = (Entity(0, 3, "GENE", 1.0, "Q1"), Entity(19, 22, "GENE", 1.0, "Q3"), Entity(30, 33, "GENE"))
+    assert len({*map(things_by_id(text, mentions), mentions)}) == 3
+    assert len({*map(things_by_id(text, mentions[::2]), mentions[::2])}) == 1
 
 
 def test_relations_without_direction_are_shared_both_ways() -> None:
